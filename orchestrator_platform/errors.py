@@ -1,0 +1,227 @@
+"""The error family. Every error names its culprit, the state things are in and the next step.
+
+OrchestratorError
+├── Misuse                  the caller asked for something that cannot be (exit 2)
+│   ├── UnknownAsset
+│   ├── DefinitionError     a file of the project is wrong, with file and line
+│   ├── AgentFileError
+│   └── NewerHome
+├── Refusal                 the answer is no (exit 1)
+│   ├── CandidateRejected
+│   ├── SealBroken
+│   ├── BaseMoved
+│   ├── NotPermitted
+│   └── StatementRefused
+└── Fault                   something broke (exit 3)
+    ├── ForeignSnapshot
+    ├── CommitMismatch
+    ├── LockTimeout
+    ├── CandidateDamaged
+    ├── ReaderFailed
+    └── DbtFailed
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+EXIT_NO, EXIT_MISUSE, EXIT_FAULT = 1, 2, 3
+
+
+class OrchestratorError(Exception):
+    """An error that a person or an agent can act on.
+
+    `code` is stable, `retryable` says whether the same call can succeed later without a change.
+    """
+
+    code: ClassVar[str] = "error"
+    exit_code: ClassVar[int] = EXIT_FAULT
+    retryable: ClassVar[bool] = False
+
+
+class Misuse(OrchestratorError):
+    code = "misuse"
+    exit_code = EXIT_MISUSE
+
+
+class Refusal(OrchestratorError):
+    code = "refused"
+    exit_code = EXIT_NO
+
+
+class Fault(OrchestratorError):
+    code = "fault"
+    exit_code = EXIT_FAULT
+
+
+class UnknownAsset(Misuse):
+    """No asset of that name is declared or published."""
+
+    code = "unknown_asset"
+
+    def __init__(self, *, name: str, known: Sequence[str]) -> None:
+        self.name, self.known = name, tuple(known)
+        listed = ", ".join(sorted(self.known)[:20]) or "none"
+        super().__init__(f"There is no asset {name!r}. Known: {listed}. Look: `orchestrator status`.")
+
+
+class DefinitionError(Misuse):
+    """A component, contract, model or agent file is wrong; nothing was loaded."""
+
+    code = "definition"
+
+    def __init__(self, *, file: str | Path, problem: str, fix: str, line: int | None = None) -> None:
+        self.file, self.line, self.problem, self.fix = str(file), line, problem, fix
+        where = f"{file}:{line}" if line is not None else str(file)
+        super().__init__(f"{where}: {problem}. {fix}")
+
+
+class AgentFileError(DefinitionError):
+    """An agent file, or what the agent files say together, is wrong."""
+
+    code = "agent_file"
+
+
+class NewerHome(Misuse):
+    """The home folder was written by a newer version of the platform."""
+
+    code = "newer_home"
+
+    def __init__(self, *, home: Path, found: int, known: int) -> None:
+        self.home, self.found, self.known = home, found, known
+        super().__init__(
+            f"The home {home} has format {found}, this version knows up to {known}. Nothing was read."
+            " Update the platform, or choose another home with --home."
+        )
+
+
+class CandidateRejected(Refusal):
+    """The audit said no."""
+
+    code = "rejected"
+
+    def __init__(self, *, asset: str, summary: str, serving: str, quarantine: int | None) -> None:
+        self.asset, self.summary, self.serving, self.quarantine = asset, summary, serving, quarantine
+        look = f" Look: `orchestrator quarantine show {quarantine}`." if quarantine is not None else ""
+        super().__init__(f"{asset} was rejected: {summary}. Nothing was published; {serving}.{look}")
+
+
+class SealBroken(Refusal):
+    """A verdict does not hold for what is being published."""
+
+    code = "seal_broken"
+
+    def __init__(self, *, asset: str, what: str, sealed: str, found: str) -> None:
+        self.asset, self.what, self.sealed, self.found = asset, what, sealed, found
+        super().__init__(
+            f"The verdict on {asset} does not hold: {what} was {sealed} when it was judged and is {found} now."
+            f" Nothing was published. Audit it again: `orchestrator build {asset}`."
+        )
+
+
+class BaseMoved(Refusal):
+    """Another publication came first."""
+
+    code = "base_moved"
+    retryable = True
+
+    def __init__(self, *, asset: str, base: int | None, head: int | None) -> None:
+        self.asset, self.base, self.head = asset, base, head
+        super().__init__(
+            f"{asset} was built on version {base or 'none'}, but version {head or 'none'} serves now."
+            f" Nothing was published. Build it again: `orchestrator build {asset}`."
+        )
+
+
+class NotPermitted(Refusal):
+    """An agent tried what its file does not allow."""
+
+    code = "not_permitted"
+
+    def __init__(self, *, agent: str, act: str, subject: str, why: str) -> None:
+        self.agent, self.act, self.subject, self.why = agent, act, subject, why
+        super().__init__(f"{agent} may not {act} {subject}: {why}. Nothing was changed. Look: `orchestrator agents`.")
+
+
+class StatementRefused(Refusal):
+    """SQL that may not run where it was found."""
+
+    code = "statement_refused"
+
+    def __init__(self, *, where: str, statement: str, why: str) -> None:
+        self.where, self.statement, self.why = where, statement, why
+        super().__init__(f"{where} may not run {statement}: {why}. Nothing was built from it.")
+
+
+class ForeignSnapshot(Fault):
+    """The lake holds a snapshot that no receipt explains."""
+
+    code = "foreign_snapshot"
+
+    def __init__(self, *, snapshot: int, explained: int) -> None:
+        self.snapshot, self.explained = snapshot, explained
+        super().__init__(
+            f"The lake is at snapshot {snapshot}, but the last one that this platform wrote is {explained}."
+            " Something else wrote to the catalog. Publishing has stopped; readers still see snapshot"
+            f" {explained}. Find out who wrote it, then restore the catalog from a backup."
+        )
+
+
+class CommitMismatch(Fault):
+    """What was read back after a commit is not what was committed."""
+
+    code = "commit_mismatch"
+
+    def __init__(self, *, asset: str, what: str, expected: object, found: object) -> None:
+        self.asset, self.what, self.expected, self.found = asset, what, expected, found
+        super().__init__(
+            f"{asset}: {what} should be {expected!s} and is {found!s} in the lake."
+            " Readers still see the state before. Keep the home as it is and look: `orchestrator status`."
+        )
+
+
+class LockTimeout(Fault):
+    """Another writer held the lock for too long."""
+
+    code = "lock_timeout"
+    retryable = True
+
+    def __init__(self, *, lock: Path, seconds: float, holder: str) -> None:
+        self.lock, self.seconds, self.holder = lock, seconds, holder
+        super().__init__(
+            f"The writer's lock {lock} was held by {holder or 'another process'} for {seconds:g} s."
+            " Nothing was written. Try again when it is done."
+        )
+
+
+class CandidateDamaged(Fault):
+    """A candidate's file is missing or is not what its manifest says."""
+
+    code = "candidate_damaged"
+
+    def __init__(self, *, candidate: str, file: str, problem: str) -> None:
+        self.candidate, self.file, self.problem = candidate, file, problem
+        super().__init__(
+            f"Candidate {candidate}: {file} {problem}. Nothing was published. Build it again: `orchestrator build`."
+        )
+
+
+class ReaderFailed(Fault):
+    """The child process that reads landed files stopped without an answer."""
+
+    code = "reader_failed"
+
+    def __init__(self, *, file: str, problem: str) -> None:
+        self.file, self.problem = file, problem
+        super().__init__(f"Reading {file} failed: {problem}. The file is unchanged in landing.")
+
+
+class DbtFailed(Fault):
+    """dbt could not parse or run the project."""
+
+    code = "dbt_failed"
+
+    def __init__(self, *, project: str | Path, problem: str, nodes: Mapping[str, str] | None = None) -> None:
+        self.project, self.problem, self.nodes = str(project), problem, dict(nodes or {})
+        detail = "".join(f"\n  {node}: {message}" for node, message in self.nodes.items())
+        super().__init__(f"dbt project {project}: {problem}. Nothing was published.{detail}")

@@ -1,0 +1,131 @@
+"""What a project declares: every asset with its contract, its parents and the way it is built."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from .base import Record
+from .candidates import AssetKind
+from .contracts import Contract
+from .keys import AgentName, AssetKey
+
+
+class FileFormat(StrEnum):
+    NDJSON = "ndjson"
+    JSON = "json"
+    CSV = "csv"
+    PARQUET = "parquet"
+
+
+class FilesAre(StrEnum):
+    """`changes`: a key that a file lacks means nothing. `snapshot`: it means a deletion."""
+
+    CHANGES = "changes"
+    SNAPSHOT = "snapshot"
+
+
+class OnDrift(StrEnum):
+    """What happens to a file whose columns differ from the contract's."""
+
+    REJECT = "reject"
+    KEEP_ASIDE = "keep_aside"
+
+
+class ReadLimits(Record):
+    """Limits for reading one file in the child process; every one is enforced."""
+
+    memory_mb: int = Field(default=2048, gt=0)
+    timeout_seconds: float = Field(default=300, gt=0)
+    size_bytes: int = Field(default=4 * 1024**3, gt=0, description="uncompressed")
+    n_rows: int = Field(default=20_000_000, gt=0)
+    field_bytes: int = Field(default=64 * 1024**2, gt=0)
+
+
+class CsvOptions(Record):
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    quote: str = Field(default='"', min_length=1, max_length=1)
+    encoding: str = "utf-8"
+    null_values: tuple[str, ...] = ("",)
+
+
+class SourceOptions(Record):
+    """How a source's files are found and read.
+
+    `columns` takes values out of nested JSON: column name -> path such as `$.cveMetadata.cveId`;
+    a contract column not listed is taken from the top-level key of its name. `record_column`
+    names the column that keeps the whole record as JSON text.
+    """
+
+    pattern: tuple[str, ...] = ("**/*",)
+    order: Literal["name", "modified"] = "name"
+    files_are: FilesAre = FilesAre.CHANGES
+    format: FileFormat | None = None
+    columns: dict[str, str] = Field(default_factory=dict)
+    record_column: str | None = None
+    bad_rows: Literal["quarantine", "reject_file"] = "quarantine"
+    max_bad_share: float = Field(default=0.05, ge=0, le=1)
+    on_drift: OnDrift = OnDrift.REJECT
+    csv: CsvOptions = CsvOptions()
+    limits: ReadLimits = ReadLimits()
+
+
+@dataclass(frozen=True)
+class SourceBuild:
+    """Built by landing files."""
+
+    name: str
+    options: SourceOptions
+
+
+@dataclass(frozen=True)
+class DbtBuild:
+    """Built by dbt. `unique_id` is dbt's name of the node."""
+
+    unique_id: str
+    materialized: str
+    path: str
+
+
+@dataclass(frozen=True)
+class PythonBuild:
+    """Built by a Python function: `file` and the name of the function in it."""
+
+    file: Path
+    function: str
+
+
+@dataclass(frozen=True)
+class FreeCheck:
+    """A check that the project brings along: a SQL file that selects failing rows, or a Python function."""
+
+    name: str
+    file: Path
+    severity: str = "error"
+    function: str | None = None
+
+
+@dataclass(frozen=True)
+class AssetDeclaration:
+    """An asset as the project declares it, seats taken.
+
+    `code_version` is the hash of the code and configuration that build it; `group` is what the
+    UI shows; `atomic` names a group that is published whole or not at all.
+    """
+
+    key: AssetKey
+    kind: AssetKind
+    contract: Contract
+    parents: tuple[AssetKey, ...]
+    code_version: str
+    build: SourceBuild | DbtBuild | PythonBuild
+    producer: AgentName
+    auditor: AgentName
+    group: str
+    description: str = ""
+    origin: str = ""
+    atomic: str | None = None
+    checks: tuple[FreeCheck, ...] = ()
+    kinds: tuple[str, ...] = ()

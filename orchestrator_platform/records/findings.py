@@ -1,0 +1,40 @@
+"""One result of one check on one candidate."""
+
+from enum import StrEnum
+from typing import Any
+
+from .base import Record
+from .keys import AssetKey
+
+SAMPLE_LIMIT = 10
+
+
+class Severity(StrEnum):
+    """ERROR blocks a publication; WARN is recorded; ESCALATE asks a person."""
+
+    ERROR = "error"
+    ESCALATE = "escalate"
+    WARN = "warn"
+
+
+class Finding(Record):
+    """What a check measured against its limit.
+
+    `sample` holds at most ten failing rows, values as text, personal data masked. `engine` says
+    what evaluated the check: sql, pandas, dbt or python.
+    """
+
+    asset: AssetKey
+    check: str
+    passed: bool
+    severity: Severity = Severity.ERROR
+    measured: float | int | str | None = None
+    limit: float | int | str | None = None
+    n_failing: int = 0
+    sample: tuple[dict[str, Any], ...] = ()
+    engine: str = "sql"
+    message: str = ""
+
+    @property
+    def blocks(self) -> bool:
+        return not self.passed and self.severity is Severity.ERROR

@@ -1,0 +1,88 @@
+"""What became of every landed file and of every row that was not published."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import model_validator
+
+from .base import Record
+from .keys import AssetKey, CandidateId, Version
+
+
+class FileState(StrEnum):
+    """LANDED: read, its rows published or quarantined. DUPLICATE: its bytes were known. REFUSED: quarantined whole."""
+
+    LANDED = "landed"
+    DUPLICATE = "duplicate"
+    REFUSED = "refused"
+
+
+class LedgerEntry(Record):
+    """One landed file. A file that cannot be read at all counts as one row.
+
+    `file` is the path under the source's landing folder, `identity` tells one arrival from
+    another of the same name (device, inode, size, modification time).
+    """
+
+    source: AssetKey
+    file: str
+    file_sha256: str
+    identity: str
+    size_bytes: int
+    state: FileState
+    n_rows: int
+    n_published: int
+    n_quarantined: int
+    n_duplicate: int
+    version: Version | None = None
+    landed_at: datetime
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> "LedgerEntry":
+        if self.n_rows != self.n_published + self.n_quarantined + self.n_duplicate:
+            raise ValueError(
+                f"ledger of {self.file!r} does not add up: {self.n_rows} rows, but {self.n_published} published"
+                f" + {self.n_quarantined} quarantined + {self.n_duplicate} duplicate"
+            )
+        return self
+
+
+class RowAddress(Record):
+    """Where a rejected row is found, never what it holds. `line` counts from 1; `None` is the whole file.
+
+    In an array or a table format `line` is the record's ordinal. `position` is the place of a
+    syntax error as the parser said it.
+    """
+
+    source: AssetKey
+    file: str
+    file_sha256: str
+    line: int | None
+    rule: str
+    reason: str
+    position: str = ""
+
+
+class QuarantineKind(StrEnum):
+    ROWS = "rows"
+    CANDIDATE = "candidate"
+
+
+class QuarantineState(StrEnum):
+    WAITING = "waiting"
+    REPLAYED = "replayed"
+    DISCARDED = "discarded"
+
+
+class QuarantineEntry(Record):
+    """Rejected rows of one landing, or one rejected candidate, waiting for a person or agent to decide."""
+
+    id: int
+    kind: QuarantineKind
+    asset: AssetKey
+    state: QuarantineState = QuarantineState.WAITING
+    candidate: CandidateId | None = None
+    fingerprint: str = ""
+    n_rows: int
+    reasons: dict[str, int]
+    at: datetime

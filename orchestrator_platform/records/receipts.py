@@ -1,0 +1,50 @@
+"""The record of a publication, and the head that it makes."""
+
+from datetime import datetime
+
+from .base import Record
+from .candidates import AssetKind, Form, ParentRead, SchemaColumn
+from .findings import Finding
+from .keys import AgentName, AssetKey, CandidateId, Snapshot, Version
+from .verdicts import Seal
+
+
+class Receipt(Record):
+    """Who made a version, who judged it, from what, by what code, with what findings."""
+
+    asset: AssetKey
+    kind: AssetKind
+    version: Version
+    snapshot: Snapshot
+    candidate: CandidateId
+    form: Form
+    base_version: Version | None
+    parents: tuple[ParentRead, ...]
+    columns: tuple[SchemaColumn, ...]
+    n_rows: int
+    n_inserted: int
+    n_deleted: int
+    data_version: str
+    fingerprint: str
+    code_version: str
+    contract_hash: str
+    producer: AgentName
+    auditor: AgentName
+    seal: Seal
+    findings: tuple[Finding, ...]
+    files: tuple[str, ...]
+    reason: str
+    published_at: datetime
+
+
+class Head(Record):
+    """The served version of an asset."""
+
+    asset: AssetKey
+    version: Version
+    snapshot: Snapshot
+    data_version: str
+    fingerprint: str
+    n_rows: int
+    candidate: CandidateId
+    published_at: datetime

@@ -1,0 +1,169 @@
+"""The only reader of environment and configuration: where the home is, where the project is."""
+
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import DefinitionError, Misuse, NewerHome
+
+HOME_FORMAT = 1
+HOME_VARIABLE = "ORCHESTRATOR_HOME"
+PROJECT_VARIABLE = "ORCHESTRATOR_PROJECT"
+
+
+@dataclass(frozen=True)
+class Project:
+    """Where a project's definitions are: components, dbt models, agent files."""
+
+    root: Path
+    defs: Path
+    dbt_project: Path
+    agents: Path
+
+
+@dataclass(frozen=True)
+class Home:
+    """All state, in one folder. Deleting it is a clean start."""
+
+    root: Path
+
+    @property
+    def landing(self) -> Path:
+        return self.root / "landing"
+
+    @property
+    def archive(self) -> Path:
+        return self.root / "archive"
+
+    @property
+    def lake(self) -> Path:
+        return self.root / "lake"
+
+    @property
+    def candidates(self) -> Path:
+        return self.root / "candidates"
+
+    @property
+    def workbenches(self) -> Path:
+        return self.root / "workbenches"
+
+    @property
+    def journal(self) -> Path:
+        return self.root / "journal"
+
+    @property
+    def projections(self) -> Path:
+        return self.root / "projections"
+
+    @property
+    def cache(self) -> Path:
+        return self.root / "cache"
+
+    @property
+    def dagster(self) -> Path:
+        return self.root / "dagster"
+
+
+@dataclass(frozen=True)
+class Settings:
+    home: Home
+    project: Project
+    lock_timeout_seconds: float = 60.0
+    settle_seconds: float = 2.0
+
+
+def load_settings(
+    home: Path | None = None, project: Path | None = None, environment: Mapping[str, str] = os.environ
+) -> Settings:
+    """Returns the settings: arguments first, then the environment, then the project's own folder.
+
+    Raises:
+        Misuse: The folder named is not a project.
+        NewerHome: The home was written by a newer format.
+    """
+    found = load_project(project or _path(environment.get(PROJECT_VARIABLE)))
+    root = home or _path(environment.get(HOME_VARIABLE)) or found.root / ".orchestrator"
+    settings = Settings(home=Home(root.expanduser().resolve()), project=found)
+    check_home_format(settings.home)
+    return settings
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text) if text else None
+
+
+def load_project(root: Path | None = None) -> Project:
+    """Returns the project at `root`, else the one around the working folder, else the one shipped with this code.
+
+    A project is a folder whose pyproject.toml has a table `[tool.orchestrator]`.
+    """
+    candidates = [root] if root else [*_upwards(Path.cwd()), Path(__file__).resolve().parent.parent]
+    for folder in candidates:
+        table = _project_table(folder / "pyproject.toml")
+        if table is not None:
+            base = folder.resolve()
+            return Project(
+                root=base,
+                defs=base / table.get("defs", "defs"),
+                dbt_project=base / table.get("dbt_project", "dbt_project"),
+                agents=base / table.get("agents", "agents"),
+            )
+    raise Misuse(
+        f"{root or Path.cwd()} is not a project: no pyproject.toml with [tool.orchestrator] was found there."
+        f" Run the command inside one, or name it with --project or {PROJECT_VARIABLE}."
+    )
+
+
+def _upwards(folder: Path) -> list[Path]:
+    return [folder, *folder.parents]
+
+
+def _project_table(file: Path) -> dict[str, str] | None:
+    if not file.is_file():
+        return None
+    try:
+        document = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DefinitionError(file=file, problem=f"is not valid TOML: {error}", fix="Mend the file.") from error
+    table = document.get("tool", {}).get("orchestrator")
+    return table if isinstance(table, dict) else None
+
+
+def check_home_format(home: Home) -> None:
+    """Raises NewerHome where the home was written by a newer format; a missing home is fine."""
+    marker = home.root / "home.json"
+    if not marker.exists():
+        return
+    try:
+        found = int(json.loads(marker.read_text(encoding="utf-8"))["format"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise Misuse(
+            f"{marker} cannot be read ({error}). Nothing else was read. Restore it, or choose another home."
+        ) from error
+    if found > HOME_FORMAT:
+        raise NewerHome(home=home.root, found=found, known=HOME_FORMAT)
+
+
+def make_home(home: Home) -> None:
+    """Creates the home's folders and its format marker where they are missing."""
+    check_home_format(home)
+    for folder in (
+        home.landing,
+        home.archive,
+        home.lake,
+        home.candidates,
+        home.workbenches,
+        home.journal,
+        home.projections,
+        home.cache,
+        home.dagster,
+    ):
+        folder.mkdir(parents=True, exist_ok=True)
+    marker = home.root / "home.json"
+    if not marker.exists():
+        partial = marker.with_suffix(".json.partial")
+        partial.write_text(json.dumps({"format": HOME_FORMAT}) + "\n", encoding="utf-8")
+        partial.replace(marker)
