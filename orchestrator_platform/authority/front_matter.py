@@ -14,6 +14,7 @@ from .problems import Problem
 
 SIZE_LIMIT_BYTES = 65_536
 _FENCE = "---"
+_DEPTH_LIMIT = 3
 _PLAIN = "Write plain `key: text` or `key: [a, b]` lines."
 _TAG = "tag:yaml.org,2002:"
 
@@ -103,13 +104,17 @@ def _read_entries(head: str) -> tuple[Entry, ...]:
 
 
 def _events(head: str) -> Iterator[yaml.Event]:
-    """Yields the events of the one document; anchors, aliases and tags end it."""
+    """Yields the events of the one document; anchors, aliases, tags and deep nesting end it."""
+    depth = 0
     try:
         for event in yaml.parse(head, Loader=yaml.SafeLoader):
+            depth += _step(event)
+            if depth > _DEPTH_LIMIT:  # the scanner's time grows with the square of the depth
+                raise _Refused(_line(event), "is nested too deep")
             if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-                raise _Refused(_line(event), "uses a YAML anchor or alias", "Write the value out.")
-            if tag := getattr(event, "tag", None):
-                raise _Refused(_line(event), f"uses the YAML tag {tag}", "Leave the tag away.")
+                raise _Refused(_line(event), "uses a YAML anchor or alias", "Write the value out, or quote the text.")
+            if getattr(event, "tag", None):
+                raise _Refused(_line(event), "uses a YAML tag", "Leave the tag away.")
             if isinstance(event, yaml.NodeEvent | yaml.CollectionEndEvent):
                 yield event
     except yaml.reader.ReaderError as error:
@@ -119,7 +124,7 @@ def _events(head: str) -> Iterator[yaml.Event]:
         mark = error.problem_mark or error.context_mark
         why = " ".join(str(error.problem or error.context).split())
         raise _Refused(mark.line + 1 if mark else 1, f"is not valid YAML: {why}", "Quote the text.") from error
-    except ValueError as error:  # an escape such as \UFFFFFFFF is no character
+    except (ValueError, OverflowError) as error:  # an escape such as \UFFFFFFFF is no character
         raise _Refused(1, f"is not valid YAML: {error}", "Write the character itself.") from error
 
 
@@ -130,7 +135,7 @@ def _read_value(event: yaml.Event, events: Iterator[yaml.Event]) -> Scalar | tup
     items: list[Scalar] = []
     depth = 1
     for item in events:
-        depth += isinstance(item, yaml.CollectionStartEvent) - isinstance(item, yaml.CollectionEndEvent)
+        depth += _step(item)
         if depth == 0:
             break
         if isinstance(item, yaml.ScalarEvent):
@@ -148,6 +153,10 @@ def _scalar(event: yaml.ScalarEvent) -> Scalar:
     resolver = yaml.resolver.Resolver()
     tag = resolver.resolve(yaml.ScalarNode, event.value, (True, False))  # type: ignore[no-untyped-call] # as its stubs are
     return Scalar(event.value, str(tag).removeprefix(_TAG), _line(event))
+
+
+def _step(event: yaml.Event) -> int:
+    return isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
 
 
 def _line(event: yaml.Event) -> int:

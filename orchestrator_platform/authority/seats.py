@@ -95,10 +95,10 @@ def _select(
 def _namesakes(principals: Sequence[Principal]) -> Iterator[Problem]:
     first: dict[AgentName, Principal] = {}
     for principal in principals:
-        other = first.setdefault(principal.name, principal)
-        if other is not principal:
-            message = f"{principal.name} is also the agent of {other.file or 'another principal'}"
+        if principal.name in first:
+            message = f"{principal.name} is also the agent of {first[principal.name].file or 'another principal'}"
             yield Problem(principal.file, principal.line_of("name"), message, "Give one of them another name.")
+        first.setdefault(principal.name, principal)
 
 
 def _conflicts(

@@ -26,10 +26,10 @@ LINES = {
 }
 
 
-def agent_file(folder: Path, *, name: str = "keeper", extra: str = "", prompt: str = "Keep.", **changed: str) -> Path:
+def agent_file(folder: Path, *, extra: str = "", prompt: str = "Keep.", **changed: str) -> Path:
     """Writes a good file in which the named lines are changed; an empty text leaves a line out."""
     lines = [line for line in {**LINES, **changed}.values() if line]
-    file = folder / f"{name}.md"
+    file = folder / "keeper.md"
     file.write_text("\n".join(["---", *lines, *([extra] if extra else []), "---", prompt, ""]), encoding="utf-8")
     return file
 
@@ -62,7 +62,7 @@ BOMB = "a: &a [x,x]\nb: &b [*a,*a]\nc: [*b,*b]"
 WRONG = {
     "unknown key": ({"extra": "owner: me"}, 11, "`owner` is not a known key"),
     "duplicate key": ({"extra": "may: []"}, 11, "`may` is there twice"),
-    "missing key": ({"audits": ""}, 10, "`audits` is missing"),
+    "missing key": ({"audits": ""}, 9, "`audits` is missing"),
     "number as text": ({"description": "description: 12"}, 3, "`description` is not a text"),
     "list as text": ({"description": "description: [a]"}, 3, "`description` is not a text"),
     "text as list": ({"produces": "produces: group:raw"}, 4, "`produces` is not a list"),
@@ -87,17 +87,20 @@ WRONG = {
     "selection": ({"produces": "produces:\n  - group:raw and"}, 5, "at position 14"),
     "selection with a dot": ({"audits": "audits: [key:raw.kev]"}, 5, "write an asset as key:schema/name"),
     "tag": ({"description": "description: !!python/object/apply:os.system [ls]"}, 3, "YAML tag"),
+    "alias": ({"audits": "audits:\n  - *x"}, 6, "anchor or alias"),
+    "bare star": ({"audits": "audits:\n  - *"}, 6, "not valid YAML"),
+    "deep nesting": ({"may": "may: [[[build]]]"}, 6, "nested too deep"),
     "anchor": ({"description": "description: &d text"}, 3, "anchor"),
     "bomb": ({"extra": BOMB}, 11, "anchor"),
     "merge key": ({"extra": "<<: {may: [audit]}"}, 11, "`<<` is not a known key"),
     "bad yaml": ({"description": "description: a: b"}, 3, "not valid YAML"),
-    "open quote": ({"description": 'description: "a'}, 11, "not valid YAML"),
+    "open quote": ({"description": 'description: "a'}, 10, "not valid YAML"),
     "second document": ({"extra": "...\nmay: []"}, 12, "not valid YAML"),
     "control character": ({"description": "description: a\x07b"}, 3, "control character"),
     "lone surrogate": ({"description": 'description: "\\uD800"'}, 3, "escape that is no character"),
     "no such character": ({"description": 'description: "\\UFFFFFFFF"'}, 1, "not valid YAML"),
     "key that is a list": ({"extra": "? [a]\n: b"}, 11, "key that is not a text"),
-    "no prompt": ({"prompt": " \n"}, 11, "has no prompt"),
+    "no prompt": ({"prompt": " \n"}, 10, "has no prompt"),
 }
 
 
@@ -124,7 +127,7 @@ def test_a_wrong_file_is_refused_with_its_line(tmp_path: Path, case: str) -> Non
         (b"\xff\xfe-\x00-\x00-\x00", 1, "not UTF-8"),
         (b"---\n" + b"[" * 60_000, 1, "without an end"),
         (b"---\n" + b"[" * 60_000 + b"\n---\nx", 2, "not a list of keys"),
-        (b"---\nname: " + b"[" * 60_000 + b"\n---\nx", 3, "not valid YAML"),
+        (b"---\nname: " + b"[" * 60_000 + b"\n---\nx", 2, "nested too deep"),
         (b"---\nname: keeper\n---\n" + b"x" * SIZE_LIMIT_BYTES, None, "larger than"),
     ],
 )

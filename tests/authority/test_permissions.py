@@ -120,7 +120,7 @@ def test_what_is_escalated_is_done_only_with_a_persons_approval() -> None:
 def test_no_agent_approves_and_no_approval_lifts_a_prohibition() -> None:
     maker = agent("maker", escalates=(Act.ROLLBACK,), never=(Act.GC,))
     mighty = agent("judge", may=tuple(Act))
-    with pytest.raises(NotPermitted, match="judge may not approve raw.orders: only a person can"):
+    with pytest.raises(NotPermitted, match=r"judge may not approve raw\.orders: only a person can"):
         require(maker, Act.ROLLBACK, RAW, SEATS, approved_by=mighty)
     with pytest.raises(NotPermitted, match="never"):
         require(maker, Act.GC, None, SEATS, approved_by=person("ada"))

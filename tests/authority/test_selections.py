@@ -97,29 +97,11 @@ def test_a_selection_means_what_dagster_says(selection: str) -> None:
     assert select_assets(selection, ASSETS) == by_dagster(selection)
 
 
-soup = st.lists(
-    st.sampled_from(
-        ["key", "group", "kind", ":", "and", "or", "not", "NOT", "Or", "*", "+", "1", "02", "(", ")", "raw", "marts/*"]
-        + [
-            "key:",
-            "group:",
-            "raw/kev",
-            '"raw"',
-            '"*"',
-            '"',
-            "sinks",
-            "roots",
-            "tag:x=y",
-            "owner",
-            "sensor",
-            "=",
-            "/",
-            "-",
-        ]
-        + ["is", "<null>", '""', "key:raw/kev", "group:marts", "kind:dbt", "\f", "\u00a0", "a*b", "**", "_x", "1a", "é"]
-    ),
-    max_size=9,
-)
+SOUP = """
+    key group kind key: group: : and or not NOT Or * + 1 02 ( ) raw marts/* raw/kev "raw" "*" " sinks roots tag:x=y
+    owner sensor = / - is <null> "" key:raw/kev group:marts kind:dbt a*b ** _x 1a é
+"""
+soup = st.lists(st.sampled_from([*SOUP.split(), "\f", "\u00a0", "\n"]), max_size=9)
 
 
 @settings(max_examples=1500, deadline=None)
@@ -128,8 +110,7 @@ def test_whatever_is_accepted_dagster_accepts_too_with_the_same_answer(tokens: l
     selection = joiner.join(tokens)
     try:
         selected = select_assets(selection, ASSETS)
-    except ValueError as error:
-        assert "position" in str(error)
+    except ValueError:
         return
     assert selected == by_dagster(selection)
 
