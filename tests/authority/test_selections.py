@@ -1,5 +1,6 @@
 """Selections mean what Dagster says they mean, and what is not supported is refused with its position."""
 
+import re
 import time
 import warnings
 from functools import cache
@@ -176,3 +177,11 @@ def test_a_selection_as_long_as_allowed_is_answered() -> None:
 def test_parents_that_are_no_assets_do_not_count() -> None:
     lonely = asset("staging.cve", "staging", parents="raw.elsewhere")
     assert select_assets("+key:staging/cve", [lonely]) == {lonely.key}
+
+
+@settings(max_examples=500)
+@given(st.text("ab", max_size=8), st.text("ab*", min_size=1, max_size=8))
+def test_a_wildcard_stands_for_any_text(name: str, pattern: str) -> None:
+    one = asset(f"x.n{name}", "x")
+    expected = re.fullmatch("x/n" + re.escape(pattern).replace(r"\*", ".*"), f"x/n{name}") is not None
+    assert bool(select_assets(f'key:"x/n{pattern}"', [one])) is expected
