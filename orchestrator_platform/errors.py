@@ -10,6 +10,7 @@ OrchestratorError
 │   ├── CandidateRejected
 │   ├── SealBroken
 │   ├── BaseMoved
+│   ├── AlreadyLanded
 │   ├── NotPermitted
 │   └── StatementRefused
 └── Fault                   something broke (exit 3)
@@ -130,6 +131,19 @@ class BaseMoved(Refusal):
         super().__init__(
             f"{asset} was built on version {base or 'none'}, but version {head or 'none'} serves now."
             f" Nothing was published. Build it again: `orchestrator build {asset}`."
+        )
+
+
+class AlreadyLanded(Refusal):
+    """Another landing accounted for a file first."""
+
+    code = "already_landed"
+    retryable = True
+
+    def __init__(self, *, files: Sequence[str]) -> None:
+        self.files = tuple(files)
+        super().__init__(
+            f"Another landing accounted for {', '.join(self.files[:5])} first. Nothing was published twice. Land again."
         )
 
 

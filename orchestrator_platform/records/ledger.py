@@ -20,11 +20,12 @@ class FileState(StrEnum):
 class LedgerEntry(Record):
     """One landed file. A file that cannot be read at all counts as one row.
 
-    `file` is the path under the source's landing folder, `identity` tells one arrival from
+    `source` is the source's name, `asset` the raw table it fills, `file` is the path under the source's landing folder, `identity` tells one arrival from
     another of the same name (device, inode, size, modification time).
     """
 
-    source: AssetKey
+    source: str
+    asset: AssetKey
     file: str
     file_sha256: str
     identity: str
@@ -48,13 +49,13 @@ class LedgerEntry(Record):
 
 
 class RowAddress(Record):
-    """Where a rejected row is found, never what it holds. `line` counts from 1; `None` is the whole file.
+    """Where a rejected row of a source is found, never what it holds. `line` counts from 1; `None` is the whole file.
 
     In an array or a table format `line` is the record's ordinal. `position` is the place of a
     syntax error as the parser said it.
     """
 
-    source: AssetKey
+    source: str
     file: str
     file_sha256: str
     line: int | None
@@ -85,4 +86,4 @@ class QuarantineEntry(Record):
     fingerprint: str = ""
     n_rows: int
     reasons: dict[str, int]
-    at: datetime
+    since: datetime

@@ -1,0 +1,110 @@
+"""Composes the audits that an asset gets: what must be checked, and the findings. Writes nothing."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..contracts.evaluate import key_rules, row_rules
+from ..records.candidates import AssetKind
+from ..records.declarations import AssetDeclaration, SourceBuild
+from ..records.findings import Finding
+from ..records.keys import AssetKey
+from ..transforming.dbt_project import DbtTest
+from ..transforming.dbt_workbench import DbtTestResult
+from . import drift, raw_checks, table_checks
+from .candidate_view import CandidateView
+from .check_names import check_name
+from .dbt_checks import findings_of_tests, test_check_names
+from .free_checks import run_free_check
+
+
+@dataclass(frozen=True)
+class AuditPlan:
+    """Everything that must be found out about one asset. `tests` are the dbt tests attached to it."""
+
+    declaration: AssetDeclaration
+    tests: tuple[DbtTest, ...]
+    archive: Path
+    drift: drift.DriftLimits = drift.DriftLimits()
+
+    @property
+    def checks(self) -> tuple[str, ...]:
+        """The names of all checks, in the order in which they run: known before anything is built."""
+        declaration = self.declaration
+        contract = declaration.contract
+        names = [table_checks.SCHEMA_CHECK]
+        names += [check_name(rule.name) for rule in (*row_rules(contract), *key_rules(contract))]
+        names += [table_checks.ROWS_CHECK] if contract.rows else []
+        names += raw_checks.CHECKS if declaration.kind is AssetKind.RAW else ()
+        names += test_check_names(self.tests).values()
+        names += [check.name for check in declaration.checks]
+        return tuple(dict.fromkeys([*names, *drift.CHECKS]))
+
+    @property
+    def reads(self) -> frozenset[AssetKey]:
+        """Other assets that the audit reads: what it finds holds for these versions of them."""
+        promise = self.declaration.contract.rows
+        read = {asset for test in self.tests for asset in test.assets} | ({promise.parent} if promise else set())
+        return frozenset(read - {self.declaration.key})
+
+
+def audit_candidate(
+    view: CandidateView, plan: AuditPlan, test_results: Mapping[str, DbtTestResult]
+) -> tuple[Finding, ...]:
+    """Returns a finding for every check of the plan.
+
+    A check that breaks, or gives no finding, is a failed finding that says so: silence approves nothing.
+    """
+    declaration, contract = plan.declaration, plan.declaration.contract
+    findings = list(_guarded(view, "schema", lambda: table_checks.check_schema(view, contract)))
+    if all(finding.passed for finding in findings):
+        for name, check in _checks(view, plan, test_results):
+            findings += _guarded(view, name, check)
+    missing = set(plan.checks) - {finding.check for finding in findings}
+    why = "the columns are not those of the contract" if not findings[0].passed else "it gave no finding"
+    findings += [
+        Finding(asset=declaration.key, check=name, passed=False, engine="python", message=f"did not run: {why}")
+        for name in plan.checks
+        if name in missing
+    ]
+    return tuple(findings)
+
+
+_Check = Callable[[], Iterable[Finding]]
+
+
+def _checks(
+    view: CandidateView, plan: AuditPlan, test_results: Mapping[str, DbtTestResult]
+) -> Sequence[tuple[str, _Check]]:
+    declaration, contract = plan.declaration, plan.declaration.contract
+    checks: list[tuple[str, _Check]] = [
+        ("rules", lambda: table_checks.check_rules(view, contract)),
+        ("keys", lambda: table_checks.check_keys(view, contract)),
+        ("rows", lambda: table_checks.check_rows_promise(view, contract)),
+    ]
+    build = declaration.build
+    if isinstance(build, SourceBuild):
+        checks += [
+            ("accounting", lambda: raw_checks.check_accounting(view, build.options, plan.archive)),
+            ("order", lambda: raw_checks.check_order(view)),
+        ]
+    checks.append(("dbt tests", lambda: findings_of_tests(view.asset, plan.tests, test_results, contract)))
+    for check in declaration.checks:
+        checks.append((check.name, _free_check(view, plan, check.name)))
+    checks.append(("drift", lambda: drift.check_drift(view, plan.drift)))
+    return checks
+
+
+def _free_check(view: CandidateView, plan: AuditPlan, name: str) -> _Check:
+    check = next(check for check in plan.declaration.checks if check.name == name)
+    return lambda: run_free_check(view, plan.declaration.contract, check)
+
+
+def _guarded(view: CandidateView, name: str, check: _Check) -> Iterable[Finding]:
+    try:
+        return list(check())
+    except Exception as error:  # noqa: BLE001 - whatever breaks an audit is a finding, never a pass
+        message = f"{name} could not be judged: {type(error).__name__}: {error}"[:2000]
+        return [
+            Finding(asset=view.asset, check=check_name(f"{name} ran"), passed=False, engine="python", message=message)
+        ]

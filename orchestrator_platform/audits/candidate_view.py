@@ -1,0 +1,102 @@
+"""What an auditor sees: the whole next version of a candidate, its change, its base and its parents.
+
+Everything is derived from the candidate's files and the published cut; nothing that the producer
+says is read.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from ..lake.session import identifier, literal
+from ..records.candidates import FileRole, Form, Manifest, SchemaColumn
+from ..records.keys import AssetKey
+from ..records.receipts import Receipt
+
+
+@dataclass(frozen=True)
+class CandidateView:
+    """Relations are texts that can stand after FROM on `connection`.
+
+    `relations` holds every asset as it would be after the publication: candidates built together
+    as their next version, everything else as published. `base_receipt` is that of the served
+    version, from which the audit only takes what was served and under which contract.
+    """
+
+    connection: duckdb.DuckDBPyConnection
+    manifest: Manifest
+    folder: Path
+    next: str
+    delta: str
+    base: str | None
+    relations: Mapping[AssetKey, str]
+    base_receipt: Receipt | None
+
+    @property
+    def asset(self) -> AssetKey:
+        return self.manifest.asset
+
+
+def next_relation(manifest: Manifest, folder: Path) -> str:
+    """Returns the whole next version: the base without the deleted keys, plus the inserted rows."""
+    inserted = delta_relation(manifest, folder)
+    listed = ", ".join(identifier(column.name) for column in manifest.columns)
+    base = f"lake.{manifest.asset.quoted}"
+    match manifest.form:
+        case Form.WHOLE:
+            return inserted
+        case Form.APPEND:
+            kept = f"SELECT {listed} FROM {base}"
+        case Form.DELTA | Form.SLICES:
+            keys = manifest.files_of(FileRole.DELETE)
+            kept = f"SELECT {listed} FROM {base}"
+            if keys:
+                gone = _parquet(folder, [file.name for file in keys])
+                matched = " AND ".join(f"b.{identifier(k)} = g.{identifier(k)}" for k in manifest.key)
+                kept = f"SELECT {_prefixed(manifest.columns)} FROM {base} AS b ANTI JOIN {gone} AS g ON {matched}"
+    return f"({kept} UNION ALL SELECT {listed} FROM {inserted})"
+
+
+def delta_relation(manifest: Manifest, folder: Path) -> str:
+    """Returns the rows that the candidate inserts."""
+    files = manifest.files_of(FileRole.INSERT)
+    if files:
+        return _parquet(folder, [file.name for file in files])
+    listed = ", ".join(f"NULL::{column.type} AS {identifier(column.name)}" for column in manifest.columns)
+    return f"(SELECT {listed} LIMIT 0)"
+
+
+def view_candidate(
+    connection: duckdb.DuckDBPyConnection,
+    manifest: Manifest,
+    folder: Path,
+    relations: Mapping[AssetKey, str],
+    base_receipt: Receipt | None,
+) -> CandidateView:
+    return CandidateView(
+        connection=connection,
+        manifest=manifest,
+        folder=folder,
+        next=relations[manifest.asset],
+        delta=delta_relation(manifest, folder),
+        base=f"lake.{manifest.asset.quoted}" if manifest.base_version is not None else None,
+        relations=relations,
+        base_receipt=base_receipt,
+    )
+
+
+def create_views(connection: duckdb.DuckDBPyConnection, relations: Mapping[AssetKey, str]) -> None:
+    """Makes every relation readable as `schema.name`, for checks written by people."""
+    for asset, relation in relations.items():
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(asset.schema)}")
+        connection.execute(f"CREATE OR REPLACE VIEW {asset.quoted} AS FROM {relation}")
+
+
+def _parquet(folder: Path, names: list[str]) -> str:
+    return f"read_parquet([{', '.join(literal(str(folder / name)) for name in names)}])"
+
+
+def _prefixed(columns: tuple[SchemaColumn, ...]) -> str:
+    return ", ".join(f"b.{identifier(column.name)}" for column in columns)

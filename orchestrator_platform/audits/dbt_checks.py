@@ -1,0 +1,48 @@
+"""dbt tests as findings: each test of a table is a check, and one that did not run is a failure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from ..records.contracts import Contract
+from ..records.findings import Finding, Severity
+from ..records.keys import AssetKey
+from ..transforming.dbt_project import DbtTest
+from ..transforming.dbt_workbench import DbtTestResult
+from .check_names import check_names
+from .masking import mask_rows
+
+
+def test_check_names(tests: Sequence[DbtTest]) -> dict[str, str]:
+    """Returns unique_id -> check name for the tests of one asset."""
+    ordered = sorted(tests, key=lambda test: test.unique_id)
+    names = check_names([f"dbt_{test.name}" for test in ordered])
+    return {test.unique_id: name for test, name in zip(ordered, names, strict=True)}
+
+
+def findings_of_tests(
+    asset: AssetKey, tests: Sequence[DbtTest], results: Mapping[str, DbtTestResult], contract: Contract
+) -> Iterable[Finding]:
+    names = test_check_names(tests)
+    for test in tests:
+        result = results.get(test.unique_id)
+        status = result.status if result else "skipped"
+        passed = status == "pass"
+        # A test that errs or is lost has judged nothing, whatever severity it was given.
+        warns = status == "warn" or (status == "fail" and test.severity.lower() == "warn")
+        yield Finding(
+            asset=asset,
+            check=names[test.unique_id],
+            passed=passed,
+            severity=Severity.WARN if warns else Severity.ERROR,
+            measured=result.n_failing if result else None,
+            limit=0,
+            n_failing=result.n_failing if result else 0,
+            sample=mask_rows(result.sample, contract) if result else (),
+            engine="dbt",
+            message=_message(test, result),
+        )
+
+
+def _message(test: DbtTest, result: DbtTestResult | None) -> str:
+    if result is None or result.status == "skipped":
+        return f"{test.name} did not run"
+    return result.message or f"{test.name}: {result.status}"

@@ -1,0 +1,159 @@
+"""How far a candidate moved from the published version: rows, nulls, categories, numbers. Warns, never blocks."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import duckdb
+
+from ..lake.session import identifier
+from ..records.candidates import SchemaColumn
+from ..records.findings import Finding, Severity
+from .candidate_view import CandidateView
+
+CHECKS = ("drift_rows", "drift_nulls", "drift_categories", "drift_numbers")
+_NUMERIC = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "FLOAT", "DOUBLE", "DECIMAL")
+
+
+@dataclass(frozen=True)
+class DriftLimits:
+    """When a movement is worth a warning.
+
+    `shrunk`: share of rows lost. `null_share`: change of a column's share of nulls. `psi`: population
+    stability index of a category column (above .25 is commonly read as a major shift). `z`: change
+    of a mean in standard deviations of the published version. Below `min_rows` nothing is compared.
+    """
+
+    shrunk: float = 0.1
+    null_share: float = 0.1
+    psi: float = 0.25
+    z: float = 0.5
+    min_rows: int = 200
+    max_categories: int = 30
+
+
+@dataclass(frozen=True)
+class _Profile:
+    n_rows: int
+    nulls: Mapping[str, float]
+    numbers: Mapping[str, tuple[float, float]]
+
+
+def check_drift(view: CandidateView, limits: DriftLimits) -> Iterable[Finding]:
+    """Yields one finding per kind of drift; without a published version all of them pass."""
+    shared = [column for column in view.manifest.columns if not column.name.startswith("_")]
+    if view.base is None or view.base_receipt is None:
+        yield from (_finding(view, check, [], 0.0, 0.0) for check in CHECKS)
+        return
+    served = {column.name: column.type for column in view.base_receipt.columns}
+    columns = [column for column in shared if served.get(column.name) == column.type]
+    before, after = _profile(view.connection, view.base, columns), _profile(view.connection, view.next, columns)
+    lost = 1 - after.n_rows / before.n_rows if before.n_rows else 0.0
+    shrunk = [f"{before.n_rows} → {after.n_rows} rows"] if lost > limits.shrunk else []
+    yield _finding(view, "drift_rows", shrunk, max(lost, 0.0), limits.shrunk)
+    if min(before.n_rows, after.n_rows) < limits.min_rows:
+        yield from (_finding(view, check, [], 0.0, 0.0) for check in CHECKS[1:])
+        return
+    yield _drift_nulls(view, before, after, limits)
+    yield _drift_categories(view, columns, limits)
+    yield _drift_numbers(view, before, after, limits)
+
+
+def _profile(connection: duckdb.DuckDBPyConnection, relation: str, columns: Sequence[SchemaColumn]) -> _Profile:
+    numeric = [column.name for column in columns if column.type.startswith(_NUMERIC)]
+    parts = ["count(*)", *(f"count({identifier(column.name)})" for column in columns)]
+    for name in numeric:
+        finite = f"CASE WHEN isfinite({identifier(name)}::DOUBLE) THEN {identifier(name)}::DOUBLE END"
+        parts += [f"avg({finite})", f"stddev_pop({finite})"]
+    row = connection.execute(f"SELECT {', '.join(parts)} FROM {relation}").fetchone()
+    assert row is not None
+    n_rows, counts, moments = int(row[0]), row[1 : 1 + len(columns)], row[1 + len(columns) :]
+    nulls = {
+        column.name: 1 - count / n_rows if n_rows else 0.0 for column, count in zip(columns, counts, strict=True)
+    }
+    numbers = {
+        name: (float(moments[2 * i]), float(moments[2 * i + 1]))
+        for i, name in enumerate(numeric)
+        if moments[2 * i] is not None
+    }
+    return _Profile(n_rows, nulls, numbers)
+
+
+def _drift_nulls(view: CandidateView, before: _Profile, after: _Profile, limits: DriftLimits) -> Finding:
+    moved = {name: after.nulls[name] - share for name, share in before.nulls.items()}
+    said = [
+        f"{name}: nulls {before.nulls[name]:.1%} → {after.nulls[name]:.1%}"
+        for name, change in moved.items()
+        if abs(change) > limits.null_share
+    ]
+    return _finding(view, "drift_nulls", said, max(map(abs, moved.values()), default=0.0), limits.null_share)
+
+
+def _drift_numbers(view: CandidateView, before: _Profile, after: _Profile, limits: DriftLimits) -> Finding:
+    largest, said = 0.0, []
+    for name, (mean, deviation) in before.numbers.items():
+        if name not in after.numbers or deviation == 0:
+            continue
+        z = abs(after.numbers[name][0] - mean) / deviation
+        largest = max(largest, z)
+        if z > limits.z:
+            said.append(f"{name}: mean {mean:.4g} → {after.numbers[name][0]:.4g}")
+    return _finding(view, "drift_numbers", said, largest, limits.z)
+
+
+def _drift_categories(view: CandidateView, columns: Sequence[SchemaColumn], limits: DriftLimits) -> Finding:
+    largest, said = 0.0, []
+    for name in _category_columns(view, columns, limits):
+        before, after = _shares(view, view.base or "", name), _shares(view, view.next, name)
+        psi = population_stability(before, after)
+        largest = max(largest, psi)
+        if psi > limits.psi:
+            said.append(f"{name}: population stability index {psi:.2f}")
+    return _finding(view, "drift_categories", said, largest, limits.psi)
+
+
+def _category_columns(view: CandidateView, columns: Sequence[SchemaColumn], limits: DriftLimits) -> list[str]:
+    names = [column.name for column in columns if column.type in {"VARCHAR", "BOOLEAN"}]
+    if not names:
+        return []
+    # A sample tells which columns hold few values; long texts are left out without reading them all.
+    counts = ", ".join(f"count(DISTINCT {identifier(name)}), max(length({identifier(name)}::VARCHAR))" for name in names)
+    row = view.connection.execute(f"SELECT {counts} FROM (SELECT * FROM {view.next} LIMIT 2000)").fetchone()
+    assert row is not None
+    return [
+        name
+        for i, name in enumerate(names)
+        if row[2 * i] <= limits.max_categories and (row[2 * i + 1] or 0) <= 100
+    ]
+
+
+def _shares(view: CandidateView, relation: str, name: str) -> dict[str, float]:
+    column = identifier(name)
+    rows = view.connection.execute(
+        f"SELECT coalesce({column}::VARCHAR, ''), count(*) FROM {relation} GROUP BY 1 ORDER BY 2 DESC LIMIT 1000"
+    ).fetchall()
+    total = sum(count for _, count in rows)
+    return {value: count / total for value, count in rows} if total else {}
+
+
+def population_stability(before: Mapping[str, float], after: Mapping[str, float]) -> float:
+    """Returns the population stability index, Σ (p − q) ln(p / q), shares floored at one in ten thousand."""
+    floor = 1e-4
+    return sum(
+        (max(after.get(value, 0), floor) - max(before.get(value, 0), floor))
+        * math.log(max(after.get(value, 0), floor) / max(before.get(value, 0), floor))
+        for value in before.keys() | after.keys()
+    )
+
+
+def _finding(view: CandidateView, check: str, said: Sequence[str], measured: float, limit: float) -> Finding:
+    return Finding(
+        asset=view.asset,
+        check=check,
+        passed=not said,
+        severity=Severity.WARN,
+        measured=round(measured, 4),
+        limit=limit,
+        n_failing=len(said),
+        message="; ".join(said[:10]) or "no drift from the published version",
+    )

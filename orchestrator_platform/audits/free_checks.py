@@ -1,0 +1,71 @@
+"""Checks that a project brings along: a SQL file that selects failing rows, or a Python function.
+
+A Python check is `def name(table, parents)`: it gets duckdb relations and returns the failing rows
+as a relation or a frame, or `None` where nothing fails.
+"""
+
+import importlib.util
+from collections.abc import Iterable
+from typing import Any
+
+from ..lake.session import identifier
+from ..records.contracts import Contract
+from ..records.declarations import FreeCheck
+from ..records.findings import SAMPLE_LIMIT, Finding, Severity
+from ..transforming.statement_check import check_query
+from .candidate_view import CandidateView, create_views
+from .masking import mask_rows
+
+
+def run_free_check(view: CandidateView, contract: Contract, check: FreeCheck) -> Iterable[Finding]:
+    rows = _sql_rows(view, check) if check.function is None else _python_rows(view, check)
+    n_failing, sample = rows
+    yield Finding(
+        asset=view.asset,
+        check=check.name,
+        passed=n_failing == 0,
+        severity=Severity(check.severity),
+        measured=n_failing,
+        limit=0,
+        n_failing=n_failing,
+        sample=mask_rows(sample, contract),
+        engine="sql" if check.function is None else "python",
+        message=f"{n_failing} failing rows" if n_failing else f"{check.file.name} finds nothing",
+    )
+
+
+def _sql_rows(view: CandidateView, check: FreeCheck) -> tuple[int, list[dict[str, Any]]]:
+    sql = check.file.read_text(encoding="utf-8").strip().rstrip(";")
+    check_query(sql, str(check.file))
+    create_views(view.connection, view.relations)
+    return _bounded(view, f"({sql})")
+
+
+def _python_rows(view: CandidateView, check: FreeCheck) -> tuple[int, list[dict[str, Any]]]:
+    spec = importlib.util.spec_from_file_location(f"orchestrator_check_{check.name}", check.file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    table = view.connection.sql(f"FROM {view.next}")
+    parents = {
+        str(asset): view.connection.sql(f"FROM {relation}")
+        for asset, relation in view.relations.items()
+        if asset != view.asset
+    }
+    failing = getattr(module, str(check.function))(table, parents)
+    if failing is None:
+        return 0, []
+    view.connection.register("_failing", failing if not hasattr(failing, "arrow") else failing.arrow())
+    try:
+        return _bounded(view, identifier("_failing"))
+    finally:
+        view.connection.unregister("_failing")
+
+
+def _bounded(view: CandidateView, relation: str) -> tuple[int, list[dict[str, Any]]]:
+    counted = view.connection.execute(f"SELECT count(*) FROM {relation}").fetchone()
+    assert counted is not None
+    cursor = view.connection.execute(f"SELECT * FROM {relation} LIMIT {SAMPLE_LIMIT}")
+    names = [column[0] for column in cursor.description or []]
+    return int(counted[0]), [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -1,0 +1,115 @@
+"""What raw tables are audited for besides their contract: every row of every landed file is accounted for."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import duckdb
+
+from ..reading.read_files import FileToRead, count_records
+from ..records.candidates import FileRole
+from ..records.declarations import SourceOptions
+from ..records.findings import Finding
+from ..records.ledger import FileState, LedgerEntry, RowAddress
+from .candidate_view import CandidateView
+
+ACCOUNTED, IN_ORDER = "accounted_for", "landed_in_order"
+CHECKS = (ACCOUNTED, IN_ORDER)
+
+
+def check_accounting(view: CandidateView, options: SourceOptions, archive: Path) -> Iterable[Finding]:
+    """Counts the records of each archived file anew and compares them with what became of them."""
+    ledger = [entry for entry in read_ledger_file(view) if entry.state is not FileState.DUPLICATE]
+    files = [FileToRead(archived_path(archive, e.file_sha256), e.file, e.file_sha256) for e in ledger]
+    counted = count_records(files, options)
+    published = _published_rows(view)
+    quarantined = _quarantined_rows(read_quarantine_file(view))
+    wrong = [
+        text
+        for entry in ledger
+        for text in _problems(entry, counted, published, quarantined)
+    ]
+    yield Finding(
+        asset=view.asset,
+        check=ACCOUNTED,
+        passed=not wrong,
+        measured=sum(entry.n_published + entry.n_quarantined for entry in ledger),
+        limit=sum(counted.values()),
+        n_failing=len(wrong),
+        engine="python",
+        message="; ".join(wrong[:5]) or f"every record of {len(ledger)} files is published or quarantined",
+    )
+
+
+def _problems(
+    entry: LedgerEntry,
+    counted: Mapping[str, int],
+    published: Mapping[str, int],
+    quarantined: Mapping[str, int],
+) -> Iterable[str]:
+    found = published.get(entry.file_sha256, 0)
+    if found != entry.n_published:
+        yield f"{entry.file}: {found} rows in the candidate, the ledger says {entry.n_published}"
+    if entry.state is FileState.LANDED and counted.get(entry.file_sha256) != entry.n_rows:
+        yield f"{entry.file}: {counted.get(entry.file_sha256)} records counted, the ledger says {entry.n_rows}"
+    addressed = quarantined.get(entry.file_sha256, 0)
+    if entry.state is FileState.LANDED and addressed != entry.n_quarantined:
+        yield f"{entry.file}: {addressed} rows have an address in quarantine, the ledger says {entry.n_quarantined}"
+
+
+def check_order(view: CandidateView) -> Iterable[Finding]:
+    """The sequence goes on where the base ended, without a gap, and lines rise within a file."""
+    start = "0" if view.base is None else f"(SELECT coalesce(max(_landed_seq), 0) FROM {view.base})"
+    row = _one(
+        view.connection,
+        f"""SELECT count(*) FILTER (WHERE _landed_seq <> expected OR _line <= before) FROM (
+            SELECT _landed_seq, _line, {start} + row_number() OVER (ORDER BY _landed_seq) AS expected,
+                   lag(_line) OVER (PARTITION BY _file_sha256 ORDER BY _landed_seq) AS before
+            FROM {view.delta})""",
+    )
+    yield Finding(
+        asset=view.asset,
+        check=IN_ORDER,
+        passed=row == 0,
+        measured=row,
+        limit=0,
+        n_failing=row,
+        message=f"{row} rows out of the order of landing" if row else "rows follow the order of landing",
+    )
+
+
+def read_ledger_file(view: CandidateView) -> Sequence[LedgerEntry]:
+    return [LedgerEntry.model_validate_json(line) for line in _lines(view, FileRole.LEDGER)]
+
+
+def read_quarantine_file(view: CandidateView) -> Sequence[RowAddress]:
+    return [RowAddress.model_validate_json(line) for line in _lines(view, FileRole.QUARANTINE)]
+
+
+def archived_path(archive: Path, sha256: str) -> Path:
+    """Returns where a landed file's bytes are kept."""
+    return archive / sha256[:2] / sha256
+
+
+def _lines(view: CandidateView, role: FileRole) -> list[str]:
+    names = [file.name for file in view.manifest.files_of(role)]
+    return [line for name in names for line in (view.folder / name).read_text(encoding="utf-8").splitlines()]
+
+
+def _published_rows(view: CandidateView) -> dict[str, int]:
+    rows = view.connection.execute(
+        f"SELECT _file_sha256, count(DISTINCT _line) FROM {view.delta} GROUP BY 1"
+    ).fetchall()
+    return dict(rows)
+
+
+def _quarantined_rows(addresses: Sequence[RowAddress]) -> dict[str, int]:
+    lines: dict[str, set[int | None]] = {}
+    for address in addresses:
+        lines.setdefault(address.file_sha256, set()).add(address.line)
+    return {sha256: len(found) for sha256, found in lines.items()}
+
+
+def _one(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
+    row = connection.execute(sql).fetchone()
+    assert row is not None
+    return int(row[0])

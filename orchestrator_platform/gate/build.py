@@ -1,0 +1,101 @@
+"""Builds tables in the workbench: dbt models in one call, Python tables one by one."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import duckdb
+
+from ..errors import OrchestratorError
+from ..records.declarations import AssetDeclaration, DbtBuild, PythonBuild
+from ..records.keys import AssetKey
+from ..transforming.dbt_project import DbtProject
+from ..transforming.dbt_workbench import BuiltNode, build_dbt_nodes
+from ..transforming.python_table import load_python_tables, run_python_table
+from .workbench import Workbench
+
+
+@dataclass(frozen=True)
+class Built:
+    """What one build left in the workbench; `error` instead where it broke."""
+
+    asset: AssetKey
+    relation: str = ""
+    part: str | None = None
+    gone: str | None = None
+    key: tuple[str, ...] = ()
+    error: str = ""
+
+
+def build_stages(declarations: Sequence[AssetDeclaration]) -> tuple[tuple[AssetDeclaration, ...], ...]:
+    """Returns the declarations, parents first, cut into runs that one builder makes in one go."""
+    stages: list[list[AssetDeclaration]] = []
+    for declaration in declarations:
+        together = stages and isinstance(declaration.build, DbtBuild) and isinstance(stages[-1][-1].build, DbtBuild)
+        if together:
+            stages[-1].append(declaration)
+        else:
+            stages.append([declaration])
+    return tuple(tuple(stage) for stage in stages)
+
+
+def build_dbt_stage(
+    workbench: Workbench,
+    stage: Sequence[AssetDeclaration],
+    relations: Mapping[AssetKey, str],
+    project: DbtProject,
+    variables: Mapping[str, Any],
+    *,
+    full_refresh: bool,
+    now: datetime,
+    on_event: Callable[[str], None] | None,
+) -> tuple[Built, ...]:
+    """Returns what dbt built of exactly these models, in a scratch database of its own.
+
+    `relations` are all assets that the models may read: published ones, and candidates of earlier stages.
+    """
+    ids = {declaration.build.unique_id: declaration for declaration in stage if isinstance(declaration.build, DbtBuild)}
+    nodes = build_dbt_nodes(
+        project,
+        list(ids),
+        workbench.database(stage[0].key),
+        setup=workbench.cut.setup(),
+        published=relations,
+        variables=variables,
+        full_refresh=full_refresh,
+        run_time=now,
+        on_event=on_event,
+    )
+    found = {node.unique_id: node for node in nodes}
+    return tuple(_built(declaration, found.get(unique_id)) for unique_id, declaration in ids.items())
+
+
+def _built(declaration: AssetDeclaration, node: BuiltNode | None) -> Built:
+    if node is None:
+        return Built(declaration.key, error="dbt gave no result for it")
+    if node.status != "success":
+        return Built(declaration.key, error=node.message or node.status)
+    key = node.key_columns or declaration.contract.grain or ()
+    append = node.form == "append"
+    return Built(
+        declaration.key,
+        relation=node.relation,
+        part=node.part,
+        gone=None if append else node.gone,
+        key=() if append else tuple(key),
+    )
+
+
+def build_python_stage(
+    connection: duckdb.DuckDBPyConnection, declaration: AssetDeclaration, relations: Mapping[AssetKey, str]
+) -> Built:
+    """Returns what the function gave; `connection` keeps the relation alive until it is closed."""
+    build = declaration.build
+    assert isinstance(build, PythonBuild)
+    try:
+        tables = {str(table.key): table for table in load_python_tables(build.file)}
+        relation = run_python_table(tables[declaration.key], connection, relations)
+    except OrchestratorError as error:
+        return Built(declaration.key, error=str(error))
+    return Built(declaration.key, relation=relation, key=tuple(declaration.contract.grain or ()))

@@ -1,0 +1,297 @@
+"""Closes what a workbench built into a candidate: Parquet files, hashed, and a manifest written last."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from ..errors import CandidateDamaged, Misuse
+from ..lake.content import Content, hash_algorithm, measure_content
+from ..lake.schema_change import read_columns
+from ..lake.session import identifier, literal
+from ..records.candidates import (
+    AssetKind,
+    CandidateFile,
+    FileRole,
+    Form,
+    Manifest,
+    ParentRead,
+    SchemaColumn,
+)
+from ..records.keys import AgentName, AssetKey, CandidateId
+from ..records.receipts import Head
+from .delta import Delta, find_delta
+
+MANIFEST = "manifest.json"
+# Types that Parquet or the lake would change or refuse, and what they become.
+_STORED_TYPES = {"HUGEINT": "BIGINT", "UHUGEINT": "UBIGINT"}
+_REFUSED_TYPES = ("UNION", "BIT", "TIME_NS", "TIMESTAMP_NS", "BIGNUM")
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What a build gives to be closed.
+
+    `relation` is the whole next version, as text that can stand after FROM. An incremental build
+    also gives `part` (rows to insert) and `gone` (keys whose base rows go). An `append` adds
+    `relation` to the base.
+    """
+
+    asset: AssetKey
+    kind: AssetKind
+    relation: str
+    key: tuple[str, ...]
+    parents: tuple[ParentRead, ...]
+    fingerprint: str
+    code_version: str
+    contract_hash: str
+    producer: AgentName
+    reason: str
+    part: str | None = None
+    gone: str | None = None
+    append: bool = False
+    attachments: tuple[tuple[Path, FileRole, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class Closed:
+    """A closed candidate, and whether its content is what serves already."""
+
+    manifest: Manifest
+    unchanged: bool
+
+
+def close_candidate(
+    connection: duckdb.DuckDBPyConnection,
+    draft: Draft,
+    base: Head | None,
+    candidates: Path,
+    *,
+    candidate_id: CandidateId,
+    now: datetime,
+) -> Closed:
+    """Writes the candidate's folder.
+
+    Nothing in the folder changes afterwards; without the manifest the folder counts as absent.
+
+    Raises:
+        Misuse: A column has a type that the lake cannot keep.
+    """
+    folder = candidates / candidate_id
+    folder.mkdir(parents=True)
+    columns = stored_columns(draft.asset, read_columns(connection, draft.relation))
+    closer = _Closer(connection, folder, columns, draft.asset)
+    base_relation = f"lake.{draft.asset.quoted}" if base else None
+    content_of_base = _base_content(connection, base, base_relation)
+    written = closer.write(draft, base_relation, content_of_base)
+    manifest = Manifest(
+        id=candidate_id,
+        asset=draft.asset,
+        kind=draft.kind,
+        form=written.form,
+        base_version=base.version if base else None,
+        parents=draft.parents,
+        columns=columns,
+        key=written.key,
+        files=(*written.files, *(_attach(folder, *attachment) for attachment in draft.attachments)),
+        n_rows=written.content.n_rows,
+        n_inserted=written.n_inserted,
+        n_deleted=written.n_deleted,
+        data_version=str(written.content),
+        fingerprint=draft.fingerprint,
+        code_version=draft.code_version,
+        contract_hash=draft.contract_hash,
+        producer=draft.producer,
+        reason=draft.reason,
+        created_at=now,
+    )
+    write_manifest(folder, manifest)
+    return Closed(manifest, unchanged=content_of_base is not None and written.content == content_of_base)
+
+
+@dataclass(frozen=True)
+class _Written:
+    form: Form
+    files: tuple[CandidateFile, ...]
+    key: tuple[str, ...]
+    content: Content
+    n_inserted: int
+    n_deleted: int
+
+
+class _Closer:
+    """Writes the Parquet files of one candidate."""
+
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, folder: Path, columns: Sequence[SchemaColumn], asset: AssetKey
+    ) -> None:
+        self.connection, self.folder, self.columns, self.asset = connection, folder, tuple(columns), asset
+
+    def write(self, draft: Draft, base: str | None, content: Content | None) -> _Written:
+        if base is None or content is None or not self._same_columns(base):
+            return self._whole(draft.relation, base)
+        if draft.append:
+            return self._append(draft.relation, content)
+        delta = find_delta(self.connection, draft.relation, base, self.columns, draft.key, draft.part, draft.gone)
+        if delta is None:
+            return self._whole(draft.relation, base)
+        return self._delta(delta, base, content, draft.key)
+
+    def _same_columns(self, base: str) -> bool:
+        present = read_columns(self.connection, base)
+        return sorted((c.name, c.type) for c in present) == sorted((c.name, c.type) for c in self.columns)
+
+    def _whole(self, relation: str, base: str | None) -> _Written:
+        files = self._copy("rows", relation, FileRole.INSERT)
+        content = self._measure(files)
+        n_deleted = _count(self.connection, base) if base else 0
+        return _Written(Form.WHOLE, files, (), content, content.n_rows, n_deleted)
+
+    def _append(self, relation: str, base: Content) -> _Written:
+        files = self._copy("rows", relation, FileRole.INSERT)
+        added = self._measure(files)
+        return _Written(Form.APPEND, files, (), base.plus(added), added.n_rows, 0)
+
+    def _delta(self, delta: Delta, base: str, content: Content, key: tuple[str, ...]) -> _Written:
+        inserted = self._copy("rows", delta.inserted, FileRole.INSERT)
+        matched = " AND ".join(f"b.{identifier(k)} = g.{identifier(k)}" for k in key)
+        deleted: tuple[CandidateFile, ...] = ()
+        removed = Content(content.algorithm, content.schema, 0, (0, 0))
+        if key:
+            deleted = self._copy("keys", delta.deleted_keys, FileRole.DELETE, every_column=False)
+            gone = f"(SELECT b.* FROM {base} AS b SEMI JOIN {delta.deleted_keys} AS g ON {matched})"
+            removed = measure_content(self.connection, gone, self.columns)
+        added = self._measure(inserted)
+        return _Written(
+            Form.DELTA,
+            (*inserted, *deleted),
+            key,
+            content.plus(added).minus(removed),
+            added.n_rows,
+            removed.n_rows,
+        )
+
+    def _copy(
+        self, name: str, relation: str, role: FileRole, *, every_column: bool = True
+    ) -> tuple[CandidateFile, ...]:
+        path = self.folder / f"{name}.parquet"
+        listed = ", ".join(_stored_expression(column) for column in self.columns) if every_column else "*"
+        self.connection.execute(
+            f"COPY (SELECT {listed} FROM {relation}) TO {literal(str(path))}"
+            " (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"
+        )
+        n_rows = _count(self.connection, f"read_parquet({literal(str(path))})")
+        if n_rows == 0:
+            path.unlink()
+            return ()
+        return (describe_file(path, role, n_rows),)
+
+    def _measure(self, files: Sequence[CandidateFile]) -> Content:
+        if not files:
+            return measure_content(self.connection, self._empty(), self.columns)
+        listed = ", ".join(literal(str(self.folder / file.name)) for file in files)
+        return measure_content(self.connection, f"read_parquet([{listed}])", self.columns)
+
+    def _empty(self) -> str:
+        listed = ", ".join(f"NULL::{column.type} AS {identifier(column.name)}" for column in self.columns)
+        return f"(SELECT {listed} LIMIT 0)"
+
+
+def stored_columns(asset: AssetKey, columns: Sequence[SchemaColumn]) -> tuple[SchemaColumn, ...]:
+    """Returns the columns as the lake keeps them.
+
+    Raises:
+        Misuse: A column has a type that the lake cannot keep.
+    """
+    for column in columns:
+        if any(refused in column.type for refused in _REFUSED_TYPES):
+            raise Misuse(
+                f"{asset}: column {column.name!r} has type {column.type}, which the lake cannot keep."
+                " Nothing was published. Cast it in the model, for example to VARCHAR or TIMESTAMP."
+            )
+    return tuple(SchemaColumn(name=column.name, type=_stored_type(column.type)) for column in columns)
+
+
+def _stored_type(type_name: str) -> str:
+    if type_name.startswith("ENUM"):
+        return "VARCHAR"
+    if type_name.startswith("FLOAT[") and type_name != "FLOAT[]":
+        return "FLOAT[]"
+    return _STORED_TYPES.get(type_name, type_name)
+
+
+def _stored_expression(column: SchemaColumn) -> str:
+    return f"{identifier(column.name)}::{column.type} AS {identifier(column.name)}"
+
+
+def _base_content(connection: duckdb.DuckDBPyConnection, base: Head | None, relation: str | None) -> Content | None:
+    """The base's content as this DuckDB hashes it; measured anew where another one wrote it."""
+    if base is None or relation is None:
+        return None
+    content = Content.parse(base.data_version)
+    if content.algorithm == hash_algorithm(connection):
+        return content
+    return measure_content(connection, relation, read_columns(connection, relation))
+
+
+def _count(connection: duckdb.DuckDBPyConnection, relation: str) -> int:
+    row = connection.execute(f"SELECT count(*) FROM {relation}").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _attach(folder: Path, source: Path, role: FileRole, n_rows: int) -> CandidateFile:
+    target = folder / source.name
+    source.replace(target)
+    return describe_file(target, role, n_rows)
+
+
+def describe_file(path: Path, role: FileRole, n_rows: int) -> CandidateFile:
+    path.chmod(0o444)
+    return CandidateFile(
+        name=path.name, role=role, sha256=hash_file(path), size_bytes=path.stat().st_size, n_rows=n_rows
+    )
+
+
+def hash_file(path: Path) -> str:
+    """Returns the sha256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    partial = folder / f"{MANIFEST}.partial"
+    with partial.open("w", encoding="utf-8") as file:
+        file.write(manifest.canonical_json() + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(folder / MANIFEST)
+
+
+def load_manifest(candidates: Path, candidate: CandidateId) -> Manifest:
+    """Reads a candidate's manifest and compares every file with it.
+
+    Raises:
+        CandidateDamaged: The manifest or a file is missing, or its bytes differ.
+    """
+    folder = candidates / candidate
+    try:
+        manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
+    except (OSError, ValueError) as error:
+        raise CandidateDamaged(candidate=candidate, file=MANIFEST, problem=f"cannot be read ({error})") from error
+    verify_files(candidates, manifest)
+    return manifest
+
+
+def verify_files(candidates: Path, manifest: Manifest) -> None:
+    """Raises CandidateDamaged where a file is missing or its bytes are not the manifest's."""
+    for file in manifest.files:
+        path = candidates / manifest.id / file.name
+        if not path.is_file():
+            raise CandidateDamaged(candidate=manifest.id, file=file.name, problem="is missing")
+        if hash_file(path) != file.sha256:
+            raise CandidateDamaged(candidate=manifest.id, file=file.name, problem="has other bytes than its manifest says")

@@ -1,0 +1,59 @@
+"""Everything that the gate works with, put together once by whoever opens the platform."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from ..audits.audit import AuditPlan
+from ..authority.agent_files import Principal
+from ..authority.seats import Seats
+from ..lake.layout import LakeLayout
+from ..records.declarations import AssetDeclaration, DbtBuild
+from ..records.keys import AgentName, AssetKey, CandidateId
+from ..settings import Settings
+from ..transforming.dbt_project import DbtProject
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def new_id() -> str:
+    """Returns a name that sorts by time and is unique among processes."""
+    return f"{utc_now():%Y%m%dT%H%M%S%f}-{os.urandom(4).hex()}"
+
+
+def silent(message: str) -> None:
+    """Says nothing."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """`assets` come parents first. `say` tells a person what is being done."""
+
+    settings: Settings
+    assets: Mapping[AssetKey, AssetDeclaration]
+    principals: Mapping[AgentName, Principal]
+    seats: Mapping[AssetKey, Seats]
+    dbt: DbtProject
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    now: Callable[[], datetime] = utc_now
+    new_id: Callable[[], str] = new_id
+    say: Callable[[str], None] = silent
+
+    @property
+    def layout(self) -> LakeLayout:
+        return LakeLayout(self.settings.home.lake)
+
+    def new_candidate(self) -> CandidateId:
+        return CandidateId(self.new_id())
+
+    def audit_plan(self, asset: AssetKey) -> AuditPlan:
+        declaration = self.assets[asset]
+        tests = ()
+        if isinstance(declaration.build, DbtBuild):
+            unique_id = declaration.build.unique_id
+            tests = next((node.tests for node in self.dbt.nodes if node.unique_id == unique_id), ())
+        return AuditPlan(declaration, tests, self.settings.home.archive)

@@ -1,0 +1,284 @@
+"""Lands a source's files and brings the raw candidate through the gate."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from ...authority.acts import Act
+from ...authority.permissions import require
+from ...errors import CandidateDamaged, LockTimeout
+from ...lake.history import read_ledger, read_quarantine
+from ...lake.published import PublishedCut, cut_published
+from ...lake.writer import Quarantined
+from ...reading.landing_files import FilesFound, LandedFile, find_landed_files
+from ...records.candidates import FileRole, Manifest
+from ...records.declarations import AssetDeclaration, SourceBuild
+from ...records.ledger import FileState, LedgerEntry, QuarantineEntry, QuarantineKind, QuarantineState
+from ...records.verdicts import Decision, Verdict
+from ..audit import audit_candidates
+from ..candidate import Draft, close_candidate, load_manifest, verify_files
+from ..context import Gate
+from ..fingerprint import raw_fingerprint
+from ..intake import Intake, TakenFile, retire, take_in
+from ..land import Landing, land_files
+from ..outcomes import Escalated, Outcome, Published, Rejected, Unchanged
+from ..publish import Judged, Publication
+from ..quarantine import quarantine_candidate, quarantine_rows
+from ..workbench import Workbench, open_workbench
+from .order import Order, bench_of, judged_events, keep_verdict, publish_in, remove_candidate
+
+
+@dataclass(frozen=True)
+class Landed:
+    """What became of a source's landing folder in one pass."""
+
+    outcome: Outcome
+    ledger: tuple[LedgerEntry, ...] = ()
+    quarantined: tuple[QuarantineEntry, ...] = ()
+    waiting: tuple[tuple[str, str], ...] = ()
+    ignored: tuple[str, ...] = ()
+    extra_columns: tuple[str, ...] = ()
+
+
+def land_source(
+    gate: Gate,
+    order: Order,
+    declaration: AssetDeclaration,
+    *,
+    complete: Collection[str] = (),
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Landed:
+    """Lands what has settled in the source's folder.
+
+    Args:
+        complete: Names of files that are known to be whole, whenever they were written.
+        on_progress: Called with the number of files read and of all files.
+
+    Raises:
+        NotPermitted: An agent may not do its part.
+        AlreadyLanded, BaseMoved: Another landing of the source came first; land again.
+    """
+    build = declaration.build
+    assert isinstance(build, SourceBuild)
+    require(gate.principals[declaration.producer], Act.LAND, declaration.key, gate.seats)
+    folder = gate.settings.home.landing / build.name
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(gate.settings.home.landing / f".{build.name}.lock", timeout=gate.settings.lock_timeout_seconds)
+    try:
+        lock.acquire(poll_interval=0.02)
+    except Timeout as error:
+        raise LockTimeout(lock=Path(lock.lock_file), seconds=lock.timeout, holder="another landing") from error
+    try:
+        found, files = _find(gate, build, folder, complete)
+        cut = cut_published(gate.layout, gate.settings.lock_timeout_seconds)
+        with open_workbench(gate.settings.home.workbenches, gate.new_id(), cut) as workbench:
+            return _LandingPass(gate, order, declaration, build, cut, workbench, found, on_progress).run(files)
+    finally:
+        lock.release()
+
+
+def _find(
+    gate: Gate, build: SourceBuild, folder: Path, complete: Collection[str]
+) -> tuple[FilesFound, Sequence[LandedFile]]:
+    now = gate.now().timestamp()
+    found = find_landed_files(folder, build.options, now=now, settle_seconds=gate.settings.settle_seconds)
+    settled = {file.name for file in found.ready}
+    every = find_landed_files(folder, build.options, now=now, settle_seconds=0).ready if complete else found.ready
+    files = [file for file in every if file.name in settled or file.name in complete]
+    waiting = tuple(item for item in found.waiting if item[0] not in complete)
+    return FilesFound(ready=tuple(files), waiting=waiting, ignored=found.ignored), files
+
+
+@dataclass
+class _LandingPass:
+    gate: Gate
+    order: Order
+    declaration: AssetDeclaration
+    build: SourceBuild
+    cut: PublishedCut
+    workbench: Workbench
+    found: FilesFound
+    on_progress: Callable[[int, int], None] | None = None
+    waiting: list[tuple[str, str]] = field(default_factory=list)
+
+    def run(self, files: Sequence[LandedFile]) -> Landed:
+        self.waiting.extend(self.found.waiting)
+        connection = self.cut.connect()
+        try:
+            known = read_ledger(connection, self.build.name)
+            entries = read_quarantine(connection)
+        finally:
+            connection.close()
+        intake = take_in(files, known, self._held(entries), self.gate.settings.home.archive)
+        self.waiting += [(file.name, "it changed while it was read") for file in intake.changing]
+        self.waiting += [(taken.landed.name, "its candidate was rejected") for taken in intake.held]
+        retire(intake.accounted)
+        if not intake.fresh and not intake.duplicates:
+            return self._landed(Unchanged(self.declaration.key, "no new files"))
+        return self._land(intake, known)
+
+    def _held(self, entries: Sequence[QuarantineEntry]) -> set[str]:
+        """Hashes of files whose candidate was rejected under the very contract and code in force."""
+        held: set[str] = set()
+        for entry in entries:
+            waits = entry.kind is QuarantineKind.CANDIDATE and entry.state is QuarantineState.WAITING
+            if not waits or entry.asset != self.declaration.key or entry.candidate is None:
+                continue
+            try:
+                manifest = load_manifest(self.gate.settings.home.candidates, entry.candidate)
+            except CandidateDamaged:
+                # Without the rejected candidate its files are simply judged again.
+                continue
+            same = (manifest.contract_hash, manifest.code_version) == self._identity()
+            held |= set(_files_of(self.gate.settings.home.candidates, manifest)) if same else set()
+        return held
+
+    def _identity(self) -> tuple[str, str]:
+        return self.declaration.contract.hash(), self.declaration.code_version
+
+    def _land(self, intake: Intake, known: Sequence[LedgerEntry]) -> Landed:
+        self.gate.say(f"landing {len(intake.fresh)} new and {len(intake.duplicates)} known files of {self.build.name}")
+        head = self.cut.heads.get(self.declaration.key)
+        connection = self.cut.connect()
+        try:
+            landing = land_files(
+                connection,
+                self.declaration,
+                intake,
+                known,
+                self.workbench.folder,
+                self.gate.settings.home.archive,
+                published=head is not None,
+                now=self.gate.now(),
+                on_progress=self.on_progress,
+            )
+            if landing.relation is None:
+                return self._record(landing, intake)
+            closed = close_candidate(
+                connection,
+                self._draft(landing, intake),
+                head,
+                self.gate.settings.home.candidates,
+                candidate_id=self.gate.new_candidate(),
+                now=self.gate.now(),
+            )
+        finally:
+            connection.close()
+        return self._judge(closed.manifest, landing, intake)
+
+    def _draft(self, landing: Landing, intake: Intake) -> Draft:
+        contract_hash, code_version = self._identity()
+        assert landing.relation is not None
+        return Draft(
+            asset=self.declaration.key,
+            kind=self.declaration.kind,
+            relation=landing.relation,
+            key=(),
+            parents=(),
+            fingerprint=raw_fingerprint(self.declaration, [taken.sha256 for taken in intake.fresh]),
+            code_version=code_version,
+            contract_hash=contract_hash,
+            producer=self.declaration.producer,
+            reason=self.order.reason,
+            append=True,
+            attachments=landing.attachments,
+        )
+
+    def _judge(self, manifest: Manifest, landing: Landing, intake: Intake) -> Landed:
+        self.gate.say(f"auditing {manifest.asset}: {manifest.n_inserted} new rows")
+        plan = self.gate.audit_plan(manifest.asset)
+        bench = bench_of(self.gate, self.cut, self.workbench)
+        (verdict,) = audit_candidates(bench, [(manifest, plan)], verify_files, now=self.gate.now())
+        if verdict.decision is Decision.APPROVE:
+            return self._publish(manifest, verdict, landing, intake)
+        return self._reject(manifest, verdict, landing, intake)
+
+    def _publish(self, manifest: Manifest, verdict: Verdict, landing: Landing, intake: Intake) -> Landed:
+        events = tuple(judged_events(self.gate, self.order, manifest, verdict))
+        done = publish_in(
+            self.gate,
+            Publication(
+                judged=(Judged(manifest, verdict, self.declaration),),
+                agent=self.declaration.producer,
+                reason=self.order.reason,
+                on_behalf_of=self.order.on_behalf_of,
+                ledger=landing.ledger,
+                quarantined=self._rejected_rows(landing),
+                events=events,
+            ),
+        )
+        self._retire(intake.fresh, intake.duplicates)
+        remove_candidate(self.gate.settings.home.candidates, manifest.id)
+        version = done.receipts[0].version
+        ledger = tuple(e.model_copy(update={"version": version}) if e.n_published else e for e in landing.ledger)
+        outcome = Published(manifest.asset, done.receipts[0])
+        return self._landed(outcome, ledger, done.quarantined, landing.extra_columns)
+
+    def _record(self, landing: Landing, intake: Intake) -> Landed:
+        """No row was accepted: what became of them is recorded, and nothing is published."""
+        done = publish_in(
+            self.gate,
+            Publication(
+                judged=(),
+                agent=self.declaration.producer,
+                reason=self.order.reason,
+                on_behalf_of=self.order.on_behalf_of,
+                ledger=landing.ledger,
+                quarantined=self._rejected_rows(landing),
+            ),
+        )
+        self._retire(intake.fresh, intake.duplicates)
+        outcome = Unchanged(self.declaration.key, "the files hold no row that could be published")
+        return self._landed(outcome, landing.ledger, done.quarantined, landing.extra_columns)
+
+    def _reject(self, manifest: Manifest, verdict: Verdict, landing: Landing, intake: Intake) -> Landed:
+        """The candidate waits in quarantine and its files stay in landing."""
+        duplicates = tuple(entry for entry in landing.ledger if entry.state is FileState.DUPLICATE)
+        # A copy of a file that was not published is no duplicate of anything accounted for.
+        fresh = {taken.sha256 for taken in intake.fresh}
+        settled = tuple(entry for entry in duplicates if entry.file_sha256 not in fresh)
+        done = publish_in(
+            self.gate,
+            Publication(
+                judged=(),
+                agent=verdict.auditor,
+                reason=self.order.reason,
+                on_behalf_of=self.order.on_behalf_of,
+                ledger=settled,
+                quarantined=(Quarantined(quarantine_candidate(0, manifest, verdict, self.gate.now())),),
+                events=tuple(judged_events(self.gate, self.order, manifest, verdict)),
+            ),
+        )
+        keep_verdict(self.gate.settings.home.candidates, verdict)
+        self._retire(tuple(taken for taken in intake.duplicates if taken.sha256 not in fresh))
+        made = Rejected if verdict.decision is Decision.REJECT else Escalated
+        outcome = made(manifest.asset, manifest, verdict, done.quarantined[0].id)
+        return self._landed(outcome, settled, done.quarantined, landing.extra_columns)
+
+    def _rejected_rows(self, landing: Landing) -> tuple[Quarantined, ...]:
+        if not landing.rejected:
+            return ()
+        n_rows = sum(entry.n_quarantined for entry in landing.ledger)
+        entry = quarantine_rows(0, self.declaration.key, landing.rejected, n_rows, self.gate.now())
+        return (Quarantined(entry, landing.rejected),)
+
+    def _retire(self, *groups: Sequence[TakenFile]) -> None:
+        for group in groups:
+            retire(group)
+
+    def _landed(
+        self,
+        outcome: Outcome,
+        ledger: tuple[LedgerEntry, ...] = (),
+        quarantined: tuple[QuarantineEntry, ...] = (),
+        extra_columns: tuple[str, ...] = (),
+    ) -> Landed:
+        return Landed(outcome, ledger, quarantined, tuple(self.waiting), self.found.ignored, extra_columns)
+
+
+def _files_of(candidates: Path, manifest: Manifest) -> list[str]:
+    names = [file.name for file in manifest.files_of(FileRole.LEDGER)]
+    lines = [line for name in names for line in (candidates / manifest.id / name).read_text("utf-8").splitlines()]
+    return [LedgerEntry.model_validate_json(line).file_sha256 for line in lines]

@@ -1,0 +1,214 @@
+"""One pass of tables through the gate: built together, closed, judged together, published together."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import duckdb
+
+from ...audits.audit import AuditPlan
+from ...audits.candidate_view import next_relation
+from ...errors import Misuse
+from ...lake.published import PublishedCut
+from ...lake.writer import Quarantined
+from ...records.candidates import ParentRead
+from ...records.declarations import AssetDeclaration, DbtBuild
+from ...records.keys import AssetKey
+from ...records.verdicts import Decision, Verdict
+from ..audit import audit_candidates
+from ..build import Built, build_dbt_stage, build_python_stage, build_stages
+from ..candidate import Closed, Draft, close_candidate, verify_files
+from ..context import Gate
+from ..fingerprint import table_fingerprint
+from ..memory import remember_unchanged
+from ..outcomes import Escalated, Failed, Held, Outcome, Published, Rejected, Unchanged, Withheld
+from ..plan import KnownInputs
+from ..publish import Judged, Publication
+from ..quarantine import quarantine_candidate
+from ..withhold import withheld_by
+from ..workbench import Workbench
+from .order import Order, bench_of, judged_events, keep_verdict, publish_in, remove_candidate
+
+
+@dataclass
+class TablePass:
+    """One pass over one published cut, in one workbench."""
+
+    gate: Gate
+    order: Order
+    cut: PublishedCut
+    workbench: Workbench
+    closed: dict[AssetKey, Closed] = field(default_factory=dict)
+    outcomes: dict[AssetKey, Outcome] = field(default_factory=dict)
+
+    def run(self, stale: Sequence[AssetDeclaration], known: KnownInputs) -> Mapping[AssetKey, Outcome]:
+        """Returns an outcome for each of the assets, which come parents first."""
+        for stage in build_stages(stale):
+            self._build(stage, known)
+        if self.closed:
+            self._judge()
+        return self.outcomes
+
+    def _build(self, stage: Sequence[AssetDeclaration], known: KnownInputs) -> None:
+        self.gate.say(f"building {', '.join(declaration.key for declaration in stage)}")
+        if isinstance(stage[0].build, DbtBuild):
+            built = {item.asset: item for item in self._build_dbt(stage)}
+            connection = self.workbench.connect(stage[0].key)
+        else:
+            connection = self.workbench.connect(stage[0].key)
+            built = {stage[0].key: build_python_stage(connection, stage[0], self._relations())}
+        try:
+            for declaration in stage:
+                outcome = self._close(connection, declaration, built[declaration.key], known)
+                if outcome is not None:
+                    self.outcomes[declaration.key] = outcome
+        finally:
+            connection.close()
+
+    def _build_dbt(self, stage: Sequence[AssetDeclaration]) -> tuple[Built, ...]:
+        return build_dbt_stage(
+            self.workbench,
+            stage,
+            self._relations(),
+            self.gate.dbt,
+            self.gate.variables,
+            full_refresh=self.order.rebuild,
+            now=self.gate.now(),
+            on_event=self.gate.say,
+        )
+
+    def _relations(self) -> dict[AssetKey, str]:
+        candidates = self.gate.settings.home.candidates
+        closed = {asset: next_relation(item.manifest, candidates / item.manifest.id) for asset, item in self.closed.items()}
+        return self.cut.relations() | closed
+
+    def _close(
+        self, connection: duckdb.DuckDBPyConnection, declaration: AssetDeclaration, built: Built, known: KnownInputs
+    ) -> Outcome | None:
+        """Closes one build; an outcome instead where there is nothing to judge."""
+        spoiled = tuple(parent for parent in declaration.parents if self._is_spoiled(parent))
+        if spoiled:
+            return Withheld(declaration.key, spoiled)
+        if built.error:
+            return Failed(declaration.key, built.error)
+        parents = self._parents_read(declaration)
+        fingerprint = table_fingerprint(declaration, {parent.asset: parent.data_version for parent in parents})
+        head = self.cut.heads.get(declaration.key)
+        if not self.order.rebuild and known.is_current(declaration.key, fingerprint, head):
+            return Unchanged(declaration.key, "its parents were built anew and did not change")
+        if not self.order.rebuild and (declaration.key, fingerprint) in known.rejected:
+            return Held(declaration.key, "these inputs were rejected before")
+        draft = Draft(
+            asset=declaration.key,
+            kind=declaration.kind,
+            relation=built.relation,
+            key=built.key,
+            parents=parents,
+            fingerprint=fingerprint,
+            code_version=declaration.code_version,
+            contract_hash=declaration.contract.hash(),
+            producer=declaration.producer,
+            reason=self.order.reason,
+            part=built.part,
+            gone=built.gone,
+        )
+        try:
+            self.closed[declaration.key] = close_candidate(
+                connection,
+                draft,
+                head,
+                self.gate.settings.home.candidates,
+                candidate_id=self.gate.new_candidate(),
+                now=self.gate.now(),
+            )
+        except Misuse as error:
+            return Failed(declaration.key, str(error))
+        return None
+
+    def _is_spoiled(self, parent: AssetKey) -> bool:
+        return isinstance(self.outcomes.get(parent), Failed | Held | Withheld)
+
+    def _parents_read(self, declaration: AssetDeclaration) -> tuple[ParentRead, ...]:
+        return tuple(self._parent_read(parent) for parent in declaration.parents)
+
+    def _parent_read(self, parent: AssetKey) -> ParentRead:
+        closed, head = self.closed.get(parent), self.cut.heads.get(parent)
+        if closed is not None and not closed.unchanged:
+            manifest = closed.manifest
+            return ParentRead(asset=parent, version=None, data_version=manifest.data_version, candidate=manifest.id)
+        assert head is not None
+        return ParentRead(asset=parent, version=head.version, data_version=head.data_version)
+
+    def _judge(self) -> None:
+        plans = {asset: self.gate.audit_plan(asset) for asset in self.closed}
+        self.gate.say(f"auditing {', '.join(self.closed)}")
+        bench = bench_of(self.gate, self.cut, self.workbench)
+        verdicts = audit_candidates(
+            bench, [(item.manifest, plans[asset]) for asset, item in self.closed.items()], verify_files, now=self.gate.now()
+        )
+        by_asset = {verdict.asset: verdict for verdict in verdicts}
+        denied = [asset for asset, verdict in by_asset.items() if verdict.decision is not Decision.APPROVE]
+        withheld = withheld_by(denied, self._depends_on(plans), self._atomic_groups())
+        passed = [asset for asset in self.closed if asset not in denied and asset not in withheld]
+        self.outcomes |= {asset: Withheld(asset, because) for asset, because in withheld.items()}
+        self._settle(by_asset, denied, passed)
+        for asset in (*passed, *withheld):
+            remove_candidate(self.gate.settings.home.candidates, self.closed[asset].manifest.id)
+
+    def _depends_on(self, plans: Mapping[AssetKey, AuditPlan]) -> dict[AssetKey, set[AssetKey]]:
+        """What each candidate was built from or judged against; a parent with the served content harms nobody."""
+        changed = {asset for asset, item in self.closed.items() if not item.unchanged}
+        return {
+            asset: ({parent.asset for parent in item.manifest.parents} | plans[asset].reads) & changed - {asset}
+            for asset, item in self.closed.items()
+        }
+
+    def _atomic_groups(self) -> dict[AssetKey, str | None]:
+        spoiled = {asset: self.gate.assets[asset].atomic for asset in self.outcomes if self._is_spoiled(asset)}
+        return spoiled | {asset: self.gate.assets[asset].atomic for asset in self.closed}
+
+    def _settle(
+        self, verdicts: Mapping[AssetKey, Verdict], denied: Sequence[AssetKey], passed: Sequence[AssetKey]
+    ) -> None:
+        changed = [asset for asset in passed if not self.closed[asset].unchanged]
+        same = [asset for asset in passed if self.closed[asset].unchanged]
+        if changed or denied:
+            self._publish(verdicts, denied, changed)
+        remembered = {}
+        for asset in same:
+            head = self.cut.heads[asset]
+            remembered[asset, self.closed[asset].manifest.fingerprint] = head.data_version
+            self.outcomes[asset] = Unchanged(asset, "it was built anew with the same content", verdicts[asset])
+        remember_unchanged(self.gate.settings.home.cache, remembered)
+
+    def _publish(
+        self, verdicts: Mapping[AssetKey, Verdict], denied: Sequence[AssetKey], changed: Sequence[AssetKey]
+    ) -> None:
+        now = self.gate.now()
+        done = publish_in(
+            self.gate,
+            Publication(
+                judged=tuple(
+                    Judged(self.closed[asset].manifest, verdicts[asset], self.gate.assets[asset]) for asset in changed
+                ),
+                agent=self.order.agent,
+                reason=self.order.reason,
+                on_behalf_of=self.order.on_behalf_of,
+                quarantined=tuple(
+                    Quarantined(quarantine_candidate(0, self.closed[asset].manifest, verdicts[asset], now))
+                    for asset in denied
+                ),
+                events=tuple(
+                    event
+                    for asset in (*changed, *denied)
+                    for event in judged_events(self.gate, self.order, self.closed[asset].manifest, verdicts[asset])
+                ),
+            ),
+        )
+        for receipt in done.receipts:
+            self.outcomes[receipt.asset] = Published(receipt.asset, receipt)
+        for entry in done.quarantined:
+            keep_verdict(self.gate.settings.home.candidates, verdicts[entry.asset])
+            made = Rejected if verdicts[entry.asset].decision is Decision.REJECT else Escalated
+            self.outcomes[entry.asset] = made(
+                entry.asset, self.closed[entry.asset].manifest, verdicts[entry.asset], entry.id
+            )

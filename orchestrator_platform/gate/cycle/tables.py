@@ -1,0 +1,65 @@
+"""Builds tables and brings them through the gate."""
+
+from ...authority.acts import Act
+from ...authority.permissions import require
+from ...lake.history import read_quarantine
+from ...lake.published import PublishedCut, cut_published
+from ...records.keys import AssetKey
+from ..context import Gate
+from ..memory import load_unchanged
+from ..outcomes import Held, Outcome, Unchanged, Waiting
+from ..plan import KnownInputs, Need, Planned, plan_build
+from ..quarantine import rejected_fingerprints
+from ..workbench import open_workbench
+from .order import Order
+from .table_pass import TablePass
+
+
+def known_inputs(gate: Gate, cut: PublishedCut) -> KnownInputs:
+    """Returns what is known of inputs that were built before."""
+    connection = cut.connect()
+    try:
+        rejected = rejected_fingerprints(read_quarantine(connection))
+    finally:
+        connection.close()
+    return KnownInputs(rejected, load_unchanged(gate.settings.home.cache))
+
+
+def plan_tables(gate: Gate, order: Order, cut: PublishedCut, known: KnownInputs) -> tuple[Planned, ...]:
+    """Returns what the order would do, without doing it."""
+    return plan_build(list(gate.assets.values()), order.goal, cut.heads, known, rebuild=order.rebuild)
+
+
+def build_tables(gate: Gate, order: Order) -> tuple[Outcome, ...]:
+    """Builds what the order needs and brings it through the gate, in one pass.
+
+    Returns:
+        One outcome per asset of the goal, parents first.
+
+    Raises:
+        BaseMoved: Another publication of one of the assets came first; order again.
+        NotPermitted: An agent may not do its part.
+    """
+    cut = cut_published(gate.layout, gate.settings.lock_timeout_seconds)
+    known = known_inputs(gate, cut)
+    planned = plan_tables(gate, order, cut, known)
+    outcomes: dict[AssetKey, Outcome] = {
+        item.asset: _not_built(item) for item in planned if item.need is not Need.STALE
+    }
+    stale = [gate.assets[item.asset] for item in planned if item.need is Need.STALE]
+    if stale:
+        for declaration in stale:
+            require(gate.principals[declaration.producer], Act.BUILD, declaration.key, gate.seats)
+        with open_workbench(gate.settings.home.workbenches, gate.new_id(), cut) as workbench:
+            outcomes |= TablePass(gate, order, cut, workbench).run(stale, known)
+    return tuple(outcomes[item.asset] for item in planned)
+
+
+def _not_built(item: Planned) -> Outcome:
+    match item.need:
+        case Need.HELD:
+            return Held(item.asset, item.why)
+        case Need.WAITING:
+            return Waiting(item.asset, item.why)
+        case _:
+            return Unchanged(item.asset, item.why)

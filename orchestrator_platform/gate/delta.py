@@ -1,0 +1,92 @@
+"""What really differs between a base and its next version, by key: rows to insert, keys to delete."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import duckdb
+
+from ..lake.session import identifier
+from ..records.candidates import SchemaColumn
+
+# Past this share of changed rows one fresh file is smaller and quicker to read than a delta.
+_WHOLE_ABOVE = 0.5
+
+
+@dataclass(frozen=True)
+class Delta:
+    """Names of temporary tables on the connection."""
+
+    inserted: str
+    deleted_keys: str
+
+
+def find_delta(
+    connection: duckdb.DuckDBPyConnection,
+    relation: str,
+    base: str,
+    columns: Sequence[SchemaColumn],
+    key: Sequence[str],
+    part: str | None,
+    gone: str | None,
+) -> Delta | None:
+    """Returns the exact difference, or `None` where the whole should be written.
+
+    With `part` and `gone` only those rows are compared, else both sides are compared in full. A
+    key counts as changed when its rows, as a multiset, differ.
+    """
+    if not key:
+        return _appended(connection, part) if part is not None and gone is None else None
+    after = part if part is not None else relation
+    before = base
+    if gone is not None:
+        before = f"(SELECT b.* FROM {base} AS b SEMI JOIN {gone} AS g ON {_on(key, 'b', 'g')})"
+    if _has_null_keys(connection, after, key) or _has_null_keys(connection, before, key):
+        return None
+    _compare(connection, before, after, columns, key)
+    if part is None and _mostly_changed(connection, relation, base):
+        return None
+    listed = ", ".join(identifier(name) for name in key)
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE _inserted AS SELECT a.* FROM {after} AS a SEMI JOIN _changed AS c ON {_on(key, 'a', 'c')}"
+    )
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE _deleted_keys AS SELECT {listed} FROM _changed WHERE was > 0")
+    return Delta("_inserted", "_deleted_keys")
+
+
+def _appended(connection: duckdb.DuckDBPyConnection, part: str) -> Delta:
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE _inserted AS SELECT * FROM {part}")
+    connection.execute("CREATE OR REPLACE TEMP TABLE _deleted_keys AS SELECT 0 AS nothing LIMIT 0")
+    return Delta("_inserted", "_deleted_keys")
+
+
+def _compare(
+    connection: duckdb.DuckDBPyConnection, before: str, after: str, columns: Sequence[SchemaColumn], key: Sequence[str]
+) -> None:
+    keys = ", ".join(identifier(name) for name in key)
+    values = ", ".join(f"{identifier(column.name)}::{column.type}" for column in columns)
+    # Two independent sums per key: an accidental match would hide a change.
+    sums = f"sum(hash('first', {values})) AS a, sum(hash('second', {values})) AS b, count(*) AS n"
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE _changed AS"
+        f" SELECT {keys}, coalesce(o.n, 0) AS was"
+        f" FROM (SELECT {keys}, {sums} FROM {before} GROUP BY ALL) AS o"
+        f" FULL JOIN (SELECT {keys}, {sums} FROM {after} GROUP BY ALL) AS n USING ({keys})"
+        " WHERE (o.a, o.b, o.n) IS DISTINCT FROM (n.a, n.b, n.n)"
+    )
+
+
+def _mostly_changed(connection: duckdb.DuckDBPyConnection, relation: str, base: str) -> bool:
+    row = connection.execute(
+        f"SELECT (SELECT count(*) FROM _changed), greatest((SELECT count(*) FROM {relation}), (SELECT count(*) FROM {base}))"
+    ).fetchone()
+    return bool(row and row[0] > _WHOLE_ABOVE * row[1])
+
+
+def _has_null_keys(connection: duckdb.DuckDBPyConnection, relation: str, key: Sequence[str]) -> bool:
+    condition = " OR ".join(f"{identifier(name)} IS NULL" for name in key)
+    row = connection.execute(f"SELECT count(*) FROM (SELECT 1 FROM {relation} WHERE {condition} LIMIT 1)").fetchone()
+    return bool(row and row[0])
+
+
+def _on(key: Sequence[str], left: str, right: str) -> str:
+    return " AND ".join(f"{left}.{identifier(name)} = {right}.{identifier(name)}" for name in key)

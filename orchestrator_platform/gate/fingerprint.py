@@ -1,0 +1,31 @@
+"""The identity of everything that a candidate is made from: code, contract, parents' contents."""
+
+from collections.abc import Mapping, Sequence
+
+from ..records.base import sha256_of
+from ..records.declarations import AssetDeclaration
+from ..records.keys import AssetKey
+
+
+def table_fingerprint(declaration: AssetDeclaration, parents: Mapping[AssetKey, str]) -> str:
+    """Returns the fingerprint of a table built from parents with these data versions."""
+    return sha256_of(
+        {
+            "asset": declaration.key,
+            "code": declaration.code_version,
+            "contract": declaration.contract.hash(),
+            "parents": {parent: parents[parent] for parent in declaration.parents},
+        }
+    )
+
+
+def raw_fingerprint(declaration: AssetDeclaration, files: Sequence[str]) -> str:
+    """Returns the fingerprint of a landing of files with these sha256."""
+    return sha256_of(
+        {
+            "asset": declaration.key,
+            "code": declaration.code_version,
+            "contract": declaration.contract.hash(),
+            "files": sorted(files),
+        }
+    )

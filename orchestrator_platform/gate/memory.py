@@ -1,0 +1,37 @@
+"""Remembers which inputs gave the content that serves anyway, so that they are not built again.
+
+Losing it costs one build and nothing else; it is no part of the truth.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..records.keys import AssetKey
+
+
+def load_unchanged(cache: Path) -> dict[tuple[AssetKey, str], str]:
+    """Returns (asset, fingerprint) -> data version; a damaged file counts as empty."""
+    try:
+        stored = json.loads((cache / "unchanged.json").read_text(encoding="utf-8"))
+        return {
+            (AssetKey(asset), fingerprint): version
+            for asset, known in stored.items()
+            for fingerprint, version in known.items()
+        }
+    except (OSError, ValueError, AttributeError):
+        return {}
+
+
+def remember_unchanged(cache: Path, found: Mapping[tuple[AssetKey, str], str]) -> None:
+    """Adds what was found; of each asset only the newest inputs are kept."""
+    if not found:
+        return
+    known: dict[str, dict[str, str]] = {}
+    for (asset, fingerprint), version in (load_unchanged(cache) | dict(found)).items():
+        known.setdefault(asset, {})[fingerprint] = version
+    kept = {asset: dict(list(versions.items())[-20:]) for asset, versions in known.items()}
+    cache.mkdir(parents=True, exist_ok=True)
+    partial = cache / "unchanged.json.partial"
+    partial.write_text(json.dumps(kept), encoding="utf-8")
+    partial.replace(cache / "unchanged.json")

@@ -1,0 +1,79 @@
+"""What a build would do, decided from fingerprints alone: nothing is built to find it out."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ..records.declarations import AssetDeclaration
+from ..records.keys import AssetKey
+from ..records.receipts import Head
+from .fingerprint import table_fingerprint
+
+
+class Need(StrEnum):
+    """CURRENT: same inputs as what serves. STALE: to be built. HELD: these inputs were rejected. WAITING: a parent is missing."""
+
+    CURRENT = "current"
+    STALE = "stale"
+    HELD = "held"
+    WAITING = "waiting"
+
+
+@dataclass(frozen=True)
+class Planned:
+    asset: AssetKey
+    need: Need
+    why: str
+
+
+@dataclass(frozen=True)
+class KnownInputs:
+    """What became of inputs seen before: fingerprints rejected, and those that gave a known content."""
+
+    rejected: frozenset[tuple[AssetKey, str]]
+    unchanged: Mapping[tuple[AssetKey, str], str]
+
+    def is_current(self, asset: AssetKey, fingerprint: str, head: Head | None) -> bool:
+        if head is None:
+            return False
+        return fingerprint == head.fingerprint or self.unchanged.get((asset, fingerprint)) == head.data_version
+
+
+def plan_build(
+    declarations: Sequence[AssetDeclaration],
+    goal: Collection[AssetKey],
+    heads: Mapping[AssetKey, Head],
+    known: KnownInputs,
+    *,
+    rebuild: bool = False,
+) -> tuple[Planned, ...]:
+    """Returns what each asset of the goal needs, parents first. `declarations` come parents first."""
+    needs: dict[AssetKey, Planned] = {}
+    for declaration in declarations:
+        if declaration.key in goal:
+            needs[declaration.key] = _plan_one(declaration, heads, needs, known, rebuild)
+    return tuple(needs.values())
+
+
+def _plan_one(
+    declaration: AssetDeclaration,
+    heads: Mapping[AssetKey, Head],
+    needs: Mapping[AssetKey, Planned],
+    known: KnownInputs,
+    rebuild: bool,
+) -> Planned:
+    key = declaration.key
+    stale = {parent for parent in declaration.parents if parent in needs and needs[parent].need is Need.STALE}
+    missing = [parent for parent in declaration.parents if parent not in heads and parent not in stale]
+    if missing:
+        return Planned(key, Need.WAITING, f"{', '.join(missing)} is not published")
+    if stale:
+        return Planned(key, Need.STALE, f"{', '.join(sorted(stale))} is built anew")
+    fingerprint = table_fingerprint(declaration, {parent: heads[parent].data_version for parent in declaration.parents})
+    if rebuild:
+        return Planned(key, Need.STALE, "a full rebuild was asked for")
+    if known.is_current(key, fingerprint, heads.get(key)):
+        return Planned(key, Need.CURRENT, "same parents, code and contract")
+    if (key, fingerprint) in known.rejected:
+        return Planned(key, Need.HELD, "these inputs were rejected; change the code, the contract or a parent")
+    return Planned(key, Need.STALE, "its code, contract or a parent changed" if key in heads else "it is new")

@@ -1,0 +1,63 @@
+"""What waits in quarantine: rejected rows by address, rejected candidates by folder."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from ..records.candidates import Manifest
+from ..records.findings import Finding
+from ..records.keys import AssetKey
+from ..records.ledger import QuarantineEntry, QuarantineKind, QuarantineState, RowAddress
+from ..records.verdicts import Decision, Verdict
+
+
+def quarantine_rows(id_: int, asset: AssetKey, addresses: Sequence[RowAddress], n_rows: int, now: datetime) -> QuarantineEntry:
+    """Returns the entry for the rejected rows of one landing; `n_rows` counts rows, not reasons."""
+    return QuarantineEntry(
+        id=id_,
+        kind=QuarantineKind.ROWS,
+        asset=asset,
+        n_rows=n_rows,
+        reasons=dict(Counter(address.rule for address in addresses)),
+        since=now,
+    )
+
+
+def quarantine_candidate(id_: int, manifest: Manifest, verdict: Verdict, now: datetime) -> QuarantineEntry:
+    """Returns the entry for a rejected or escalated candidate, with its findings as reasons."""
+    return QuarantineEntry(
+        id=id_,
+        kind=QuarantineKind.CANDIDATE,
+        asset=manifest.asset,
+        candidate=manifest.id,
+        fingerprint=manifest.fingerprint,
+        n_rows=manifest.n_rows,
+        reasons={finding.check: finding.n_failing for finding in verdict.findings if counts(finding, verdict.decision)},
+        since=now,
+    )
+
+
+def counts(finding: Finding, decision: Decision) -> bool:
+    """Whether a finding is a reason for the decision."""
+    return finding.blocks if decision is Decision.REJECT else not finding.passed
+
+
+def rejected_fingerprints(entries: Iterable[QuarantineEntry]) -> frozenset[tuple[AssetKey, str]]:
+    """Returns (asset, fingerprint) of every candidate that was rejected and not replayed since."""
+    return frozenset(
+        (entry.asset, entry.fingerprint)
+        for entry in entries
+        if entry.kind is QuarantineKind.CANDIDATE and entry.state is not QuarantineState.REPLAYED
+    )
+
+
+def describe_findings(findings: Iterable[Finding]) -> str:
+    """Returns `unique_cve_id: 3 rows (measured 3, limit 0)`, one per failed finding."""
+    return "; ".join(describe_finding(finding) for finding in findings if not finding.passed)
+
+
+def describe_finding(finding: Finding) -> str:
+    rows = f"{finding.n_failing} failing rows" if finding.n_failing else "failed"
+    bounds = f" (measured {finding.measured}, limit {finding.limit})" if finding.measured is not None else ""
+    said = f": {finding.message}" if finding.message else ""
+    return f"{finding.check}, {rows}{bounds}{said}"

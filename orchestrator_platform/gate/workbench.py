@@ -1,0 +1,47 @@
+"""The scratch DuckDB in which candidates are built over one published cut; gone once they are closed."""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from ..lake.published import PublishedCut
+from ..records.keys import AssetKey
+
+
+@dataclass(frozen=True)
+class Workbench:
+    folder: Path
+    cut: PublishedCut
+
+    def database(self, stage: AssetKey) -> Path:
+        """Returns the scratch database of the stage that begins with this asset."""
+        return self.folder / f"{stage}.duckdb"
+
+    def connect(self, stage: AssetKey) -> duckdb.DuckDBPyConnection:
+        """Returns a connection to a stage's scratch database with the published cut attached as `lake`."""
+        connection = duckdb.connect(
+            str(self.database(stage)),
+            config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"},
+        )
+        connection.execute("SET enable_progress_bar = false")
+        for statement in self.cut.setup():
+            connection.execute(statement)
+        return connection
+
+    def relations(self) -> Mapping[AssetKey, str]:
+        return self.cut.relations()
+
+
+@contextmanager
+def open_workbench(workbenches: Path, name: str, cut: PublishedCut) -> Iterator[Workbench]:
+    """Gives a new folder for the body and removes it afterwards."""
+    folder = workbenches / name
+    folder.mkdir(parents=True)
+    try:
+        yield Workbench(folder, cut)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

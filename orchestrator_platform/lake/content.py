@@ -1,0 +1,76 @@
+"""The identity of a table's content: schema, row count and two salted sums of row hashes.
+
+Sums rather than exclusive ors, because equal rows must not cancel and a delta must be able to
+update the identity without reading the base.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import duckdb
+
+from ..records.base import sha256_of
+from ..records.candidates import SchemaColumn
+from .session import identifier
+
+_SALTS = ("first", "second")
+
+
+@dataclass(frozen=True)
+class Content:
+    """Content as a value that can be added and subtracted.
+
+    `algorithm` names the hash function by what it gives for fixed values, so that a DuckDB whose
+    hash differs is noticed and contents of two algorithms are never compared.
+    """
+
+    algorithm: str
+    schema: str
+    n_rows: int
+    sums: tuple[int, int]
+
+    def __str__(self) -> str:
+        return f"{self.algorithm}-{self.schema}-{self.n_rows}-{self.sums[0]:x}-{self.sums[1]:x}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Content":
+        algorithm, schema, n_rows, first, second = text.split("-")
+        return cls(algorithm, schema, int(n_rows), (int(first, 16), int(second, 16)))
+
+    def plus(self, other: "Content") -> "Content":
+        """Returns the content of both row sets together, under this content's schema."""
+        sums = (self.sums[0] + other.sums[0], self.sums[1] + other.sums[1])
+        return replace(self, n_rows=self.n_rows + other.n_rows, sums=sums)
+
+    def minus(self, other: "Content") -> "Content":
+        """Returns what remains when the other rows are taken away."""
+        sums = (self.sums[0] - other.sums[0], self.sums[1] - other.sums[1])
+        return replace(self, n_rows=self.n_rows - other.n_rows, sums=sums)
+
+
+def measure_content(
+    connection: duckdb.DuckDBPyConnection, relation: str, columns: Sequence[SchemaColumn]
+) -> Content:
+    """Returns the content of a relation: anything that can stand after FROM.
+
+    The order of rows and of columns does not count; names and types do.
+    """
+    names = [identifier(column.name) for column in sorted(columns, key=lambda column: column.name)]
+    sums = ", ".join(f"coalesce(sum(hash({', '.join([repr(salt), *names])})), 0)::VARCHAR" for salt in _SALTS)
+    row = connection.execute(f"SELECT count(*), {sums} FROM {relation}").fetchone()
+    assert row is not None
+    return Content(hash_algorithm(connection), schema_hash(columns), int(row[0]), (int(row[1]), int(row[2])))
+
+
+def schema_hash(columns: Sequence[SchemaColumn]) -> str:
+    """Returns twelve hexadecimal digits that stand for the names and types, whatever their order."""
+    return sha256_of(sorted([column.name, column.type] for column in columns))[:12]
+
+
+def hash_algorithm(connection: duckdb.DuckDBPyConnection) -> str:
+    """Returns the name of the row hash as this DuckDB computes it."""
+    row = connection.execute(
+        "SELECT hash('first', 1::BIGINT, 'ä', 1.5::DOUBLE, NULL, DATE '2000-01-02', [1.0::FLOAT], {'a': true})"
+    ).fetchone()
+    return "s1" + hashlib.sha256(str(row).encode()).hexdigest()[:6]

@@ -1,0 +1,84 @@
+"""What the platform's own tables say: heads, receipts, ledger, quarantine. Reads any attached lake."""
+
+import json
+from typing import Any
+
+import duckdb
+
+from ..records.events import Event
+from ..records.keys import AssetKey, Snapshot, Version
+from ..records.ledger import LedgerEntry, QuarantineEntry, RowAddress
+from ..records.receipts import Head, Receipt
+from .platform_tables import SCHEMA
+
+
+def read_heads(connection: duckdb.DuckDBPyConnection) -> dict[AssetKey, Head]:
+    rows = connection.execute(f"SELECT head FROM lake.{SCHEMA}.heads ORDER BY asset").fetchall()
+    heads = [Head.model_validate_json(row[0]) for row in rows]
+    return {head.asset: head for head in heads}
+
+
+def read_receipts(connection: duckdb.DuckDBPyConnection, asset: AssetKey) -> tuple[Receipt, ...]:
+    """Returns the asset's receipts, newest first."""
+    rows = connection.execute(
+        f"SELECT receipt FROM lake.{SCHEMA}.receipts WHERE asset = ? ORDER BY version DESC", [asset]
+    ).fetchall()
+    return tuple(Receipt.model_validate_json(row[0]) for row in rows)
+
+
+def read_receipt(
+    connection: duckdb.DuckDBPyConnection, asset: AssetKey, version: Version | None = None
+) -> Receipt | None:
+    """Returns one receipt, by default the newest; `None` where there is none."""
+    rows = connection.execute(
+        f"SELECT receipt FROM lake.{SCHEMA}.receipts WHERE asset = ? AND (? IS NULL OR version = ?)"
+        " ORDER BY version DESC LIMIT 1",
+        [asset, version, version],
+    ).fetchall()
+    return Receipt.model_validate_json(rows[0][0]) if rows else None
+
+
+def read_published_candidates(connection: duckdb.DuckDBPyConnection) -> dict[str, Version]:
+    """Returns candidate -> version for everything ever published: how a lost answer is looked up."""
+    return dict(connection.execute(f"SELECT candidate, version FROM lake.{SCHEMA}.receipts").fetchall())
+
+
+def read_ledger(connection: duckdb.DuckDBPyConnection, source: str | None = None) -> tuple[LedgerEntry, ...]:
+    """Returns the ledger in the order of landing."""
+    where = "WHERE source = ?" if source else ""
+    cursor = connection.execute(
+        f"SELECT * FROM lake.{SCHEMA}.ledger {where} ORDER BY landed_at, file", [source] if source else []
+    )
+    return tuple(LedgerEntry.model_validate(row) for row in _dictionaries(cursor))
+
+
+def read_quarantine(connection: duckdb.DuckDBPyConnection) -> tuple[QuarantineEntry, ...]:
+    cursor = connection.execute(f"SELECT * FROM lake.{SCHEMA}.quarantine ORDER BY id")
+    return tuple(
+        QuarantineEntry.model_validate(row | {"reasons": json.loads(row["reasons"])}) for row in _dictionaries(cursor)
+    )
+
+
+def read_quarantined_rows(
+    connection: duckdb.DuckDBPyConnection, entry: int, limit: int | None = None
+) -> tuple[RowAddress, ...]:
+    cursor = connection.execute(
+        f"SELECT * EXCLUDE (id) FROM lake.{SCHEMA}.quarantine_rows WHERE id = ? ORDER BY file, line, rule LIMIT ?",
+        [entry, limit if limit is not None else 2**62],
+    )
+    return tuple(RowAddress.model_validate(row) for row in _dictionaries(cursor))
+
+
+def read_outbox(
+    connection: duckdb.DuckDBPyConnection, after: Snapshot | None = None
+) -> tuple[tuple[Snapshot, Event], ...]:
+    """Returns what was committed after a snapshot, oldest first."""
+    rows = connection.execute(
+        f"SELECT snapshot, event FROM lake.{SCHEMA}.outbox WHERE snapshot > ? ORDER BY snapshot", [after or 0]
+    ).fetchall()
+    return tuple((Snapshot(row[0]), Event.model_validate_json(row[1])) for row in rows)
+
+
+def _dictionaries(cursor: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    names = [column[0] for column in cursor.description or []]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -1,0 +1,27 @@
+"""Where the lake's parts lie in its folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class LakeLayout:
+    """`catalog` belongs to the writer alone; everybody else attaches `readers`."""
+
+    root: Path
+
+    @property
+    def catalog(self) -> Path:
+        return self.root / "catalog.sqlite"
+
+    @property
+    def readers(self) -> Path:
+        return self.root / "readers.sqlite"
+
+    @property
+    def data(self) -> Path:
+        return self.root / "data"
+
+    @property
+    def lock(self) -> Path:
+        return self.root / "writer.lock"

@@ -1,0 +1,84 @@
+"""The platform's own tables in the lake: heads, receipts, ledger, quarantine, outbox."""
+
+from collections.abc import Iterable, Sequence
+
+import duckdb
+
+from ..records.base import canonical_json
+from ..records.events import Event
+from ..records.keys import Snapshot
+from ..records.ledger import LedgerEntry, QuarantineEntry, RowAddress
+from ..records.receipts import Head, Receipt
+
+SCHEMA = "_platform"
+
+TABLES = {
+    "heads": "asset VARCHAR, version BIGINT, snapshot BIGINT, head VARCHAR",
+    "receipts": "asset VARCHAR, version BIGINT, snapshot BIGINT, candidate VARCHAR, receipt VARCHAR",
+    "ledger": "source VARCHAR, asset VARCHAR, file VARCHAR, file_sha256 VARCHAR, identity VARCHAR,"
+    " size_bytes BIGINT, state VARCHAR, n_rows BIGINT, n_published BIGINT, n_quarantined BIGINT,"
+    " n_duplicate BIGINT, version BIGINT, landed_at TIMESTAMP WITH TIME ZONE",
+    "quarantine": "id BIGINT, kind VARCHAR, asset VARCHAR, state VARCHAR, candidate VARCHAR, fingerprint VARCHAR,"
+    " n_rows BIGINT, reasons VARCHAR, since TIMESTAMP WITH TIME ZONE",
+    "quarantine_rows": "id BIGINT, source VARCHAR, file VARCHAR, file_sha256 VARCHAR, line BIGINT, rule VARCHAR,"
+    " reason VARCHAR, position VARCHAR",
+    "outbox": "snapshot BIGINT, event VARCHAR",
+}
+
+
+def create_platform_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute(f"CREATE SCHEMA IF NOT EXISTS lake.{SCHEMA}")
+    for name, columns in TABLES.items():
+        connection.execute(f"CREATE TABLE IF NOT EXISTS lake.{SCHEMA}.{name} ({columns})")
+
+
+def insert_heads(connection: duckdb.DuckDBPyConnection, heads: Sequence[Head]) -> None:
+    for head in heads:
+        connection.execute(f"DELETE FROM lake.{SCHEMA}.heads WHERE asset = ?", [head.asset])
+    _insert(connection, "heads", [(h.asset, h.version, h.snapshot, h.canonical_json()) for h in heads])
+
+
+def insert_receipts(connection: duckdb.DuckDBPyConnection, receipts: Sequence[Receipt]) -> None:
+    _insert(
+        connection,
+        "receipts",
+        [(r.asset, r.version, r.snapshot, r.candidate, r.canonical_json()) for r in receipts],
+    )
+
+
+def insert_ledger(connection: duckdb.DuckDBPyConnection, entries: Sequence[LedgerEntry]) -> None:
+    _insert(connection, "ledger", [tuple(entry.model_dump(mode="python").values()) for entry in entries])
+
+
+def insert_quarantine(
+    connection: duckdb.DuckDBPyConnection, entry: QuarantineEntry, rows: Sequence[RowAddress]
+) -> None:
+    values = entry.model_dump(mode="python") | {"reasons": canonical_json(entry.reasons)}
+    _insert(connection, "quarantine", [tuple(values.values())])
+    columns = ("source", "file", "file_sha256", "line", "rule", "reason", "position")
+    _insert(connection, "quarantine_rows", [(entry.id, *(getattr(row, name) for name in columns)) for row in rows])
+
+
+def insert_outbox(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, events: Sequence[Event]) -> None:
+    _insert(connection, "outbox", [(snapshot, event.canonical_json()) for event in events])
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, table: str, rows: Iterable[tuple[object, ...]]) -> None:
+    import pyarrow
+
+    records = list(rows)
+    if not records:
+        return
+    names = [column.split()[0] for column in TABLES[table].split(", ")]
+    frame = pyarrow.table({name: [_plain(record[i]) for record in records] for i, name in enumerate(names)})
+    connection.register("_rows", frame)
+    try:
+        listed = ", ".join(names)
+        connection.execute(f"INSERT INTO lake.{SCHEMA}.{table} ({listed}) SELECT {listed} FROM _rows")
+    finally:
+        connection.unregister("_rows")
+
+
+def _plain(value: object) -> object:
+    """A subclass of str (a key, an enumeration) as the plain text that Arrow expects."""
+    return str.__str__(value) if isinstance(value, str) else value

@@ -1,0 +1,53 @@
+"""One consistent cut of the published lake, for builders and auditors: a pinned snapshot and its heads."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import duckdb
+
+from ..records.keys import AssetKey, Snapshot
+from ..records.receipts import Head
+from .history import read_heads
+from .layout import LakeLayout
+from .readers import attach_statement, connect_reader, latest_snapshot
+from .session import load_statements
+from .writer import open_writer
+
+
+@dataclass(frozen=True)
+class PublishedCut:
+    """What was published at `snapshot`; `heads` are the versions that served then."""
+
+    layout: LakeLayout
+    snapshot: Snapshot
+    heads: Mapping[AssetKey, Head] = field(default_factory=dict)
+
+    def setup(self) -> tuple[str, ...]:
+        """Returns the statements that make this cut readable as catalog `lake` on any connection."""
+        return (*load_statements(), attach_statement(self.layout, self.snapshot))
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        return connect_reader(self.layout, self.snapshot)
+
+    def relations(self) -> dict[AssetKey, str]:
+        """Returns for each served asset what can stand after FROM."""
+        return {asset: f"lake.{asset.quoted}" for asset in self.heads}
+
+
+def cut_published(layout: LakeLayout, lock_timeout_seconds: float) -> PublishedCut:
+    """Returns the newest cut. A lake that is missing, or was left behind by a crash, is made whole first.
+
+    Raises:
+        LockTimeout: The lake had to be made whole and another writer held the lock.
+        ForeignSnapshot: The lake holds a snapshot that no receipt explains.
+    """
+    snapshot = latest_snapshot(layout.readers)
+    if snapshot is None or snapshot != latest_snapshot(layout.catalog):
+        with open_writer(layout, lock_timeout_seconds):
+            snapshot = latest_snapshot(layout.readers)
+    assert snapshot is not None
+    connection = connect_reader(layout, snapshot)
+    try:
+        return PublishedCut(layout, snapshot, read_heads(connection))
+    finally:
+        connection.close()

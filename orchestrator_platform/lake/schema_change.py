@@ -1,0 +1,57 @@
+"""Makes a table's columns those of the candidate: added and dropped in place, anything else in a new epoch."""
+
+from enum import StrEnum
+
+import duckdb
+
+from ..records.candidates import Manifest, SchemaColumn
+from .session import identifier
+
+
+class Change(StrEnum):
+    NONE = "none"
+    COLUMNS = "columns"
+    NEW_TABLE = "new_table"
+
+
+def read_columns(connection: duckdb.DuckDBPyConnection, relation: str) -> tuple[SchemaColumn, ...]:
+    """Returns the columns of a relation: anything that can stand after FROM."""
+    rows = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
+    return tuple(SchemaColumn(name=row[0], type=row[1]) for row in rows)
+
+
+def change_table(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> Change:
+    """Creates or alters the table in the open transaction, and says which it was."""
+    table = f"lake.{manifest.asset.quoted}"
+    wanted = {column.name: column.type for column in manifest.columns}
+    if not _exists(connection, manifest):
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS lake.{identifier(manifest.asset.schema)}")
+        _create(connection, table, wanted)
+        return Change.NEW_TABLE
+    present = {column.name: column.type for column in read_columns(connection, table)}
+    if present == wanted:
+        return Change.NONE
+    if any(present[name] != wanted[name] for name in present.keys() & wanted.keys()):
+        # A changed type makes older versions unreadable when it is altered in place.
+        connection.execute(f"DROP TABLE {table}")
+        _create(connection, table, wanted)
+        return Change.NEW_TABLE
+    for name in wanted.keys() - present.keys():
+        connection.execute(f"ALTER TABLE {table} ADD COLUMN {identifier(name)} {wanted[name]}")
+    for name in present.keys() - wanted.keys():
+        connection.execute(f"ALTER TABLE {table} DROP COLUMN {identifier(name)}")
+    return Change.COLUMNS
+
+
+def _exists(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> bool:
+    row = connection.execute(
+        "SELECT count(*) FROM duckdb_tables()"
+        " WHERE database_name = 'lake' AND schema_name = ? AND table_name = ?",
+        [manifest.asset.schema, manifest.asset.name],
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def _create(connection: duckdb.DuckDBPyConnection, table: str, columns: dict[str, str]) -> None:
+    listed = ", ".join(f"{identifier(name)} {type_name}" for name, type_name in columns.items())
+    connection.execute(f"CREATE TABLE {table} ({listed})")

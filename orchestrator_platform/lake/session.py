@@ -1,0 +1,53 @@
+"""DuckDB connections with the lake's extensions loaded from their wheels, never from the network."""
+
+import importlib.util
+from pathlib import Path
+
+import duckdb
+
+from ..errors import Fault
+
+EXTENSIONS = ("sqlite_scanner", "ducklake")
+
+
+def connect(database: str | Path = ":memory:") -> duckdb.DuckDBPyConnection:
+    """Returns a connection with the lake's extensions loaded and auto-installation off.
+
+    Raises:
+        Fault: An extension's wheel is not installed.
+    """
+    connection = duckdb.connect(
+        str(database),
+        config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"},
+    )
+    # Progress bars of DuckDB would mix with the platform's own output.
+    connection.execute("SET enable_progress_bar = false")
+    for statement in load_statements():
+        connection.execute(statement)
+    return connection
+
+
+def load_statements() -> tuple[str, ...]:
+    """Returns the statements that load the extensions, for connections that somebody else opens."""
+    return tuple(f"LOAD {literal(str(_extension_file(name)))}" for name in EXTENSIONS)
+
+
+def _extension_file(name: str) -> Path:
+    spec = importlib.util.find_spec(f"duckdb_extension_{name}")
+    files = list(Path(spec.origin).parent.rglob("*.duckdb_extension")) if spec and spec.origin else []
+    if not files:
+        raise Fault(
+            f"The wheel of DuckDB's extension {name} is not installed. Nothing was opened."
+            f" Install it: `uv sync`, or the package duckdb-extension-{name.replace('_', '-')}."
+        )
+    return files[0]
+
+
+def literal(text: str) -> str:
+    """Returns the text as an SQL string literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def identifier(name: str) -> str:
+    """Returns the name as a quoted SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,310 @@
+"""The lake's only write path. It takes candidates with approving verdicts, or a record of what was rejected.
+
+The rules under which DuckLake is right are kept here and in `readers`: one writer under one lock, no
+inlined data, ALTER before DELETE before added files, counted deletes, new file names, a re-read after
+each commit before any reader can see it.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from ..errors import BaseMoved, CommitMismatch, ForeignSnapshot, SealBroken
+from ..records.candidates import FileRole, Form, Manifest, SchemaColumn
+from ..records.events import Event
+from ..records.keys import AssetKey, Snapshot
+from ..records.ledger import LedgerEntry, QuarantineEntry, RowAddress
+from ..records.receipts import Head, Receipt
+from ..records.verdicts import Decision, Verdict
+from .content import Content, measure_content
+from .history import read_heads
+from .layout import LakeLayout
+from .lock import writer_lock
+from .platform_tables import (
+    SCHEMA,
+    create_platform_tables,
+    insert_heads,
+    insert_ledger,
+    insert_outbox,
+    insert_quarantine,
+    insert_receipts,
+)
+from .readers import latest_snapshot, replace_readers_copy
+from .schema_change import Change, change_table, read_columns
+from .session import connect, identifier, literal
+
+# Re-reading a small change is free; a large one was hashed file by file when it was put in place.
+_REREAD_ROWS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Approved:
+    """A candidate with the verdict that lets it in, its files put in place, and the receipt to be."""
+
+    manifest: Manifest
+    verdict: Verdict
+    placed: tuple[tuple[Path, FileRole], ...]
+    receipt: Receipt
+
+    def files(self, role: FileRole) -> tuple[Path, ...]:
+        return tuple(path for path, placed_role in self.placed if placed_role is role)
+
+
+@dataclass(frozen=True)
+class Quarantined:
+    entry: QuarantineEntry
+    rows: tuple[RowAddress, ...] = ()
+
+
+@dataclass(frozen=True)
+class Commit:
+    """Everything that becomes true in one snapshot. The first event names the snapshot."""
+
+    events: tuple[Event, ...]
+    approved: tuple[Approved, ...] = ()
+    ledger: tuple[LedgerEntry, ...] = ()
+    quarantined: tuple[Quarantined, ...] = ()
+
+
+class LakeWriter:
+    """A connection that may write; it exists only while the lock is held."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, layout: LakeLayout) -> None:
+        self.connection, self.layout = connection, layout
+
+    def next_snapshot(self) -> Snapshot:
+        """Returns the number that the next commit gets; nobody else commits while the lock is held."""
+        return Snapshot(_last_snapshot(self.connection) + 1)
+
+    def heads(self) -> dict[AssetKey, Head]:
+        return read_heads(self.connection)
+
+    def next_quarantine_id(self) -> int:
+        row = self.connection.execute(f"SELECT coalesce(max(id), 0) + 1 FROM lake.{SCHEMA}.quarantine").fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def known_files(self) -> set[str]:
+        """Returns the sha256 of every file that the ledger accounts for."""
+        rows = self.connection.execute(f"SELECT DISTINCT file_sha256 FROM lake.{SCHEMA}.ledger").fetchall()
+        return {row[0] for row in rows}
+
+    def commit(self, commit: Commit) -> Snapshot:
+        """Makes the commit true in one transaction, re-reads it, then shows it to readers.
+
+        Raises:
+            SealBroken: A candidate has no approving verdict of its own.
+            BaseMoved: A candidate's base is not the head any more.
+            CommitMismatch: The lake holds something else than what was committed.
+        """
+        first = commit.events[0]
+        heads = self.heads()
+        for approved in commit.approved:
+            _require_verdict(approved)
+            _require_base(approved.manifest, heads)
+        snapshot = self.next_snapshot()
+        self.connection.execute("BEGIN")
+        try:
+            for approved in commit.approved:
+                self._apply(approved)
+            self._record(commit, snapshot)
+            self.connection.execute(
+                "CALL lake.set_commit_message(?, ?, extra_info => ?)",
+                [first.agent, f"{first.act} {first.subject}", first.canonical_json()],
+            )
+            self.connection.execute("COMMIT")
+        except BaseException:
+            _rollback(self.connection)
+            raise
+        self._reread(commit, snapshot)
+        replace_readers_copy(self.layout)
+        return snapshot
+
+    def _record(self, commit: Commit, snapshot: Snapshot) -> None:
+        receipts = [approved.receipt for approved in commit.approved]
+        insert_heads(self.connection, [head_of(receipt) for receipt in receipts])
+        insert_receipts(self.connection, receipts)
+        insert_ledger(self.connection, commit.ledger)
+        for quarantined in commit.quarantined:
+            insert_quarantine(self.connection, quarantined.entry, quarantined.rows)
+        insert_outbox(self.connection, snapshot, commit.events)
+
+    def _apply(self, approved: Approved) -> None:
+        manifest = approved.manifest
+        table = f"lake.{manifest.asset.quoted}"
+        change = change_table(self.connection, manifest)
+        if change is not Change.NEW_TABLE:
+            self._delete(manifest, table, approved.files(FileRole.DELETE))
+        for path in approved.files(FileRole.INSERT):
+            self._add(manifest, path)
+
+    def _delete(self, manifest: Manifest, table: str, keys: Sequence[Path]) -> None:
+        match manifest.form:
+            case Form.APPEND:
+                return
+            case Form.WHOLE:
+                where = ""
+            case Form.DELTA | Form.SLICES:
+                if not keys:
+                    return
+                listed = ", ".join(literal(str(path)) for path in keys)
+                matched = " AND ".join(f"t.{identifier(k)} = g.{identifier(k)}" for k in manifest.key)
+                where = f" AS t WHERE EXISTS (FROM read_parquet([{listed}]) AS g WHERE {matched})"
+        row = self.connection.execute(f"DELETE FROM {table}{where}").fetchone()
+        deleted = int(row[0]) if row else 0
+        if deleted != manifest.n_deleted:
+            raise CommitMismatch(
+                asset=manifest.asset, what="the number of rows deleted", expected=manifest.n_deleted, found=deleted
+            )
+
+    def _add(self, manifest: Manifest, path: Path) -> None:
+        self.connection.execute(
+            "CALL ducklake_add_data_files('lake', ?, ?, schema => ?, hive_partitioning => false)",
+            [manifest.asset.name, str(path), manifest.asset.schema],
+        )
+
+    def _reread(self, commit: Commit, snapshot: Snapshot) -> None:
+        found = _last_snapshot(self.connection)
+        if found != snapshot:
+            raise CommitMismatch(asset=commit.events[0].subject, what="the snapshot", expected=snapshot, found=found)
+        for approved in commit.approved:
+            reread(self.connection, approved.manifest, snapshot)
+
+
+@contextmanager
+def open_writer(layout: LakeLayout, timeout_seconds: float) -> Iterator[LakeWriter]:
+    """Holds the writer's lock for the body, with what a crash may have left undone finished first.
+
+    Raises:
+        LockTimeout: Another writer held the lock for too long.
+        ForeignSnapshot: The lake holds a snapshot that no receipt explains.
+    """
+    layout.data.mkdir(parents=True, exist_ok=True)
+    with writer_lock(layout.lock, timeout_seconds):
+        connection = connect()
+        try:
+            _attach(connection, layout)
+            _initialise(connection, layout)
+            explained = _explained_snapshot(connection)
+            found = _last_snapshot(connection)
+            if found != explained:
+                raise ForeignSnapshot(snapshot=found, explained=explained)
+            # A writer that was killed right after its commit leaves readers one publication behind.
+            if latest_snapshot(layout.readers) != found:
+                replace_readers_copy(layout)
+            yield LakeWriter(connection, layout)
+        finally:
+            connection.close()
+
+
+def head_of(receipt: Receipt) -> Head:
+    return Head(
+        asset=receipt.asset,
+        version=receipt.version,
+        snapshot=receipt.snapshot,
+        data_version=receipt.data_version,
+        fingerprint=receipt.fingerprint,
+        n_rows=receipt.n_rows,
+        candidate=receipt.candidate,
+        published_at=receipt.published_at,
+    )
+
+
+def reread(connection: duckdb.DuckDBPyConnection, manifest: Manifest, snapshot: Snapshot) -> None:
+    """Compares what the lake holds with what the manifest promised.
+
+    Raises:
+        CommitMismatch: Rows, columns or content differ.
+    """
+    table = f"lake.{manifest.asset.quoted}"
+    row = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+    _require_equal(manifest.asset, "the number of rows", manifest.n_rows, int(row[0]) if row else None)
+    columns = read_columns(connection, table)
+    _require_equal(manifest.asset, "the columns", _sorted(manifest.columns), _sorted(columns))
+    if manifest.n_inserted and manifest.n_inserted <= _REREAD_ROWS and manifest.base_version is not None:
+        _reread_change(connection, manifest, snapshot)
+    elif manifest.n_rows <= _REREAD_ROWS:
+        found = measure_content(connection, table, manifest.columns)
+        _require_equal(manifest.asset, "the content", manifest.data_version, str(found))
+
+
+def _reread_change(connection: duckdb.DuckDBPyConnection, manifest: Manifest, snapshot: Snapshot) -> None:
+    where = f"{literal(manifest.asset.schema)}, {literal(manifest.asset.name)}, {snapshot}, {snapshot}"
+    inserted = measure_content(connection, f"ducklake_table_insertions('lake', {where})", manifest.columns)
+    _require_equal(manifest.asset, "the number of rows added", manifest.n_inserted, inserted.n_rows)
+
+
+def _sorted(columns: Sequence[SchemaColumn]) -> list[tuple[str, str]]:
+    return sorted((column.name, column.type) for column in columns)
+
+
+def _require_equal(asset: AssetKey, what: str, expected: object, found: object) -> None:
+    if expected != found:
+        raise CommitMismatch(asset=asset, what=what, expected=expected, found=found)
+
+
+def _require_verdict(approved: Approved) -> None:
+    verdict, manifest = approved.verdict, approved.manifest
+    if verdict.decision is not Decision.APPROVE:
+        raise SealBroken(asset=manifest.asset, what="the decision", sealed="approve", found=verdict.decision)
+    if verdict.candidate != manifest.id:
+        raise SealBroken(asset=manifest.asset, what="the candidate", sealed=verdict.candidate, found=manifest.id)
+    if verdict.seal.manifest != manifest.digest():
+        raise SealBroken(
+            asset=manifest.asset, what="the manifest", sealed=verdict.seal.manifest, found=manifest.digest()
+        )
+
+
+def _require_base(manifest: Manifest, heads: dict[AssetKey, Head]) -> None:
+    head = heads.get(manifest.asset)
+    found = head.version if head else None
+    if found != manifest.base_version:
+        raise BaseMoved(asset=manifest.asset, base=manifest.base_version, head=found)
+
+
+def _attach(connection: duckdb.DuckDBPyConnection, layout: LakeLayout) -> None:
+    # Statistics that DuckLake gets wrong must not decide which rows a DELETE sees.
+    connection.execute("SET disabled_optimizers = 'statistics_propagation'")
+    connection.execute(
+        f"ATTACH {literal(f'ducklake:sqlite:{layout.catalog}')} AS lake (DATA_PATH {literal(str(layout.data))},"
+        " META_JOURNAL_MODE 'WAL', META_BUSY_TIMEOUT 10000, DATA_INLINING_ROW_LIMIT 0)"
+    )
+
+
+def _initialise(connection: duckdb.DuckDBPyConnection, layout: LakeLayout) -> None:
+    existing = connection.execute(
+        "SELECT count(*) FROM duckdb_tables() WHERE database_name = 'lake' AND schema_name = ?", [SCHEMA]
+    ).fetchone()
+    if existing and existing[0]:
+        return
+    connection.execute("BEGIN")
+    create_platform_tables(connection)
+    connection.execute("CALL lake.set_commit_message('platform', 'create the lake')")
+    connection.execute("COMMIT")
+    replace_readers_copy(layout)
+
+
+def _explained_snapshot(connection: duckdb.DuckDBPyConnection) -> Snapshot:
+    """The newest snapshot that an entry of the outbox explains; the lake's creation explains itself."""
+    row = connection.execute(f"SELECT max(snapshot) FROM lake.{SCHEMA}.outbox").fetchone()
+    return Snapshot(row[0]) if row and row[0] is not None else _CREATION
+
+
+_CREATION = Snapshot(1)
+
+
+def _last_snapshot(connection: duckdb.DuckDBPyConnection) -> Snapshot:
+    row = connection.execute("SELECT max(snapshot_id) FROM lake.snapshots()").fetchone()
+    assert row is not None
+    return Snapshot(row[0])
+
+
+def _rollback(connection: duckdb.DuckDBPyConnection) -> None:
+    try:
+        connection.execute("ROLLBACK")
+    except duckdb.Error:
+        # COMMIT itself failed: DuckDB has already ended the transaction.
+        return

@@ -1,0 +1,154 @@
+"""Reads the project's component files: YAML that both this platform and Dagster's own loader understand.
+
+Dagster is not imported here, so that a command line can start without it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field, ValidationError
+
+from ..errors import DefinitionError
+from ..records.base import Record
+from ..records.declarations import SourceOptions
+from ..records.keys import AssetKey
+
+COMPONENT_PACKAGE = "orchestrator_platform.components"
+
+
+class CheckAttributes(Record):
+    """A check of the project's own: `file` is SQL that selects failing rows, or Python with `function`."""
+
+    name: str
+    file: str
+    severity: str = "error"
+    function: str | None = None
+
+
+class SourceAttributes(SourceOptions):
+    """`name` is the folder under landing, `asset` the raw table, `contract` is `file.py:Class` beside the file."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")
+    asset: AssetKey
+    contract: str
+    description: str = ""
+    checks: tuple[CheckAttributes, ...] = ()
+
+    def options(self) -> SourceOptions:
+        return SourceOptions.model_validate({name: getattr(self, name) for name in SourceOptions.model_fields})
+
+
+class DbtTablesAttributes(Record):
+    """All models of the project's dbt folder. `atomic` publishes them together or not at all."""
+
+    atomic: bool = False
+    variables: dict[str, Any] = Field(default_factory=dict)
+
+
+class PythonTableAttributes(Record):
+    """Tables made by decorated functions in `module`, a Python file beside the component's."""
+
+    module: str
+    atomic: bool = False
+    checks: tuple[CheckAttributes, ...] = ()
+
+
+Attributes = SourceAttributes | DbtTablesAttributes | PythonTableAttributes
+
+ATTRIBUTES: dict[str, type[Attributes]] = {
+    "SourceComponent": SourceAttributes,
+    "DbtTablesComponent": DbtTablesAttributes,
+    "PythonTableComponent": PythonTableAttributes,
+}
+
+
+@dataclass(frozen=True)
+class ComponentFile:
+    """One component: its attributes, the file and line where it begins."""
+
+    file: Path
+    line: int
+    attributes: Attributes
+
+    @property
+    def folder(self) -> Path:
+        return self.file.parent
+
+    @property
+    def origin(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+def read_component_files(defs: Path) -> tuple[ComponentFile, ...]:
+    """Returns the platform's components below `defs`, in the order of their paths.
+
+    Raises:
+        DefinitionError: A file is not valid; the message has file and line.
+    """
+    files = sorted(file for name in ("defs.yaml", "component.yaml") for file in defs.rglob(name))
+    return tuple(component for file in files for component in _components(file))
+
+
+def _components(file: Path) -> Iterator[ComponentFile]:
+    try:
+        text = file.read_text(encoding="utf-8")
+        nodes = list(yaml.compose_all(text, Loader=yaml.SafeLoader))
+        values = list(yaml.safe_load_all(text))
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 1 if mark else None
+        problem = getattr(error, "problem", None) or str(error)
+        raise DefinitionError(file=file, line=line, problem=f"not valid YAML: {problem}", fix="Mend it.") from error
+    for node, value in zip(nodes, values, strict=True):
+        kind = value.get("type", "") if isinstance(value, dict) else ""
+        package, _, name = str(kind).rpartition(".")
+        if package == COMPONENT_PACKAGE:
+            yield _component(file, node, name, value)
+
+
+def _component(file: Path, node: yaml.Node, name: str, value: dict[str, Any]) -> ComponentFile:
+    model = ATTRIBUTES.get(name)
+    if model is None:
+        known = ", ".join(ATTRIBUTES)
+        raise DefinitionError(
+            file=file, line=node.start_mark.line + 1, problem=f"there is no component {name!r}", fix=f"Use one of {known}."
+        )
+    try:
+        attributes = model.model_validate(value.get("attributes") or {})
+    except ValidationError as error:
+        first = error.errors()[0]
+        path = [str(part) for part in first["loc"]]
+        raise DefinitionError(
+            file=file,
+            line=_line_of(node, ["attributes", *path]),
+            problem=f"`{'.'.join(path) or 'attributes'}`: {first['msg']}",
+            fix=f"The attributes of {name} are: {', '.join(model.model_fields)}.",
+        ) from error
+    _refuse_templates(file, node, value)
+    return ComponentFile(file, node.start_mark.line + 1, attributes)
+
+
+def _refuse_templates(file: Path, node: yaml.Node, value: dict[str, Any]) -> None:
+    for name, attribute in (value.get("attributes") or {}).items():
+        if "{{" in str(attribute):
+            raise DefinitionError(
+                file=file,
+                line=_line_of(node, ["attributes", name]),
+                problem=f"`{name}` holds a template expression, which only Dagster would resolve",
+                fix="Write the value itself, so that the command line and Dagster read the same.",
+            )
+
+
+def _line_of(node: yaml.Node, path: list[str]) -> int:
+    line = node.start_mark.line + 1
+    for part in path:
+        if not isinstance(node, yaml.MappingNode):
+            break
+        found = next(((key, child) for key, child in node.value if key.value == part), None)
+        if found is None:
+            break
+        line, node = found[0].start_mark.line + 1, found[1]
+    return line

@@ -1,0 +1,109 @@
+"""The platform as Python sees it: open it, read what is published."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import duckdb
+
+from ..errors import Misuse, UnknownAsset
+from ..gate.context import Gate
+from ..lake.history import read_heads, read_receipt
+from ..lake.layout import LakeLayout
+from ..lake.published import PublishedCut, cut_published
+from ..lake.readers import connect_reader
+from ..records.keys import AssetKey, Snapshot, Version
+from ..settings import Settings, load_settings, make_home
+from ..transforming.statement_check import check_query
+from .project_assets import load_gate
+
+
+@dataclass(frozen=True)
+class Cut:
+    """All tables as they were at one snapshot."""
+
+    layout: LakeLayout
+    snapshot: Snapshot
+
+    def read(self, asset: str) -> duckdb.DuckDBPyRelation:
+        """Returns the table as a lazy relation: `.df()`, `.arrow()`, `.pl()`, or more SQL.
+
+        Raises:
+            UnknownAsset: Nothing of that name was published at this snapshot.
+        """
+        connection = connect_reader(self.layout, self.snapshot)
+        key = _known(asset, read_heads(connection))
+        return connection.sql(f"SELECT * FROM lake.{key.quoted}")
+
+    def query(self, sql: str, parameters: list[Any] | None = None) -> duckdb.DuckDBPyRelation:
+        """Returns the result of one SELECT over `schema.table` names.
+
+        Raises:
+            StatementRefused: It is not one SELECT, or it reads something else than tables.
+        """
+        check_query(sql, "the query")
+        connection = connect_reader(self.layout, self.snapshot)
+        connection.execute("USE lake")
+        return connection.sql(sql, params=parameters) if parameters else connection.sql(sql)
+
+
+class Platform:
+    """An opened home. Definitions are loaded when something first needs them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.layout = LakeLayout(settings.home.lake)
+
+    @classmethod
+    def open(cls, home: str | Path | None = None, project: str | Path | None = None) -> Self:
+        """Opens the home (made where it is missing) of a project, by default the one around the working folder.
+
+        Raises:
+            Misuse: There is no project, or the home's format is newer.
+        """
+        settings = load_settings(Path(home) if home else None, Path(project) if project else None)
+        make_home(settings.home)
+        return cls(settings)
+
+    @cached_property
+    def gate(self) -> Gate:
+        return load_gate(self.settings)
+
+    def cut(self) -> PublishedCut:
+        """Returns what is published now, with what a crash left undone finished first."""
+        return cut_published(self.layout, self.settings.lock_timeout_seconds)
+
+    def at(self, snapshot: int | None = None) -> Cut:
+        """Returns all tables at one snapshot, by default the newest: reads of several tables then agree."""
+        return Cut(self.layout, Snapshot(snapshot) if snapshot is not None else self.cut().snapshot)
+
+    def read(self, asset: str, *, version: int | None = None) -> duckdb.DuckDBPyRelation:
+        """Returns a table, by default the served version, as a lazy relation.
+
+        Raises:
+            UnknownAsset: Nothing of that name is published.
+            Misuse: The asset has no such version.
+        """
+        cut = self.cut()
+        key = _known(asset, cut.heads)
+        if version is None:
+            return Cut(self.layout, cut.snapshot).read(key)
+        connection = cut.connect()
+        try:
+            receipt = read_receipt(connection, key, Version(version))
+        finally:
+            connection.close()
+        if receipt is None:
+            raise Misuse(f"{key} has no version {version}. Look: `orchestrator history {key}`.")
+        return Cut(self.layout, receipt.snapshot).read(key)
+
+    def query(self, sql: str, parameters: list[Any] | None = None) -> duckdb.DuckDBPyRelation:
+        """Returns the result of one SELECT over what is published now."""
+        return self.at().query(sql, parameters)
+
+
+def _known(asset: str, heads: Any) -> AssetKey:
+    if asset not in heads:
+        raise UnknownAsset(name=asset, known=list(heads))
+    return AssetKey(asset)

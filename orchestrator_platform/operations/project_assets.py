@@ -1,0 +1,243 @@
+"""Loads everything that a project declares into one gate: assets with contracts, parents and seats."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+from ..authority.agent_files import load_agent_files
+from ..authority.seats import take_seats
+from ..authority.selections import Selectable
+from ..contracts.contract_cache import cached_pandera_contract
+from ..contracts.dbt_contract import dbt_contract
+from ..errors import DefinitionError
+from ..gate.context import Gate
+from ..gate.land import raw_contract
+from ..records.base import sha256_of
+from ..records.candidates import AssetKind
+from ..records.contracts import Contract
+from ..records.declarations import AssetDeclaration, DbtBuild, FreeCheck, PythonBuild, SourceBuild
+from ..records.keys import AgentName, AssetKey
+from ..settings import Settings
+from ..transforming.dbt_project import DbtNode, DbtProject, load_dbt_project
+from ..transforming.python_table import PythonTable, load_python_tables
+from .component_files import (
+    CheckAttributes,
+    ComponentFile,
+    DbtTablesAttributes,
+    PythonTableAttributes,
+    SourceAttributes,
+    read_component_files,
+)
+
+_NOBODY = AgentName("")
+
+
+def load_gate(settings: Settings) -> Gate:
+    """Returns the gate over everything that the project declares.
+
+    Raises:
+        DefinitionError: A component, contract or dbt file is wrong, two components declare one
+            asset, or assets depend on each other in a circle.
+        AgentFileError: An agent file is wrong, or an asset lacks a producer or an auditor.
+    """
+    components = read_component_files(settings.project.defs)
+    dbt, variables = _load_dbt(settings, components)
+    declared = _ordered(list(_declare(settings, components, dbt)))
+    principals = load_agent_files(settings.project.agents)
+    seats = take_seats(principals, [selectable(declaration) for declaration in declared])
+    seated = {
+        declaration.key: replace(
+            declaration, producer=seats[declaration.key].producer, auditor=seats[declaration.key].auditor
+        )
+        for declaration in declared
+    }
+    return Gate(
+        settings=settings,
+        assets=seated,
+        principals={principal.name: principal for principal in principals},
+        seats=seats,
+        dbt=dbt,
+        variables=variables,
+    )
+
+
+def selectable(declaration: AssetDeclaration) -> Selectable:
+    """Returns the asset as an agent file's selections see it."""
+    return Selectable(
+        key=declaration.key, group=declaration.group, kinds=declaration.kinds, parents=declaration.parents
+    )
+
+
+def _load_dbt(settings: Settings, components: Sequence[ComponentFile]) -> tuple[DbtProject, dict[str, Any]]:
+    found = [c for c in components if isinstance(c.attributes, DbtTablesAttributes)]
+    if len(found) > 1:
+        raise DefinitionError(
+            file=found[1].file,
+            line=found[1].line,
+            problem=f"the dbt tables are declared already in {found[0].origin}",
+            fix="Keep one DbtTablesComponent: it holds every model of the dbt project.",
+        )
+    variables = dict(found[0].attributes.variables) if found and isinstance(found[0].attributes, DbtTablesAttributes) else {}
+    root = settings.project.dbt_project if found else Path("/nonexistent")
+    return load_dbt_project(root, settings.home.cache / "dbt", variables), variables
+
+
+def _declare(
+    settings: Settings, components: Sequence[ComponentFile], dbt: DbtProject
+) -> Iterator[AssetDeclaration]:
+    depends_on = sorted(settings.project.defs.rglob("*.py"))
+    for component in components:
+        match component.attributes:
+            case SourceAttributes():
+                yield _source(settings, component, component.attributes, depends_on)
+            case DbtTablesAttributes():
+                for node in dbt.nodes:
+                    yield _dbt_table(settings, component, component.attributes, node)
+            case PythonTableAttributes():
+                yield from _python_tables(settings, component, component.attributes, depends_on)
+
+
+def _source(
+    settings: Settings, component: ComponentFile, attributes: SourceAttributes, depends_on: Sequence[Path]
+) -> AssetDeclaration:
+    options = attributes.options()
+    contract = raw_contract(
+        _pandera_contract(settings, component, attributes.asset, attributes.contract, depends_on), options
+    )
+    return AssetDeclaration(
+        key=attributes.asset,
+        kind=AssetKind.RAW,
+        contract=contract,
+        parents=(),
+        code_version=sha256_of(options.model_dump(mode="json")),
+        build=SourceBuild(attributes.name, options),
+        producer=_NOBODY,
+        auditor=_NOBODY,
+        group=attributes.asset.schema,
+        description=attributes.description,
+        origin=component.origin,
+        checks=_free_checks(component, attributes.checks),
+        kinds=("raw", "ducklake"),
+    )
+
+
+def _dbt_table(
+    settings: Settings, component: ComponentFile, attributes: DbtTablesAttributes, node: DbtNode
+) -> AssetDeclaration:
+    tests = [test.raw for test in node.tests]
+    return AssetDeclaration(
+        key=node.key,
+        kind=AssetKind.TABLE,
+        contract=dbt_contract(node.key, node.raw, tests),
+        parents=node.parents,
+        code_version=node.code_version,
+        build=DbtBuild(node.unique_id, node.materialized, node.path),
+        producer=_NOBODY,
+        auditor=_NOBODY,
+        group=node.key.schema,
+        description=node.description,
+        origin=str(settings.project.dbt_project / node.path),
+        atomic=component.origin if attributes.atomic else None,
+        kinds=("table", "dbt", "ducklake"),
+    )
+
+
+def _python_tables(
+    settings: Settings, component: ComponentFile, attributes: PythonTableAttributes, depends_on: Sequence[Path]
+) -> Iterator[AssetDeclaration]:
+    file = component.folder / attributes.module
+    for table in load_python_tables(file):
+        yield AssetDeclaration(
+            key=table.key,
+            kind=AssetKind.TABLE,
+            contract=_python_contract(settings, component, table, depends_on),
+            parents=tuple(dict.fromkeys(table.parents.values())),
+            code_version=table.code_version,
+            build=PythonBuild(file, table.name),
+            producer=_NOBODY,
+            auditor=_NOBODY,
+            group=table.key.schema,
+            description=table.description,
+            origin=str(file),
+            checks=_free_checks(component, attributes.checks),
+            atomic=component.origin if attributes.atomic else None,
+            kinds=("table", "python", "ducklake"),
+        )
+
+
+def _python_contract(
+    settings: Settings, component: ComponentFile, table: PythonTable, depends_on: Sequence[Path]
+) -> Contract:
+    if table.contract is None:
+        raise DefinitionError(
+            file=component.folder,
+            problem=f"the table {table.key} has no contract",
+            fix='Name one in the decorator: contract="contract.py:ClassName".',
+        )
+    return _pandera_contract(settings, component, table.key, table.contract, depends_on)
+
+
+def _pandera_contract(
+    settings: Settings, component: ComponentFile, asset: AssetKey, name: str, depends_on: Sequence[Path]
+) -> Contract:
+    file, _, class_name = name.partition(":")
+    if not class_name:
+        raise DefinitionError(
+            file=component.file,
+            line=component.line,
+            problem=f"contract {name!r} names no class",
+            fix="Write `file.py:ClassName`, for example contract.py:Orders.",
+        )
+    return cached_pandera_contract(
+        settings.home.cache / "contracts", asset, component.folder / file, class_name, depends_on=depends_on
+    )
+
+
+def _free_checks(component: ComponentFile, checks: Sequence[CheckAttributes]) -> tuple[FreeCheck, ...]:
+    found = []
+    for check in checks:
+        file = component.folder / check.file
+        if not file.is_file():
+            raise DefinitionError(
+                file=component.file,
+                line=component.line,
+                problem=f"check {check.name!r} names {check.file!r}, which is not there",
+                fix="Write the file, or take the check out.",
+            )
+        found.append(FreeCheck(check.name, file, check.severity, check.function))
+    return tuple(found)
+
+
+def _ordered(declarations: Sequence[AssetDeclaration]) -> list[AssetDeclaration]:
+    """Parents first; within that, by name."""
+    by_key: dict[AssetKey, AssetDeclaration] = {}
+    for declaration in declarations:
+        if declaration.key in by_key:
+            raise DefinitionError(
+                file=declaration.origin,
+                problem=f"{declaration.key} is declared already in {by_key[declaration.key].origin}",
+                fix="Give one of them another name.",
+            )
+        by_key[declaration.key] = declaration
+    _require_parents(by_key)
+    graph = {key: set(by_key[key].parents) for key in sorted(by_key)}
+    try:
+        return [by_key[key] for key in TopologicalSorter(graph).static_order()]
+    except CycleError as error:
+        circle = " → ".join(str(key) for key in error.args[1])
+        raise DefinitionError(
+            file=by_key[error.args[1][0]].origin, problem=f"assets depend on each other: {circle}", fix="Break the circle."
+        ) from error
+
+
+def _require_parents(by_key: Mapping[AssetKey, AssetDeclaration]) -> None:
+    for declaration in by_key.values():
+        for parent in declaration.parents:
+            if parent not in by_key:
+                raise DefinitionError(
+                    file=declaration.origin,
+                    problem=f"{declaration.key} reads {parent}, which nothing declares",
+                    fix="Declare it (a source, a dbt model, a Python table), or read something else.",
+                )
