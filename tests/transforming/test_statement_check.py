@@ -55,7 +55,7 @@ HARMLESS_QUERIES = [
     "select * exclude (a) replace (b + 1 as b) from t -- from read_csv('x')",
     "select * from t tablesample reservoir(10 rows) repeatable (1)",
     "select * from a asof join b using (id, ts)",
-    "select * from t qualify row_number() over (partition by id order by at desc) = 1",
+    "select * from t qualify row_number() over (partition by id order by ts desc) = 1",
     "values (1, 'x'), (2, 'y')",
     "pivot t on kind in ('a', 'b') using sum(n)",
     "summarize raw.orders",
@@ -129,8 +129,10 @@ HARMLESS_STATEMENTS = [
     "delete from t as DBT_INCREMENTAL_TARGET using s where (s.id = DBT_INCREMENTAL_TARGET.id)",
     "delete from t where (id) in (select (id) from s)",
     "update t set a = lower(s.a) from s where s.id = t.id",
-    "merge into t as d using s as s on (s.id = d.id)"
-    " when matched then update by name when not matched then insert by name",
+    (
+        "merge into t as d using s as s on (s.id = d.id)"
+        " when matched then update by name when not matched then insert by name"
+    ),
     "merge into t using s using (id) when matched then update",
     "select type from duckdb_databases() where lower(database_name) = 'workbench'",
     "select * from system.information_schema.tables",
