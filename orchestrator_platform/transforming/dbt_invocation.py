@@ -1,0 +1,206 @@
+"""Runs dbt inside this process, under guard: with the workbench's macros, the statement check and the run's clock.
+
+It owns everything that touches dbt's insides, and undoes it after each call. It knows no node and no project values.
+"""
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ..errors import DbtFailed, StatementRefused
+from .statement_check import StatementCheck
+from .workbench import WORKBENCH
+
+MACROS = Path(__file__).parent / "dbt_macros"
+PROFILE = "orchestrator_workbench"
+
+# dbt keeps its adapter, its flags and its connections in globals of the process: two calls at once would share them.
+_ONE_AT_A_TIME = threading.Lock()
+
+
+@dataclass(frozen=True)
+class DbtCall:
+    """One call of dbt: which project, on which scratch file, prepared how.
+
+    `published` are the keys (`schema.name`) that have a served version in the workbench.
+    """
+
+    root: Path
+    workbench: Path
+    setup: Sequence[str] = ()
+    variables: Mapping[str, Any] | None = None
+    run_time: datetime | None = None
+    published: frozenset[str] = frozenset()
+    on_event: Callable[[str], None] | None = None
+
+
+def invoke_dbt(call: DbtCall, command: Sequence[str], manifest: Any = None, *, guarded: bool = True) -> Any:
+    """Returns dbt's own result object for the command.
+
+    Raises:
+        DbtFailed: dbt stopped before it had a result, for example because a file cannot be parsed.
+    """
+    from dbt.cli.main import dbtRunner
+
+    target = call.workbench.parent / "dbt"
+    with _ONE_AT_A_TIME, _profile(call, target), _guard(call, guarded=guarded):
+        runner = dbtRunner(manifest=manifest, callbacks=[_announce(call.on_event)] if call.on_event else [])
+        outcome = runner.invoke([*command, *_flags(call, target)])
+    if outcome.exception is not None:
+        raise DbtFailed(project=call.root, problem=str(outcome.exception).strip()) from outcome.exception
+    return outcome.result
+
+
+def _flags(call: DbtCall, target: Path) -> list[str]:
+    variables = dict(call.variables or {})
+    if call.run_time is not None:
+        variables["orchestrator_run_time"] = call.run_time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+    return [
+        *("--project-dir", str(call.root), "--profiles-dir", str(target), "--profile", PROFILE, "--target", WORKBENCH),
+        *("--target-path", str(target), "--log-path", str(target), "--vars", json.dumps(variables)),
+        *("--quiet", "--log-level", "none", "--log-level-file", "none", "--no-use-colors"),
+        *("--no-send-anonymous-usage-stats", "--no-version-check", "--no-write-json", "--single-threaded"),
+    ]
+
+
+@contextmanager
+def _profile(call: DbtCall, folder: Path) -> Iterator[None]:
+    """The profile holds the setup statements and so, perhaps, a password: it is private and gone after the call."""
+    folder.mkdir(parents=True, exist_ok=True)
+    plugin = {
+        "module": "orchestrator_platform.transforming.workbench_plugin",
+        "config": {"setup": json.dumps(list(call.setup)).encode().hex()},
+    }
+    output = {"type": "duckdb", "path": str(call.workbench), "schema": "main", "threads": 1, "plugins": [plugin]}
+    file = folder / "profiles.yml"
+    file.touch(mode=0o600)
+    file.write_text(json.dumps({PROFILE: {"target": WORKBENCH, "outputs": {WORKBENCH: output}}}), encoding="utf-8")
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def _announce(on_event: Callable[[str], None]) -> Callable[[Any], None]:
+    def announce(event: Any) -> None:
+        if event.info.level in {"info", "warn", "error"} and event.info.msg:
+            on_event(event.info.msg)
+
+    return announce
+
+
+@contextmanager
+def _guard(call: DbtCall, *, guarded: bool) -> Iterator[None]:
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    with ExitStack() as stack:
+        stack.callback(DuckDBConnectionManager.close_all_connections)
+        stack.enter_context(_macros_known(call.root))
+        if guarded:
+            check = stack.enter_context(StatementCheck())
+            stack.enter_context(_queries_checked(check))
+            stack.enter_context(_statements_checked(check))
+            stack.enter_context(_batches_continued(call))
+        yield
+
+
+@contextmanager
+def _macros_known(root: Path) -> Iterator[None]:
+    """Adds the workbench's macros to the project's own, so that they come before those of dbt and of packages."""
+    from dbt.config import project
+
+    load = project.load_raw_project
+
+    def load_with_macros(project_root: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        document: dict[str, Any] = load(project_root, *args, **kwargs)
+        if Path(project_root).resolve() != root.resolve():
+            return document
+        return {**document, "macro-paths": [*(document.get("macro-paths") or ["macros"]), str(MACROS)]}
+
+    with _replaced(project, "load_raw_project", load_with_macros):
+        yield
+
+
+@contextmanager
+def _queries_checked(check: StatementCheck) -> Iterator[None]:
+    from dbt.compilation import Compiler
+
+    compile_node = Compiler.compile_node
+
+    def compile_checked(self: Any, node: Any, *args: Any, **kwargs: Any) -> Any:
+        compiled = compile_node(self, node, *args, **kwargs)
+        if compiled.resource_type in {"model", "snapshot", "test"} and compiled.compiled_code:
+            with _refusal_for_dbt():
+                check.query(compiled.compiled_code, compiled.original_file_path)
+        return compiled
+
+    with _replaced(Compiler, "compile_node", compile_checked):
+        yield
+
+
+@contextmanager
+def _statements_checked(check: StatementCheck) -> Iterator[None]:
+    from dbt.adapters.duckdb.environments.local import DuckDBCursorWrapper
+
+    execute = DuckDBCursorWrapper.execute
+
+    def execute_checked(self: Any, sql: str, bindings: Any = None) -> Any:
+        with _refusal_for_dbt():
+            check.statement(sql, "dbt in the workbench")
+        return execute(self, sql, bindings)
+
+    with _replaced(DuckDBCursorWrapper, "execute", execute_checked):
+        yield
+
+
+@contextmanager
+def _refusal_for_dbt() -> Iterator[None]:
+    """dbt reports only its own errors as the failure of one node."""
+    from dbt_common.exceptions import DbtRuntimeError
+
+    try:
+        yield
+    except StatementRefused as refused:
+        raise DbtRuntimeError(str(refused)) from refused
+
+
+@contextmanager
+def _batches_continued(call: DbtCall) -> Iterator[None]:
+    """dbt takes a microbatch model for new where it finds a view: here the served version is one."""
+    from dbt.task.run import MicrobatchModelRunner
+
+    known = MicrobatchModelRunner._is_incremental  # noqa: SLF001 - dbt decides nowhere else
+    builder = MicrobatchModelRunner.get_microbatch_builder
+
+    def is_incremental(self: Any, model: Any) -> bool:
+        if f"{model.schema}.{model.alias}" not in call.published:
+            return bool(known(self, model))
+        refresh = model.config.full_refresh
+        return not (refresh if refresh is not None else getattr(self.config.args, "FULL_REFRESH", False))
+
+    def batches_to_run_time(self: Any, model: Any) -> Any:
+        batches = builder(self, model)
+        if call.run_time is not None:
+            batches.default_end_time = call.run_time.astimezone(UTC)
+        return batches
+
+    with (
+        _replaced(MicrobatchModelRunner, "_is_incremental", is_incremental),
+        _replaced(MicrobatchModelRunner, "get_microbatch_builder", batches_to_run_time),
+    ):
+        yield
+
+
+@contextmanager
+def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
+    before = owner.__dict__[name]
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        setattr(owner, name, before)

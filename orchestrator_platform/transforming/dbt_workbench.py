@@ -1,0 +1,231 @@
+"""Builds dbt nodes, and runs dbt tests, in a workbench over published tables that are only read.
+
+It knows nothing of how tables are published, and returns what was built as SQL over the workbench.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import duckdb
+
+from ..errors import DbtFailed, Misuse
+from ..records.findings import SAMPLE_LIMIT
+from ..records.keys import AssetKey
+from .dbt_delta import BuiltRelation, read_built
+from .dbt_invocation import DbtCall, invoke_dbt
+from .dbt_project import DbtNode, DbtProject
+from .workbench import PART, connect_workbench, exists, show_published
+
+_CHOSEN = "orchestrator_chosen"
+_GOOD = {"success", "pass"}
+
+
+@dataclass(frozen=True)
+class BuiltNode:
+    """What became of one node.
+
+    `relation` is what can stand after FROM, in a connection to the workbench with the same setup, for the
+    whole next version; `part` are the rows to insert and `gone` the keys to delete, with `key_columns` as
+    columns. They hold only where `status` is `success`.
+    """
+
+    unique_id: str
+    key: AssetKey
+    form: Literal["whole", "delta", "append"]
+    relation: str
+    part: str | None
+    gone: str | None
+    key_columns: tuple[str, ...]
+    status: Literal["success", "error", "skipped"]
+    message: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class DbtTestResult:
+    """`status` is `skipped` where dbt gave no result; `sample` holds at most ten failing rows, not masked."""
+
+    unique_id: str
+    status: Literal["pass", "warn", "fail", "error", "skipped"]
+    n_failing: int
+    message: str
+    compiled_sql: str
+    sample: tuple[dict[str, Any], ...]
+
+
+def build_dbt_nodes(
+    project: DbtProject,
+    selected: Sequence[str],
+    workbench: Path,
+    *,
+    setup: Sequence[str],
+    published: Mapping[AssetKey, str],
+    variables: Mapping[str, Any],
+    full_refresh: bool = False,
+    run_time: datetime,
+    on_event: Callable[[str], None] | None = None,
+) -> tuple[BuiltNode, ...]:
+    """Builds exactly the selected nodes, in the order of their dependencies, and returns one result for each.
+
+    `published` says what each published table is called in the catalogs that `setup` attaches; a selected
+    node that is among them is built on it. A node that fails does not stop those that do not need it.
+    Every node is built at most once in one workbench.
+
+    Raises:
+        DbtFailed: dbt had no results, or a hook of the project failed.
+        Misuse: A selected node does not exist.
+    """
+    nodes = _selected(project, selected)
+    if not nodes:
+        return ()
+    with connect_workbench(workbench, setup) as connection:
+        show_published(connection, published)
+    call = DbtCall(project.root, workbench, setup, variables, run_time, frozenset(published), on_event)
+    command = ["build", "--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"]
+    results = _run(project, call, [*command, *(["--full-refresh"] if full_refresh else [])], selected)
+    with connect_workbench(workbench, setup) as connection:
+        built = [_built(connection, node, results.get(node.unique_id)) for node in nodes]
+        return tuple(
+            _require_part(connection, project, node, done, published, full_refresh=full_refresh)
+            for node, done in zip(nodes, built, strict=True)
+        )
+
+
+def run_dbt_tests(
+    project: DbtProject,
+    tests: Sequence[str],
+    workbench: Path,
+    *,
+    setup: Sequence[str],
+    relations: Mapping[AssetKey, str],
+    variables: Mapping[str, Any],
+    on_event: Callable[[str], None] | None = None,
+) -> tuple[DbtTestResult, ...]:
+    """Runs exactly these tests on the relations given and returns one result for each, in the order asked for.
+
+    `workbench` is a fresh scratch file; `relations` says, for every table the tests read, what stands after FROM.
+
+    Raises:
+        DbtFailed: dbt had no results, or a hook of the project failed.
+    """
+    if not tests:
+        return ()
+    with connect_workbench(workbench, setup) as connection:
+        show_published(connection, relations)
+    call = DbtCall(project.root, workbench, setup, variables, on_event=on_event)
+    results = _run(project, call, ["test", "--indirect-selection", "empty"], tests)
+    with connect_workbench(workbench, setup) as connection:
+        return tuple(_tested(connection, test, results.get(test)) for test in tests)
+
+
+def _selected(project: DbtProject, selected: Sequence[str]) -> list[DbtNode]:
+    known = {node.unique_id: node for node in project.nodes}
+    missing = sorted(set(selected) - set(known))
+    if missing:
+        raise Misuse(f"{project.root} has no dbt node {', '.join(missing)}. Nothing was built.")
+    return [known[unique_id] for unique_id in dict.fromkeys(selected)]
+
+
+def _run(project: DbtProject, call: DbtCall, command: Sequence[str], chosen: Sequence[str]) -> dict[str, Any]:
+    """Selects by a tag that only the chosen ones have: names can hold what dbt's selection takes for an operator."""
+    manifest = _load_manifest(project.manifest)
+    for unique_id in chosen:
+        entry = manifest.nodes.get(unique_id) or manifest.unit_tests.get(unique_id)
+        if entry is not None:
+            _tag(entry)
+    outcome = invoke_dbt(call, [*command, "--select", f"tag:{_CHOSEN}"], manifest)
+    results = {str(result.node.unique_id): result for result in outcome.results}
+    hooks = {name: r.message or "" for name, r in results.items() if name.startswith("operation.")}
+    failed = {name: message for name, message in hooks.items() if str(results[name].status) not in _GOOD}
+    if failed:
+        raise DbtFailed(project=project.root, problem="a hook of the project failed", nodes=failed)
+    return results
+
+
+def _load_manifest(file: Path) -> Any:
+    """Read anew for each call, because dbt writes compiled code into it."""
+    from dbt.contracts.graph.manifest import Manifest
+    from dbt.parser.manifest import extended_mashumuro_decoder
+
+    return Manifest.from_msgpack(file.read_bytes(), decoder=extended_mashumuro_decoder)
+
+
+def _tag(entry: Any) -> None:
+    if hasattr(entry, "tags"):
+        entry.tags = [*entry.tags, _CHOSEN]
+    config_tags = getattr(entry.config, "tags", None)
+    if isinstance(config_tags, list):
+        config_tags.append(_CHOSEN)
+
+
+def _built(connection: duckdb.DuckDBPyConnection, node: DbtNode, result: Any) -> BuiltNode:
+    status, message = _outcome(result)
+    relation = read_built(connection, node.key) if status == "success" else BuiltRelation("whole", node.key.quoted)
+    return BuiltNode(
+        unique_id=node.unique_id,
+        key=node.key,
+        form=relation.form,
+        relation=relation.relation,
+        part=relation.part,
+        gone=relation.gone,
+        key_columns=relation.key_columns,
+        status=status,
+        message=f"{node.path}: {message}" if status == "error" else message,
+        seconds=float(result.execution_time) if result is not None else 0.0,
+    )
+
+
+def _outcome(result: Any) -> tuple[Literal["success", "error", "skipped"], str]:
+    if result is None:
+        return "skipped", "dbt did not run it"
+    if str(result.status) in _GOOD:
+        return "success", str(result.message or "")
+    if str(result.status) == "skipped":
+        return "skipped", str(result.message or "something above it failed")
+    return "error", str(result.message or result.status).strip()
+
+
+def _require_part(
+    connection: duckdb.DuckDBPyConnection,
+    project: DbtProject,
+    node: DbtNode,
+    built: BuiltNode,
+    published: Mapping[AssetKey, str],
+    *,
+    full_refresh: bool,
+) -> BuiltNode:
+    """A build on a base that left no part did not use the workbench's macros: it may be the bare new rows."""
+    refreshed = bool(node.raw.get("config", {}).get("full_refresh")) or (
+        full_refresh and node.raw.get("config", {}).get("full_refresh") is None
+    )
+    on_base = node.key in published and (
+        node.materialized == "snapshot" or (node.materialized == "incremental" and not refreshed)
+    )
+    if built.status != "success" or not on_base or exists(connection, PART, node.key):
+        return built
+    message = (
+        f"{project.root / node.path}: {node.key} has a served version, but was not built on it, because a macro"
+        " of the project or of a package stands in for the workbench's. Remove that macro."
+    )
+    return replace(built, status="error", message=message)
+
+
+def _tested(connection: duckdb.DuckDBPyConnection, test: str, result: Any) -> DbtTestResult:
+    if result is None:
+        return DbtTestResult(test, "skipped", 0, "dbt gave no result for this test", "", ())
+    status = str(result.status)
+    known: Any = status if status in {"pass", "warn", "fail", "skipped"} else "error"
+    sql = str(getattr(result.node, "compiled_code", None) or "")
+    message = str(result.message or "")
+    n_failing = int(result.failures or 0)
+    sample = _sample(connection, sql) if known in {"warn", "fail"} and test.startswith("test.") else ()
+    return DbtTestResult(test, known, n_failing, message, sql, sample)
+
+
+def _sample(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[dict[str, Any], ...]:
+    cursor = connection.execute(f"SELECT * FROM (\n{sql}\n) LIMIT {SAMPLE_LIMIT}")
+    names = [column[0] for column in cursor.description or ()]
+    return tuple(dict(zip(names, row, strict=True)) for row in cursor.fetchall())

@@ -1,0 +1,228 @@
+"""Which SQL may run in the workbench: it reads what was put there, and no file, no catalog, no setting.
+
+It judges text and knows no connection. What it allows is a list; what is not on it is refused.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, Self
+
+import duckdb
+from duckdb import StatementType
+
+from ..errors import StatementRefused
+from .sql_words import Word, find_queries, split_words
+from .workbench import WORKBENCH
+
+ROW_SOURCES = frozenset(
+    {
+        "unnest",
+        "range",
+        "generate_series",
+        "json_each",
+        "json_tree",
+        "repeat",
+        "repeat_row",
+        "histogram",
+        "histogram_values",
+    }
+)
+CATALOG_SOURCES = frozenset(
+    {"duckdb_databases", "duckdb_schemas", "duckdb_tables", "duckdb_views", "duckdb_columns", "duckdb_constraints",
+     "duckdb_indexes", "pragma_table_info"}
+)  # fmt: skip
+LOOSE_SCALARS = frozenset({"getenv", "current_setting", "write_log", "sleep_ms", "pg_sleep", "getvariable"})
+LAKE = "lake"
+
+_SELECT = StatementType.SELECT
+_ALLOWED = {
+    _SELECT, StatementType.INSERT, StatementType.UPDATE, StatementType.DELETE, StatementType.MERGE_INTO,
+    StatementType.CREATE, StatementType.DROP, StatementType.ALTER, StatementType.TRANSACTION,
+}  # fmt: skip
+_OBJECTS = frozenset({"table", "view", "schema", "sequence", "type"})
+_BEFORE_OBJECT = frozenset({"create", "drop", "alter", "comment", "on", "or", "replace", "temp", "temporary", "local"})
+_LAKE_METADATA = "__ducklake_metadata_"
+_INSTALLATION = re.compile(r"^(duckdb|pragma|sqlite)_|^pg_(settings|prepared_statements)$")
+_FILE_NAME = re.compile(
+    r"[/\\*?]|://|\.(csv|tsv|txt|parquet|json|jsonl|ndjson|db|duckdb|sqlite|xlsx|avro|arrow|gz|zst)$", re.IGNORECASE
+)
+_BEFORE_SOURCE = frozenset({"from", "join", "lateral", "using", "into", "update"})
+_READERS = frozenset(
+    {"query", "query_table", "glob", "sniff_csv", "which_secret", "json_execute_serialized_sql", "checkpoint",
+     "force_checkpoint", "enable_logging", "disable_logging", "truncate_duckdb_logs", "arrow_scan_dumb"}
+)  # fmt: skip
+_READER_NAME = re.compile(
+    r"^(read_|parquet_|copy_|ducklake_|sqlite_|postgres_|mysql_|iceberg_|delta_|http_|st_read|load_|duckdb_|pragma_)"
+    r"|_(scan|attach|execute|secrets)$"
+)
+
+
+class StatementCheck:
+    """Judges SQL with a parser of its own, an empty DuckDB in memory; close it after use."""
+
+    def __init__(self) -> None:
+        self._parser = duckdb.connect()
+
+    def close(self) -> None:
+        self._parser.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def query(self, sql: str, where: str) -> None:
+        """Accepts exactly one SELECT, as `check_query` does."""
+        kinds = [statement.type for statement in self._parse(sql, where)]
+        if kinds != [_SELECT]:
+            found = ", ".join(kind.name for kind in kinds) or "nothing"
+            raise StatementRefused(
+                where=where, statement=_short(sql), why=f"it must be exactly one SELECT, and is {found}"
+            )
+        self._select(sql, where, ROW_SOURCES)
+
+    def statement(self, sql: str, where: str) -> None:
+        """Accepts what dbt builds with, as `check_statement` does."""
+        for statement in self._parse(sql, where):
+            if statement.type not in _ALLOWED:
+                why = f"{statement.type.name} is not allowed here"
+                raise StatementRefused(where=where, statement=_short(statement.query), why=why)
+            if statement.type == _SELECT:
+                self._select(statement.query, where, ROW_SOURCES | CATALOG_SOURCES)
+            elif statement.type != StatementType.TRANSACTION:
+                self._change(statement.query, statement.type, where)
+
+    def _parse(self, sql: str, where: str) -> list[duckdb.Statement]:
+        try:
+            return self._parser.cursor().extract_statements(sql)
+        except (duckdb.Error, UnicodeError) as error:
+            raise StatementRefused(where=where, statement=_short(sql), why=f"it cannot be parsed: {error}") from error
+
+    def _select(self, sql: str, where: str, sources: frozenset[str]) -> None:
+        row = self._parser.cursor().execute("SELECT json_serialize_sql(?)", [sql]).fetchone()
+        tree = json.loads(row[0]) if row else {"error": True}
+        if tree.get("error"):
+            why: str | None = f"it cannot be examined: {tree.get('error_message', 'there is no syntax tree')}"
+        else:
+            why = next(_objections(tree, sources), None)
+        if why:
+            raise StatementRefused(where=where, statement=_short(sql), why=why)
+
+    def _change(self, sql: str, kind: StatementType, where: str) -> None:
+        words = split_words(sql)
+        why = _object_to_kind(words, kind) or next(_object_to_words(words), None)
+        if why:
+            raise StatementRefused(where=where, statement=_short(sql), why=why)
+        ends_with_query = kind in {StatementType.CREATE, StatementType.INSERT}
+        for query in find_queries(sql, words, top=ends_with_query):
+            self._select(query, where, ROW_SOURCES | CATALOG_SOURCES)
+
+
+def check_query(sql: str, where: str) -> None:
+    """Accepts exactly one SELECT over relations of the workbench; `where` names the culprit in the error.
+
+    Raises:
+        StatementRefused: It is something else, or it calls or reads what it may not.
+    """
+    with StatementCheck() as check:
+        check.query(sql, where)
+
+
+def check_statement(sql: str, where: str) -> None:
+    """Accepts the statements by which dbt builds: they read and change relations of the workbench, and nothing else.
+
+    Raises:
+        StatementRefused: A statement is of another type, or calls or reads what it may not.
+    """
+    with StatementCheck() as check:
+        check.statement(sql, where)
+
+
+def _short(sql: str) -> str:
+    text = " ".join(sql.split())
+    return f"`{text if len(text) <= 120 else text[:117] + '...'}`"
+
+
+def _objections(tree: Any, sources: frozenset[str]) -> Iterator[str]:
+    """Walks with a stack of its own: SQL can nest deeper than Python may recurse."""
+    pending = [tree]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, list):
+            pending.extend(node)
+        elif isinstance(node, dict):
+            pending.extend(node.values())
+            yield from _object_to(node, sources)
+
+
+def _object_to(node: dict[str, Any], sources: frozenset[str]) -> Iterator[str]:
+    if node.get("type") == "TABLE_FUNCTION":
+        name = str(node.get("function", {}).get("function_name", "")).lower()
+        if name not in sources:
+            yield f"the table function {name}() is not allowed; read tables by ref() or source()"
+    elif node.get("type") == "BASE_TABLE":
+        yield from _object_to_table(node)
+    elif node.get("class") == "FUNCTION" and str(node.get("function_name", "")).lower() in LOOSE_SCALARS:
+        yield f"the function {node['function_name']}() looks outside the workbench"
+
+
+def _object_to_table(node: dict[str, Any]) -> Iterator[str]:
+    parts = [str(node.get(part) or "") for part in ("catalog_name", "schema_name", "table_name")]
+    full = ".".join(part for part in parts if part)
+    if _is_file(parts):
+        yield f"{full} would be read as a file; read tables by ref() or source()"
+    if any(part.lower() == LAKE or part.lower().startswith(_LAKE_METADATA) for part in parts[:2]):
+        yield f"{full} goes past ref() and source(), so that no receipt would name it"
+    if _INSTALLATION.search(parts[2].lower()):
+        yield f"{full} shows the installation, not data"
+    if node.get("at_clause"):
+        yield f"{full} is read at another version than the one this build is pinned to"
+
+
+def _object_to_kind(words: Sequence[Word], kind: StatementType) -> str | None:
+    if kind not in {StatementType.CREATE, StatementType.DROP, StatementType.ALTER}:
+        return None
+    what = next((word.text for word in words if word.text not in _BEFORE_OBJECT), "nothing")
+    return None if what in _OBJECTS else f"{kind.name} {what.upper()} is not allowed here"
+
+
+def _object_to_words(words: Sequence[Word]) -> Iterator[str]:
+    for index, word in enumerate(words):
+        before = words[index - 1].text if index else ""
+        after = words[index + 1].text if index + 1 < len(words) else ""
+        names_source = before in _BEFORE_SOURCE and words[index - 1].kind == "keyword"
+        if word.kind == "string_const" and names_source:
+            yield f"{word.text} would be read as a file"
+        if word.kind != "identifier" and not (word.kind == "keyword" and after == "("):
+            continue
+        name = word.text.lower()
+        if after == "(" and (name in LOOSE_SCALARS or _reads(name) or (names_source and _is_source(words, index))):
+            yield f"the function {name}() is not allowed here"
+        elif after != "(" and names_source and _is_file(_parts(words, index)):
+            yield f"{'.'.join(_parts(words, index))} would be read as a file"
+
+
+def _is_source(words: Sequence[Word], index: int) -> bool:
+    """A name before a parenthesis is a function after FROM and JOIN, a list of columns after INTO and TABLE."""
+    return words[index - 1].text in {"from", "join", "lateral"} and words[index].text.lower() not in ROW_SOURCES
+
+
+def _reads(name: str) -> bool:
+    return name not in ROW_SOURCES | CATALOG_SOURCES and (name in _READERS or bool(_READER_NAME.search(name)))
+
+
+def _is_file(parts: Sequence[str]) -> bool:
+    """Unquoted `data.csv` parses as a schema and a table; a name that says its catalog is never looked up as a file."""
+    named = [part for part in parts if part]
+    return bool(_FILE_NAME.search(named[-1] if len(named) == 3 and named[0] == WORKBENCH else ".".join(named)))
+
+
+def _parts(words: Sequence[Word], index: int) -> list[str]:
+    parts = [words[index].text]
+    for dot, name in zip(words[index + 1 :: 2], words[index + 2 :: 2], strict=False):
+        if dot.text != ".":
+            break
+        parts.append(name.text)
+    return parts

@@ -1,0 +1,100 @@
+"""The scratch DuckDB in which candidates are built: how it is opened, what is shown in it, how a table leaves it.
+
+It knows nothing of dbt and nothing of what the setup statements attach.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from ..errors import Misuse
+from ..records.keys import AssetKey
+
+WORKBENCH = "workbench"
+BASE, PART, GONE = "_base", "_part", "_gone"
+
+_HUGE = re.compile(r"\b(U?)HUGEINT\b")
+_FIXED_LIST = re.compile(r"\[\d+\]")
+_ENUM = re.compile(r"ENUM\((?:'(?:[^']|'')*'(?:, )?)*\)")
+_UNSTORABLE = re.compile(r"\b(BIT|UNION|TIME_NS)\b")
+
+
+def prepare_connection(connection: duckdb.DuckDBPyConnection, setup: Sequence[str]) -> None:
+    """Runs what every connection to a workbench needs, then the caller's own statements.
+
+    Names in SQL never resolve to variables of the running program, and every clock is in UTC.
+    """
+    connection.execute("SET GLOBAL python_enable_replacements = false")
+    connection.execute("SET GLOBAL TimeZone = 'UTC'")
+    for statement in setup:
+        connection.execute(statement)
+
+
+@contextmanager
+def connect_workbench(workbench: Path, setup: Sequence[str] = ()) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Yields a connection to the scratch file, which is created where it is missing.
+
+    Raises:
+        Misuse: The file has another name than `workbench.duckdb`; dbt's names would not resolve in it.
+    """
+    if workbench.stem != WORKBENCH:
+        raise Misuse(f"{workbench} cannot be a workbench: name the file `{WORKBENCH}.duckdb`, in a folder of its own.")
+    workbench.parent.mkdir(parents=True, exist_ok=True)
+    connection = duckdb.connect(str(workbench))
+    try:
+        prepare_connection(connection, setup)
+        yield connection
+    finally:
+        connection.close()
+
+
+def show_published(connection: duckdb.DuckDBPyConnection, published: Mapping[AssetKey, str]) -> None:
+    """Creates one view per published relation, and its base beside it; what was built here already stays."""
+    for schema in (BASE, PART, GONE):
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+    for key, relation in published.items():
+        connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{key.schema}"')
+        if not exists(connection, key.schema, key.name):
+            connection.execute(f"CREATE VIEW {key.quoted} AS FROM {relation}")
+            connection.execute(f"CREATE OR REPLACE VIEW {beside(BASE, key)} AS FROM {relation}")
+
+
+def exists(connection: duckdb.DuckDBPyConnection, schema: str, name: str) -> bool:
+    """Says whether the workbench itself holds a table or view of that name."""
+    found = connection.execute(
+        "SELECT count(*) FROM information_schema.tables"
+        " WHERE table_catalog = current_database() AND table_schema = ? AND table_name = ?",
+        [schema, name],
+    ).fetchone()
+    return found is not None and found[0] > 0
+
+
+def beside(schema: str, key: AssetKey) -> str:
+    """Returns the quoted name of what stands beside a relation: its base, its part, or what is gone."""
+    return f'{schema}."{key}"'
+
+
+def close_columns_sql(asset: str, described: Sequence[Sequence[object]]) -> str:
+    """Returns the select list that makes a workbench relation storable; `described` is what DESCRIBE returned.
+
+    128-bit integers (what `sum` makes of integers) become 64-bit ones, and a value that does not fit
+    is an error; lists of fixed length become lists, enumerations become text.
+
+    Raises:
+        Misuse: A column has a type that the lake cannot hold.
+    """
+    return ", ".join(_close_column(asset, str(row[0]), str(row[1])) for row in described)
+
+
+def _close_column(asset: str, name: str, type_name: str) -> str:
+    quoted = '"' + name.replace('"', '""') + '"'
+    storable = _FIXED_LIST.sub("[]", _HUGE.sub(r"\1BIGINT", _ENUM.sub("VARCHAR", type_name)))
+    if _UNSTORABLE.search(storable):
+        raise Misuse(
+            f"{asset}: column {name} is {type_name}, which the lake cannot hold. Nothing was closed."
+            " Cast it in the code that builds the table."
+        )
+    return quoted if storable == type_name else f"CAST({quoted} AS {storable}) AS {quoted}"
