@@ -1,0 +1,1 @@
+"""The shipped pipeline: vulnerability triage on CISA's public feeds. Deleting it leaves a working, empty platform."""
