@@ -1,0 +1,92 @@
+"""Builds what changed and brings it through the gate: the use case behind `orchestrator build`."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from ..errors import BaseMoved, SealBroken, UnknownAsset
+from ..gate.context import Gate
+from ..gate.cycle.order import Order
+from ..gate.cycle.tables import build_tables, known_inputs, plan_tables
+from ..gate.outcomes import Escalated, Failed, Outcome, Rejected, Withheld
+from ..gate.plan import Planned
+from ..lake.published import cut_published
+from ..records.candidates import AssetKind
+from ..records.keys import AgentName, AssetKey
+from .projections import project
+
+_ATTEMPTS = 5
+ORCHESTRATOR = AgentName("orchestrator")
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """One outcome per asset asked for, parents first."""
+
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def is_no(self) -> bool:
+        """Whether something was rejected, escalated, or broke."""
+        return any(isinstance(outcome, Rejected | Escalated | Failed) for outcome in self.outcomes)
+
+
+def build(
+    gate: Gate,
+    assets: Collection[str] = (),
+    *,
+    reason: str = "build what changed",
+    on_behalf_of: str = "",
+    rebuild: bool = False,
+) -> BuildResult:
+    """Builds tables, by default all, in as many passes as rejections make necessary.
+
+    What was withheld because of a rejection is built again over what still serves. Where another
+    publication came first, the pass is ordered anew.
+
+    Raises:
+        UnknownAsset: A name is not a table of the project.
+        BaseMoved: Other publications came first again and again.
+    """
+    order = _order(gate, assets, reason, on_behalf_of, rebuild=rebuild)
+    outcomes: dict[AssetKey, Outcome] = {}
+    for outcome in _build_once(gate, order):
+        outcomes[outcome.asset] = outcome
+    withheld = _withheld(outcomes.values())
+    while withheld:
+        again = _build_once(gate, Order(withheld, order.agent, order.reason, order.on_behalf_of, order.rebuild))
+        outcomes |= {outcome.asset: outcome for outcome in again}
+        left = _withheld(again)
+        withheld = left if left < withheld else frozenset()
+    project(gate)
+    return BuildResult(tuple(outcomes.values()))
+
+
+def plan(gate: Gate, assets: Collection[str] = (), *, rebuild: bool = False) -> tuple[Planned, ...]:
+    """Returns what `build` would do, without doing it."""
+    cut = cut_published(gate.layout, gate.settings.lock_timeout_seconds)
+    return plan_tables(gate, _order(gate, assets, "", "", rebuild=rebuild), cut, known_inputs(gate, cut))
+
+
+def _order(gate: Gate, assets: Collection[str], reason: str, on_behalf_of: str, *, rebuild: bool) -> Order:
+    tables = {key for key, declaration in gate.assets.items() if declaration.kind is not AssetKind.RAW}
+    unknown = [name for name in assets if name not in tables]
+    if unknown:
+        raise UnknownAsset(name=unknown[0], known=sorted(tables))
+    goal = frozenset(AssetKey(name) for name in assets) if assets else frozenset(tables)
+    return Order(goal, ORCHESTRATOR, reason, on_behalf_of, rebuild)
+
+
+def _build_once(gate: Gate, order: Order) -> tuple[Outcome, ...]:
+    for attempt in range(_ATTEMPTS):
+        try:
+            return build_tables(gate, order)
+        except (BaseMoved, SealBroken) as error:
+            # A seal that broke because a parent moved is a race as well; what serves now is read anew.
+            if attempt == _ATTEMPTS - 1 or not (error.retryable or isinstance(error, BaseMoved)):
+                raise
+            gate.say(f"{error} Trying again.")
+    raise AssertionError("unreachable")
+
+
+def _withheld(outcomes: Sequence[Outcome] | Collection[Outcome]) -> frozenset[AssetKey]:
+    return frozenset(outcome.asset for outcome in outcomes if isinstance(outcome, Withheld))

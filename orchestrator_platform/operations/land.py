@@ -1,0 +1,119 @@
+"""Brings files into landing and lands them: the use case behind `orchestrator land`."""
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import AlreadyLanded, BaseMoved, Misuse
+from ..gate.context import Gate
+from ..gate.cycle.landing import Landed, land_source
+from ..gate.cycle.order import Order
+from ..gate.outcomes import Escalated, Rejected
+from ..reading.landing_files import matches_pattern
+from ..records.declarations import AssetDeclaration, SourceBuild
+from .build import ORCHESTRATOR
+from .projections import project
+
+_ATTEMPTS = 5
+
+
+@dataclass(frozen=True)
+class LandResult:
+    """What became of the files; `copied` came from the folders named, `passed_over` matched no pattern."""
+
+    source: str
+    landed: Landed
+    copied: tuple[str, ...] = ()
+    passed_over: tuple[str, ...] = ()
+
+    @property
+    def is_no(self) -> bool:
+        return isinstance(self.landed.outcome, Rejected | Escalated)
+
+
+def find_source(gate: Gate, name: str) -> AssetDeclaration:
+    """Returns the declaration of a source by its name or by its raw table's.
+
+    Raises:
+        Misuse: The project has no such source.
+    """
+    sources = {d.build.name: d for d in gate.assets.values() if isinstance(d.build, SourceBuild)}
+    found = sources.get(name) or next((d for d in sources.values() if d.key == name), None)
+    if found is None:
+        listed = ", ".join(sorted(sources)) or "none"
+        raise Misuse(f"There is no source {name!r}. Known: {listed}. Add one: `orchestrator new source {name} FILE…`.")
+    return found
+
+
+def land(
+    gate: Gate,
+    source: str,
+    paths: Sequence[Path] = (),
+    *,
+    reason: str = "land new files",
+    on_behalf_of: str = "",
+    on_progress: Callable[[int, int], None] | None = None,
+) -> LandResult:
+    """Copies files or folders into landing, leaving them untouched, and lands what is there.
+
+    Raises:
+        Misuse: There is no such source or path, or no file under the paths fits the source.
+    """
+    declaration = find_source(gate, source)
+    build = declaration.build
+    assert isinstance(build, SourceBuild)
+    copied, passed_over = _copy_in(gate.settings.home.landing / build.name, build, paths)
+    if paths and not copied:
+        patterns = ", ".join(build.options.pattern)
+        raise Misuse(f"No file under {', '.join(map(str, paths))} fits the source {build.name} ({patterns}). Nothing was landed.")
+    order = Order(frozenset({declaration.key}), ORCHESTRATOR, reason, on_behalf_of)
+    landed = _land_once(gate, order, declaration, copied, on_progress)
+    project(gate)
+    return LandResult(build.name, landed, copied, passed_over)
+
+
+def _land_once(
+    gate: Gate,
+    order: Order,
+    declaration: AssetDeclaration,
+    copied: Sequence[str],
+    on_progress: Callable[[int, int], None] | None,
+) -> Landed:
+    for attempt in range(_ATTEMPTS):
+        try:
+            return land_source(gate, order, declaration, complete=frozenset(copied), on_progress=on_progress)
+        except (AlreadyLanded, BaseMoved) as error:
+            if attempt == _ATTEMPTS - 1:
+                raise
+            gate.say(f"{error} Trying again.")
+    raise AssertionError("unreachable")
+
+
+def _copy_in(folder: Path, build: SourceBuild, paths: Sequence[Path]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    copied, passed_over = [], []
+    for path in paths:
+        if not path.exists():
+            raise Misuse(f"{path} is not there. Nothing was landed.")
+        for file, name in _files(path):
+            if not path.is_dir() or matches_pattern(name, build.options.pattern):
+                _copy(file, folder / name)
+                copied.append(name)
+            else:
+                passed_over.append(name)
+    return tuple(copied), tuple(passed_over)
+
+
+def _files(path: Path) -> list[tuple[Path, str]]:
+    if not path.is_dir():
+        return [(path, path.name)]
+    found = [file for file in sorted(path.rglob("*")) if file.is_file() and not file.is_symlink()]
+    return [(file, file.relative_to(path).as_posix()) for file in found]
+
+
+def _copy(file: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name[:200]}.{os.getpid()}.partial")
+    shutil.copy2(file, partial)
+    partial.replace(target)

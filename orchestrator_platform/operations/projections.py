@@ -1,0 +1,23 @@
+"""Brings every projection up to what is published, and says how far each has come."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from ..gate.context import Gate
+from ..lake.published import cut_published
+from ..projections.journal import NAME, append_events
+from ..projections.outbox import Projection, apply_outbox
+from ..records.events import Event
+from ..settings import Settings
+
+
+def project(gate: Gate) -> tuple[Projection, ...]:
+    """Applies the outbox to every target that this process can reach."""
+    cut = cut_published(gate.layout, gate.settings.lock_timeout_seconds)
+    targets = {NAME: partial(append_events, gate.settings.home.journal)}
+    return apply_outbox(cut, gate.settings.home.projections, targets)
+
+
+def note(settings: Settings, events: Sequence[Event]) -> None:
+    """Writes acts that changed nothing published straight into the journal."""
+    append_events(settings.home.journal, events)

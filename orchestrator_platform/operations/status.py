@@ -1,0 +1,96 @@
+"""What serves, in what state: the use case behind `orchestrator status`."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from ..gate.context import Gate
+from ..gate.cycle.order import Order
+from ..gate.cycle.tables import known_inputs, plan_tables
+from ..gate.plan import Need
+from ..lake.published import PublishedCut, cut_published
+from ..records.candidates import AssetKind
+from ..records.declarations import AssetDeclaration, SourceBuild
+from ..records.keys import AgentName, AssetKey, Version
+from .build import ORCHESTRATOR
+
+
+class State(StrEnum):
+    """CURRENT: serves what its inputs give. BEHIND: a newer parent, code or contract waits to be built.
+    REJECTED: what the inputs give was rejected. UNPUBLISHED: no version serves. WAITING: a parent has none.
+    UNDECLARED: it is published, but the project does not declare it any more.
+    """
+
+    CURRENT = "current"
+    BEHIND = "behind"
+    REJECTED = "rejected"
+    UNPUBLISHED = "unpublished"
+    WAITING = "waiting"
+    UNDECLARED = "undeclared"
+
+
+@dataclass(frozen=True)
+class AssetStatus:
+    asset: AssetKey
+    kind: AssetKind | None
+    version: Version | None
+    n_rows: int | None
+    state: State
+    producer: AgentName | None
+    auditor: AgentName | None
+    why: str = ""
+    published_at: datetime | None = None
+
+
+def read_status(gate: Gate) -> tuple[AssetStatus, ...]:
+    """Returns the state of every declared asset, parents first, then of what is published undeclared."""
+    cut = cut_published(gate.layout, gate.settings.lock_timeout_seconds)
+    goal = frozenset(key for key, d in gate.assets.items() if d.kind is not AssetKind.RAW)
+    order = Order(goal, ORCHESTRATOR, "")
+    needs = {item.asset: item for item in plan_tables(gate, order, cut, known_inputs(gate, cut))}
+    declared = []
+    for key, declaration in gate.assets.items():
+        need = needs.get(key)
+        state, why = _state(cut, key, need.need if need else None), need.why if need else _landing(gate, declaration)
+        declared.append(_status(cut, declaration, state, why))
+    undeclared = [
+        AssetStatus(key, None, head.version, head.n_rows, State.UNDECLARED, None, None, "", head.published_at)
+        for key, head in cut.heads.items()
+        if key not in gate.assets
+    ]
+    return (*declared, *undeclared)
+
+
+def _state(cut: PublishedCut, key: AssetKey, need: Need | None) -> State:
+    match need:
+        case Need.HELD:
+            return State.REJECTED
+        case Need.WAITING:
+            return State.WAITING
+        case Need.STALE if key in cut.heads:
+            return State.BEHIND
+        case _:
+            return State.CURRENT if key in cut.heads else State.UNPUBLISHED
+
+
+def _landing(gate: Gate, declaration: AssetDeclaration) -> str:
+    if not isinstance(declaration.build, SourceBuild):
+        return ""
+    folder = gate.settings.home.landing / declaration.build.name
+    waiting = sum(1 for file in folder.rglob("*") if file.is_file()) if folder.exists() else 0
+    return f"{waiting} files in landing" if waiting else ""
+
+
+def _status(cut: PublishedCut, declaration: AssetDeclaration, state: State, why: str) -> AssetStatus:
+    head = cut.heads.get(declaration.key)
+    return AssetStatus(
+        asset=declaration.key,
+        kind=declaration.kind,
+        version=head.version if head else None,
+        n_rows=head.n_rows if head else None,
+        state=state,
+        producer=declaration.producer,
+        auditor=declaration.auditor,
+        why=why,
+        published_at=head.published_at if head else None,
+    )
