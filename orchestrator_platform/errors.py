@@ -19,7 +19,8 @@ OrchestratorError
     ├── LockTimeout
     ├── CandidateDamaged
     ├── ReaderFailed
-    └── DbtFailed
+    ├── DbtFailed
+    └── PythonTableFailed
 """
 
 from collections.abc import Mapping, Sequence
@@ -239,3 +240,13 @@ class DbtFailed(Fault):
         self.project, self.problem, self.nodes = str(project), problem, dict(nodes or {})
         detail = "".join(f"\n  {node}: {message}" for node, message in self.nodes.items())
         super().__init__(f"dbt project {project}: {problem}. Nothing was published.{detail}")
+
+
+class PythonTableFailed(Fault):
+    """The function of a Python table raised, or returned what is no table."""
+
+    code = "python_table_failed"
+
+    def __init__(self, *, file: str | Path, line: int, function: str, problem: str, fix: str) -> None:
+        self.file, self.line, self.function, self.problem, self.fix = str(file), line, function, problem, fix
+        super().__init__(f"{file}:{line}: {function}() {problem}. Nothing was published. {fix}")

@@ -64,7 +64,7 @@ def _flags(call: DbtCall, target: Path) -> list[str]:
         *("--project-dir", str(call.root), "--profiles-dir", str(target), "--profile", PROFILE, "--target", WORKBENCH),
         *("--target-path", str(target), "--log-path", str(target), "--vars", json.dumps(variables)),
         *("--quiet", "--log-level", "none", "--log-level-file", "none", "--no-use-colors"),
-        *("--no-send-anonymous-usage-stats", "--no-version-check", "--no-write-json", "--single-threaded"),
+        *("--no-send-anonymous-usage-stats", "--no-version-check", "--no-write-json", "--threads", "1"),
     ]
 
 
@@ -99,7 +99,7 @@ def _guard(call: DbtCall, *, guarded: bool) -> Iterator[None]:
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
     with ExitStack() as stack:
-        stack.callback(DuckDBConnectionManager.close_all_connections)
+        stack.callback(_close_scratch, DuckDBConnectionManager)
         stack.enter_context(_macros_known(call.root))
         if guarded:
             check = stack.enter_context(StatementCheck())
@@ -107,6 +107,14 @@ def _guard(call: DbtCall, *, guarded: bool) -> Iterator[None]:
             stack.enter_context(_statements_checked(check))
             stack.enter_context(_batches_continued(call))
         yield
+
+
+def _close_scratch(manager: Any) -> None:
+    """dbt forgets its environment without closing it: the file stays open until the garbage collector comes."""
+    environment = manager._ENV  # noqa: SLF001 - `env()` raises where there is none
+    manager.close_all_connections()
+    if environment is not None:
+        environment.close()
 
 
 @contextmanager

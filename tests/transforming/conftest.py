@@ -12,7 +12,7 @@ import pytest
 from orchestrator_platform.records.keys import AssetKey
 from orchestrator_platform.transforming.dbt_project import DbtProject, load_dbt_project
 from orchestrator_platform.transforming.dbt_workbench import BuiltNode, DbtTestResult, build_dbt_nodes, run_dbt_tests
-from orchestrator_platform.transforming.workbench import connect_workbench
+from orchestrator_platform.transforming.workbench import close_columns_sql, connect_workbench
 
 PROJECT = """
 name: shop
@@ -64,9 +64,7 @@ class Shop:
 
     @property
     def published(self) -> dict[AssetKey, str]:
-        rows = self.sql(
-            "SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema NOT LIKE '\\_%' ESCAPE '\\'"
-        )
+        rows = self.sql("SELECT table_schema, table_name FROM information_schema.tables")
         return {AssetKey(f"{s}.{t}"): f'lake."{s}"."{t}"' for s, t in rows}
 
     def new_workbench(self) -> Path:
@@ -111,7 +109,9 @@ class Shop:
                 target = f"lake.{node.key.quoted}"
                 connection.execute(f'CREATE SCHEMA IF NOT EXISTS lake."{node.key.schema}"')
                 if node.form == "whole":
-                    connection.execute(f"CREATE TABLE lake.main.swap AS FROM {node.relation}")
+                    described = connection.execute(f"DESCRIBE FROM {node.relation}").fetchall()
+                    columns = close_columns_sql(node.key, described)
+                    connection.execute(f"CREATE TABLE lake.main.swap AS SELECT {columns} FROM {node.relation}")
                     connection.execute(f"CREATE OR REPLACE TABLE {target} AS FROM lake.main.swap")
                     connection.execute("DROP TABLE lake.main.swap")
                     continue

@@ -1,5 +1,6 @@
 """One build, step by step."""
 
+TABLE = "{{ config(materialized='table') }} "
 ORDERS = "CREATE TABLE raw.orders AS SELECT * FROM (VALUES (1, 10), (2, 20)) t(id, amount)"
 SOURCES = """
 sources:
@@ -14,7 +15,7 @@ def test_a_table_and_what_reads_it_are_built_over_the_lake(shop):
     shop.write(
         {
             "models/sources.yml": SOURCES,
-            "models/big.sql": "{{ config(materialized='table') }} select * from {{ source('raw', 'orders') }} where amount > 10",
+            "models/big.sql": TABLE + "select * from {{ source('raw', 'orders') }} where amount > 10",
             "models/total.sql": "{{ config(materialized='view') }} select sum(amount) as total from {{ ref('big') }}",
         }
     )

@@ -1,0 +1,100 @@
+"""Tables between DuckDB and pandas, Polars, Arrow or DuckDB relations. It knows no table's meaning."""
+
+from typing import Any, Literal
+
+import duckdb
+
+from ..records.keys import AssetKey
+
+FrameKind = Literal["duckdb", "pandas", "polars", "polars_lazy", "arrow"]
+
+_KINDS: dict[tuple[str, str], FrameKind] = {
+    ("duckdb", "DuckDBPyRelation"): "duckdb",
+    ("pandas", "DataFrame"): "pandas",
+    ("polars", "DataFrame"): "polars",
+    ("polars", "LazyFrame"): "polars_lazy",
+    ("pyarrow", "Table"): "arrow",
+}
+_SHORT = {"pd": "pandas", "pl": "polars", "pa": "pyarrow", "_duckdb": "duckdb"}
+_RETURNED = "__returned"
+
+
+def frame_kind(annotation: Any) -> FrameKind | None:
+    """Returns which kind an annotation asks for, a relation where there is none; None where it is another type."""
+    if annotation is None or annotation is Any:
+        return "duckdb"
+    if isinstance(annotation, str):
+        package, _, name = annotation.rpartition(".")
+    else:
+        package, name = str(getattr(annotation, "__module__", "")), str(getattr(annotation, "__name__", ""))
+    package = package.split(".")[0]
+    return _KINDS.get((_SHORT.get(package, package), name))
+
+
+def hand_over(connection: duckdb.DuckDBPyConnection, relation: str, kind: FrameKind | None) -> Any:
+    """Returns the relation as a frame of that kind."""
+    rows = connection.sql(f"FROM {relation}")
+    match kind:
+        case "pandas":
+            return rows.df()
+        case "polars":
+            return rows.pl()
+        case "polars_lazy":
+            return rows.pl().lazy()
+        case "arrow":
+            return rows.to_arrow_table()
+        case _:
+            return rows
+
+
+def take_back(connection: duckdb.DuckDBPyConnection, key: AssetKey, returned: Any) -> str:
+    """Stores the returned frame as the table `key` and returns its quoted name.
+
+    Raises:
+        TypeError: It is no frame, or its columns cannot be those of a table.
+    """
+    kind = frame_kind(type(returned))
+    if kind is None or returned is None:
+        raise TypeError(f"returned {'None' if returned is None else 'a ' + type(returned).__name__}, which is no table")
+    frame = returned.collect() if kind == "polars_lazy" else returned
+    _check_columns(frame, kind)
+    connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{key.schema}"')
+    staged = f'"{key.schema}"."{key.name}{_RETURNED}"'
+    if kind == "duckdb":
+        frame.create(staged)
+    else:
+        connection.register(_RETURNED, frame)
+        try:
+            connection.execute(f"CREATE TABLE {staged} AS FROM {_RETURNED}")
+        finally:
+            connection.unregister(_RETURNED)
+    _drop(connection, key)
+    connection.execute(f'ALTER TABLE {staged} RENAME TO "{key.name}"')
+    return key.quoted
+
+
+def _drop(connection: duckdb.DuckDBPyConnection, key: AssetKey) -> None:
+    found = connection.execute(
+        "SELECT table_type FROM information_schema.tables"
+        " WHERE table_catalog = current_database() AND table_schema = ? AND table_name = ?",
+        [key.schema, key.name],
+    ).fetchone()
+    if found is not None:
+        connection.execute(f"DROP {'VIEW' if found[0] == 'VIEW' else 'TABLE'} {key.quoted}")
+
+
+def _check_columns(frame: Any, kind: FrameKind) -> None:
+    names = list(frame.column_names if kind == "arrow" else frame.columns)
+    if not names:
+        raise TypeError("returned a table without columns")
+    odd = [name for name in names if not isinstance(name, str) or not name]
+    if odd:
+        raise TypeError(f"returned columns that are no names: {odd[:3]!r}")
+    folded = [name.lower() for name in names]
+    twice = sorted({name for name in folded if folded.count(name) > 1})
+    if twice:
+        raise TypeError(f"returned columns twice (case does not tell them apart): {', '.join(twice)}")
+    if kind == "pandas" and any(name is not None for name in frame.index.names):
+        raise TypeError(
+            f"returned a frame with the index {list(frame.index.names)}, which is no column (reset_index())"
+        )
