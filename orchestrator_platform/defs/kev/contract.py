@@ -1,11 +1,13 @@
 """What a row of the Known Exploited Vulnerabilities catalogue promises, under the catalogue's own column names."""
 
+# ruff: noqa: N815  # the columns keep the names that the catalogue gives them
+
 import pandera.pandas as pa
 
 _DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 
 
-class KnownExploited(pa.DataFrameModel):
+class KnownExploited(pa.DataFrameModel):  # type: ignore[misc]  # pandera comes without types here
     """One entry of one snapshot of the catalogue, as landed."""
 
     cveID: str = pa.Field(

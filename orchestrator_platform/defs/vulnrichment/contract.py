@@ -3,7 +3,7 @@
 import pandera.pandas as pa
 
 
-class CveRecord(pa.DataFrameModel):
+class CveRecord(pa.DataFrameModel):  # type: ignore[misc]  # pandera comes without types here
     """One record as it landed. What lies deeper in it is cleaned and judged in staging and marts."""
 
     cve_id: str = pa.Field(
