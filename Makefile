@@ -1,0 +1,39 @@
+# The set-up is done here: a machine needs Python 3.11 or newer, and make.
+PYTHON ?= python3
+HOME_FOLDER ?= .orchestrator
+PORT ?= 3000
+FEED ?=
+export UV_COMPILE_BYTECODE = 1
+
+UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
+RUN := $(UV) run --frozen --quiet
+
+.PHONY: demo test dev check bench clean
+
+demo: .venv/ready
+	$(RUN) python -m orchestrator_platform.defs.demo $(if $(FEED),--feed $(FEED))
+
+test: .venv/ready
+	$(RUN) python -m pytest -n 2 $(TESTS)
+
+dev: .venv/ready
+	$(RUN) orchestrator dev --port $(PORT)
+
+check: .venv/ready
+	$(RUN) ruff format --check .
+	$(RUN) ruff check .
+	$(RUN) mypy
+
+bench: .venv/ready
+	$(RUN) python -m benchmarks $(BENCH)
+
+.venv/ready: pyproject.toml uv.lock $(UV)
+	$(UV) sync --frozen --quiet --python $(PYTHON)
+	@touch $@
+
+.tools/bin/uv:
+	$(PYTHON) -m venv .tools
+	.tools/bin/python -m pip install --quiet --disable-pip-version-check "uv>=0.9,<1"
+
+clean:
+	rm -rf .venv .tools .pytest_cache .mypy_cache .ruff_cache
