@@ -1,7 +1,7 @@
 """Composes the audits that an asset gets: what must be checked, and the findings. Writes nothing."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..contracts.evaluate import key_rules, row_rules
@@ -11,10 +11,12 @@ from ..records.findings import Finding
 from ..records.keys import AssetKey
 from ..transforming.dbt_project import DbtTest
 from ..transforming.dbt_workbench import DbtTestResult
-from . import drift, raw_checks, table_checks
+from . import raw_checks, table_checks
 from .candidate_view import CandidateView
 from .check_names import check_name
 from .dbt_checks import findings_of_tests, test_check_names
+from .drift import CHECKS as DRIFT_CHECKS
+from .drift import DriftLimits, check_drift
 from .free_checks import run_free_check
 
 
@@ -25,7 +27,7 @@ class AuditPlan:
     declaration: AssetDeclaration
     tests: tuple[DbtTest, ...]
     archive: Path
-    drift: drift.DriftLimits = drift.DriftLimits()
+    drift_limits: DriftLimits = field(default_factory=DriftLimits)
 
     @property
     def checks(self) -> tuple[str, ...]:
@@ -38,7 +40,7 @@ class AuditPlan:
         names += raw_checks.CHECKS if declaration.kind is AssetKind.RAW else ()
         names += test_check_names(self.tests).values()
         names += [check.name for check in declaration.checks]
-        return tuple(dict.fromkeys([*names, *drift.CHECKS]))
+        return tuple(dict.fromkeys([*names, *DRIFT_CHECKS]))
 
     @property
     def reads(self) -> frozenset[AssetKey]:
@@ -91,7 +93,7 @@ def _checks(
     checks.append(("dbt tests", lambda: findings_of_tests(view.asset, plan.tests, test_results, contract)))
     for check in declaration.checks:
         checks.append((check.name, _free_check(view, plan, check.name)))
-    checks.append(("drift", lambda: drift.check_drift(view, plan.drift)))
+    checks.append(("drift", lambda: check_drift(view, plan.drift_limits)))
     return checks
 
 

@@ -68,9 +68,7 @@ def _profile(connection: duckdb.DuckDBPyConnection, relation: str, columns: Sequ
     row = connection.execute(f"SELECT {', '.join(parts)} FROM {relation}").fetchone()
     assert row is not None
     n_rows, counts, moments = int(row[0]), row[1 : 1 + len(columns)], row[1 + len(columns) :]
-    nulls = {
-        column.name: 1 - count / n_rows if n_rows else 0.0 for column, count in zip(columns, counts, strict=True)
-    }
+    nulls = {column.name: 1 - count / n_rows if n_rows else 0.0 for column, count in zip(columns, counts, strict=True)}
     numbers = {
         name: (float(moments[2 * i]), float(moments[2 * i + 1]))
         for i, name in enumerate(numeric)
@@ -117,13 +115,13 @@ def _category_columns(view: CandidateView, columns: Sequence[SchemaColumn], limi
     if not names:
         return []
     # A sample tells which columns hold few values; long texts are left out without reading them all.
-    counts = ", ".join(f"count(DISTINCT {identifier(name)}), max(length({identifier(name)}::VARCHAR))" for name in names)
+    counts = ", ".join(
+        f"count(DISTINCT {identifier(name)}), max(length({identifier(name)}::VARCHAR))" for name in names
+    )
     row = view.connection.execute(f"SELECT {counts} FROM (SELECT * FROM {view.next} LIMIT 2000)").fetchone()
     assert row is not None
     return [
-        name
-        for i, name in enumerate(names)
-        if row[2 * i] <= limits.max_categories and (row[2 * i + 1] or 0) <= 100
+        name for i, name in enumerate(names) if row[2 * i] <= limits.max_categories and (row[2 * i + 1] or 0) <= 100
     ]
 
 

@@ -23,11 +23,7 @@ def check_accounting(view: CandidateView, options: SourceOptions, archive: Path)
     counted = count_records(files, options)
     published = _published_rows(view)
     quarantined = _quarantined_rows(read_quarantine_file(view))
-    wrong = [
-        text
-        for entry in ledger
-        for text in _problems(entry, counted, published, quarantined)
-    ]
+    wrong = [text for entry in ledger for text in _problems(entry, counted, published, quarantined)]
     yield Finding(
         asset=view.asset,
         check=ACCOUNTED,

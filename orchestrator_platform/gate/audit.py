@@ -53,10 +53,7 @@ def audit_candidates(
         require(bench.principals[auditor], Act.AUDIT, manifest.asset, bench.seats)
         verify(bench.candidates, manifest)
     relations = dict(bench.cut.relations())
-    relations |= {
-        manifest.asset: next_relation(manifest, bench.candidates / manifest.id)
-        for manifest, _ in items
-    }
+    relations |= {manifest.asset: next_relation(manifest, bench.candidates / manifest.id) for manifest, _ in items}
     results = _run_tests(bench, items, relations)
     connection = bench.cut.connect()
     try:
@@ -71,9 +68,7 @@ def audit_candidates(
     return tuple(verdicts)
 
 
-def _verdict(
-    bench: Bench, manifest: Manifest, plan: AuditPlan, findings: tuple[Any, ...], now: datetime
-) -> Verdict:
+def _verdict(bench: Bench, manifest: Manifest, plan: AuditPlan, findings: tuple[Any, ...], now: datetime) -> Verdict:
     producer, auditor = bench.principals[manifest.producer], bench.principals[plan.declaration.auditor]
     return Verdict(
         candidate=manifest.id,
@@ -95,7 +90,7 @@ def _run_tests(
     results = run_dbt_tests(
         bench.dbt,
         tests,
-        bench.scratch / "audit.duckdb",
+        bench.scratch / "audit" / "workbench.duckdb",
         setup=bench.cut.setup(),
         relations=relations,
         variables=bench.variables,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from ..errors import CandidateDamaged, Misuse
+from ..errors import CandidateDamaged
 from ..lake.content import Content, hash_algorithm, measure_content
 from ..lake.schema_change import read_columns
 from ..lake.session import identifier, literal
@@ -24,12 +24,10 @@ from ..records.candidates import (
 )
 from ..records.keys import AgentName, AssetKey, CandidateId
 from ..records.receipts import Head
+from ..transforming.workbench import close_columns_sql
 from .delta import Delta, find_delta
 
 MANIFEST = "manifest.json"
-# Types that Parquet or the lake would change or refuse, and what they become.
-_STORED_TYPES = {"HUGEINT": "BIGINT", "UHUGEINT": "UBIGINT"}
-_REFUSED_TYPES = ("UNION", "BIT", "TIME_NS", "TIMESTAMP_NS", "BIGNUM")
 
 
 @dataclass(frozen=True)
@@ -83,8 +81,10 @@ def close_candidate(
     """
     folder = candidates / candidate_id
     folder.mkdir(parents=True)
-    columns = stored_columns(draft.asset, read_columns(connection, draft.relation))
-    closer = _Closer(connection, folder, columns, draft.asset)
+    described = connection.execute(f"DESCRIBE SELECT * FROM {draft.relation}").fetchall()
+    select = close_columns_sql(draft.asset, described)
+    columns = read_columns(connection, f"(SELECT {select} FROM {draft.relation})")
+    closer = _Closer(connection, folder, columns, select)
     base_relation = f"lake.{draft.asset.quoted}" if base else None
     content_of_base = _base_content(connection, base, base_relation)
     written = closer.write(draft, base_relation, content_of_base)
@@ -127,16 +127,20 @@ class _Closer:
     """Writes the Parquet files of one candidate."""
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, folder: Path, columns: Sequence[SchemaColumn], asset: AssetKey
+        self, connection: duckdb.DuckDBPyConnection, folder: Path, columns: Sequence[SchemaColumn], select: str
     ) -> None:
-        self.connection, self.folder, self.columns, self.asset = connection, folder, tuple(columns), asset
+        self.connection, self.folder, self.columns, self.select = connection, folder, tuple(columns), select
 
     def write(self, draft: Draft, base: str | None, content: Content | None) -> _Written:
         if base is None or content is None or not self._same_columns(base):
             return self._whole(draft.relation, base)
         if draft.append:
             return self._append(draft.relation, content)
-        delta = find_delta(self.connection, draft.relation, base, self.columns, draft.key, draft.part, draft.gone)
+        if draft.part is not None and (draft.gone is None or not draft.key):
+            return self._append(draft.part, content)
+        if draft.part is not None and draft.gone is not None:
+            return self._delta(Delta(draft.part, draft.gone), base, content, draft.key)
+        delta = find_delta(self.connection, draft.relation, base, self.columns, draft.key) if draft.key else None
         if delta is None:
             return self._whole(draft.relation, base)
         return self._delta(delta, base, content, draft.key)
@@ -159,12 +163,9 @@ class _Closer:
     def _delta(self, delta: Delta, base: str, content: Content, key: tuple[str, ...]) -> _Written:
         inserted = self._copy("rows", delta.inserted, FileRole.INSERT)
         matched = " AND ".join(f"b.{identifier(k)} = g.{identifier(k)}" for k in key)
-        deleted: tuple[CandidateFile, ...] = ()
-        removed = Content(content.algorithm, content.schema, 0, (0, 0))
-        if key:
-            deleted = self._copy("keys", delta.deleted_keys, FileRole.DELETE, every_column=False)
-            gone = f"(SELECT b.* FROM {base} AS b SEMI JOIN {delta.deleted_keys} AS g ON {matched})"
-            removed = measure_content(self.connection, gone, self.columns)
+        deleted = self._copy("keys", delta.deleted_keys, FileRole.DELETE, every_column=False)
+        gone = f"(SELECT b.* FROM {base} AS b SEMI JOIN {delta.deleted_keys} AS g ON {matched})"
+        removed = measure_content(self.connection, gone, self.columns)
         added = self._measure(inserted)
         return _Written(
             Form.DELTA,
@@ -179,7 +180,7 @@ class _Closer:
         self, name: str, relation: str, role: FileRole, *, every_column: bool = True
     ) -> tuple[CandidateFile, ...]:
         path = self.folder / f"{name}.parquet"
-        listed = ", ".join(_stored_expression(column) for column in self.columns) if every_column else "*"
+        listed = self.select if every_column else "*"
         self.connection.execute(
             f"COPY (SELECT {listed} FROM {relation}) TO {literal(str(path))}"
             " (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"
@@ -199,33 +200,6 @@ class _Closer:
     def _empty(self) -> str:
         listed = ", ".join(f"NULL::{column.type} AS {identifier(column.name)}" for column in self.columns)
         return f"(SELECT {listed} LIMIT 0)"
-
-
-def stored_columns(asset: AssetKey, columns: Sequence[SchemaColumn]) -> tuple[SchemaColumn, ...]:
-    """Returns the columns as the lake keeps them.
-
-    Raises:
-        Misuse: A column has a type that the lake cannot keep.
-    """
-    for column in columns:
-        if any(refused in column.type for refused in _REFUSED_TYPES):
-            raise Misuse(
-                f"{asset}: column {column.name!r} has type {column.type}, which the lake cannot keep."
-                " Nothing was published. Cast it in the model, for example to VARCHAR or TIMESTAMP."
-            )
-    return tuple(SchemaColumn(name=column.name, type=_stored_type(column.type)) for column in columns)
-
-
-def _stored_type(type_name: str) -> str:
-    if type_name.startswith("ENUM"):
-        return "VARCHAR"
-    if type_name.startswith("FLOAT[") and type_name != "FLOAT[]":
-        return "FLOAT[]"
-    return _STORED_TYPES.get(type_name, type_name)
-
-
-def _stored_expression(column: SchemaColumn) -> str:
-    return f"{identifier(column.name)}::{column.type} AS {identifier(column.name)}"
 
 
 def _base_content(connection: duckdb.DuckDBPyConnection, base: Head | None, relation: str | None) -> Content | None:
@@ -294,4 +268,6 @@ def verify_files(candidates: Path, manifest: Manifest) -> None:
         if not path.is_file():
             raise CandidateDamaged(candidate=manifest.id, file=file.name, problem="is missing")
         if hash_file(path) != file.sha256:
-            raise CandidateDamaged(candidate=manifest.id, file=file.name, problem="has other bytes than its manifest says")
+            raise CandidateDamaged(
+                candidate=manifest.id, file=file.name, problem="has other bytes than its manifest says"
+            )

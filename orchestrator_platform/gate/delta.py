@@ -14,7 +14,7 @@ _WHOLE_ABOVE = 0.5
 
 @dataclass(frozen=True)
 class Delta:
-    """Names of temporary tables on the connection."""
+    """Relations on the connection; the keys may name rows that the base does not have."""
 
     inserted: str
     deleted_keys: str
@@ -26,36 +26,23 @@ def find_delta(
     base: str,
     columns: Sequence[SchemaColumn],
     key: Sequence[str],
-    part: str | None,
-    gone: str | None,
 ) -> Delta | None:
-    """Returns the exact difference, or `None` where the whole should be written.
+    """Returns the exact difference by key, or `None` where the whole should be written.
 
-    With `part` and `gone` only those rows are compared, else both sides are compared in full. A
-    key counts as changed when its rows, as a multiset, differ.
+    A key counts as changed when its rows, as a multiset, differ.
     """
-    if not key:
-        return _appended(connection, part) if part is not None and gone is None else None
-    after = part if part is not None else relation
-    before = base
-    if gone is not None:
-        before = f"(SELECT b.* FROM {base} AS b SEMI JOIN {gone} AS g ON {_on(key, 'b', 'g')})"
-    if _has_null_keys(connection, after, key) or _has_null_keys(connection, before, key):
+    if _has_null_keys(connection, relation, key) or _has_null_keys(connection, base, key):
         return None
-    _compare(connection, before, after, columns, key)
-    if part is None and _mostly_changed(connection, relation, base):
+    _compare(connection, base, relation, columns, key)
+    if _mostly_changed(connection, relation, base):
         return None
     listed = ", ".join(identifier(name) for name in key)
+    matched = " AND ".join(f"a.{identifier(name)} = c.{identifier(name)}" for name in key)
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE _inserted AS SELECT a.* FROM {after} AS a SEMI JOIN _changed AS c ON {_on(key, 'a', 'c')}"
+        "CREATE OR REPLACE TEMP TABLE _inserted AS"
+        f" SELECT a.* FROM {relation} AS a SEMI JOIN _changed AS c ON {matched}"
     )
     connection.execute(f"CREATE OR REPLACE TEMP TABLE _deleted_keys AS SELECT {listed} FROM _changed WHERE was > 0")
-    return Delta("_inserted", "_deleted_keys")
-
-
-def _appended(connection: duckdb.DuckDBPyConnection, part: str) -> Delta:
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE _inserted AS SELECT * FROM {part}")
-    connection.execute("CREATE OR REPLACE TEMP TABLE _deleted_keys AS SELECT 0 AS nothing LIMIT 0")
     return Delta("_inserted", "_deleted_keys")
 
 
@@ -77,7 +64,8 @@ def _compare(
 
 def _mostly_changed(connection: duckdb.DuckDBPyConnection, relation: str, base: str) -> bool:
     row = connection.execute(
-        f"SELECT (SELECT count(*) FROM _changed), greatest((SELECT count(*) FROM {relation}), (SELECT count(*) FROM {base}))"
+        "SELECT (SELECT count(*) FROM _changed),"
+        f" greatest((SELECT count(*) FROM {relation}), (SELECT count(*) FROM {base}))"
     ).fetchone()
     return bool(row and row[0] > _WHOLE_ABOVE * row[1])
 
@@ -86,7 +74,3 @@ def _has_null_keys(connection: duckdb.DuckDBPyConnection, relation: str, key: Se
     condition = " OR ".join(f"{identifier(name)} IS NULL" for name in key)
     row = connection.execute(f"SELECT count(*) FROM (SELECT 1 FROM {relation} WHERE {condition} LIMIT 1)").fetchone()
     return bool(row and row[0])
-
-
-def _on(key: Sequence[str], left: str, right: str) -> str:
-    return " AND ".join(f"{left}.{identifier(name)} = {right}.{identifier(name)}" for name in key)

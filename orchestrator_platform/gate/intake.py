@@ -36,9 +36,7 @@ class Intake:
     changing: tuple[LandedFile, ...]
 
 
-def take_in(
-    files: Sequence[LandedFile], ledger: Sequence[LedgerEntry], held: Collection[str], archive: Path
-) -> Intake:
+def take_in(files: Sequence[LandedFile], ledger: Sequence[LedgerEntry], held: Collection[str], archive: Path) -> Intake:
     """Copies new bytes into the archive and sorts the files. Landing itself is only read."""
     identities = {(entry.file, entry.identity) for entry in ledger}
     known = {entry.file_sha256 for entry in ledger}
@@ -93,9 +91,7 @@ def duplicate_rows(known: Sequence[LedgerEntry], batch: Mapping[str, int], taken
     if taken.sha256 in batch:
         return batch[taken.sha256]
     return next(
-        entry.n_rows
-        for entry in known
-        if entry.file_sha256 == taken.sha256 and entry.state is not FileState.DUPLICATE
+        entry.n_rows for entry in known if entry.file_sha256 == taken.sha256 and entry.state is not FileState.DUPLICATE
     )
 
 

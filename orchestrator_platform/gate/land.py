@@ -165,8 +165,7 @@ class _Splitter:
         return {
             file.sha256
             for file in read
-            if file.n_written
-            and len(bad.get(file.sha256, ())) + (file.n_rows - file.n_written) > limit * file.n_rows
+            if file.n_written and len(bad.get(file.sha256, ())) + (file.n_rows - file.n_written) > limit * file.n_rows
         }
 
     def accepted(

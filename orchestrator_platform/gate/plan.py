@@ -11,7 +11,9 @@ from .fingerprint import table_fingerprint
 
 
 class Need(StrEnum):
-    """CURRENT: same inputs as what serves. STALE: to be built. HELD: these inputs were rejected. WAITING: a parent is missing."""
+    """CURRENT: same inputs as what serves. STALE: to be built. HELD: these inputs were rejected.
+    WAITING: a parent is missing.
+    """
 
     CURRENT = "current"
     STALE = "stale"

@@ -281,7 +281,12 @@ def _put_in_place(layout: LakeLayout, candidates: Path, manifest: Manifest) -> t
     folder = layout.data / manifest.asset.schema / manifest.asset.name
     folder.mkdir(parents=True, exist_ok=True)
     return tuple(
-        _place(candidates / manifest.id / file.name, folder / f"{manifest.id}-{os.urandom(4).hex()}-{file.name}", file, manifest)
+        _place(
+            candidates / manifest.id / file.name,
+            folder / f"{manifest.id}-{os.urandom(4).hex()}-{file.name}",
+            file,
+            manifest,
+        )
         for file in manifest.files
         if file.role in _PUT_IN_PLACE
     )

@@ -11,7 +11,9 @@ from ..records.ledger import QuarantineEntry, QuarantineKind, QuarantineState, R
 from ..records.verdicts import Decision, Verdict
 
 
-def quarantine_rows(id_: int, asset: AssetKey, addresses: Sequence[RowAddress], n_rows: int, now: datetime) -> QuarantineEntry:
+def quarantine_rows(
+    id_: int, asset: AssetKey, addresses: Sequence[RowAddress], n_rows: int, now: datetime
+) -> QuarantineEntry:
     """Returns the entry for the rejected rows of one landing; `n_rows` counts rows, not reasons."""
     return QuarantineEntry(
         id=id_,

@@ -10,6 +10,7 @@ import duckdb
 
 from ..lake.published import PublishedCut
 from ..records.keys import AssetKey
+from ..transforming.workbench import connect_workbench
 
 
 @dataclass(frozen=True)
@@ -19,18 +20,14 @@ class Workbench:
 
     def database(self, stage: AssetKey) -> Path:
         """Returns the scratch database of the stage that begins with this asset."""
-        return self.folder / f"{stage}.duckdb"
+        return self.folder / stage / "workbench.duckdb"
 
-    def connect(self, stage: AssetKey) -> duckdb.DuckDBPyConnection:
-        """Returns a connection to a stage's scratch database with the published cut attached as `lake`."""
-        connection = duckdb.connect(
-            str(self.database(stage)),
-            config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"},
-        )
-        connection.execute("SET enable_progress_bar = false")
-        for statement in self.cut.setup():
-            connection.execute(statement)
-        return connection
+    @contextmanager
+    def connect(self, stage: AssetKey) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Yields a connection to a stage's scratch database with the published cut attached as `lake`."""
+        with connect_workbench(self.database(stage), self.cut.setup()) as connection:
+            connection.execute("SET enable_progress_bar = false")
+            yield connection
 
     def relations(self) -> Mapping[AssetKey, str]:
         return self.cut.relations()

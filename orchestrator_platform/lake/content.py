@@ -49,9 +49,7 @@ class Content:
         return replace(self, n_rows=self.n_rows - other.n_rows, sums=sums)
 
 
-def measure_content(
-    connection: duckdb.DuckDBPyConnection, relation: str, columns: Sequence[SchemaColumn]
-) -> Content:
+def measure_content(connection: duckdb.DuckDBPyConnection, relation: str, columns: Sequence[SchemaColumn]) -> Content:
     """Returns the content of a relation: anything that can stand after FROM.
 
     The order of rows and of columns does not count; names and types do.

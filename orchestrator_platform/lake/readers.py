@@ -72,7 +72,8 @@ def connect_reader(layout: LakeLayout, snapshot: Snapshot | None = None) -> duck
     pinned = snapshot if snapshot is not None else latest_snapshot(layout.readers)
     if pinned is None:
         raise Misuse(
-            f"Nothing has been published in {layout.root} yet. Land files and build: `orchestrator land`, `orchestrator build`."
+            f"Nothing has been published in {layout.root} yet. Land files and build:"
+            " `orchestrator land`, `orchestrator build`."
         )
     connection = connect()
     connection.execute(attach_statement(layout, pinned))

@@ -45,8 +45,7 @@ def change_table(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> C
 
 def _exists(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> bool:
     row = connection.execute(
-        "SELECT count(*) FROM duckdb_tables()"
-        " WHERE database_name = 'lake' AND schema_name = ? AND table_name = ?",
+        "SELECT count(*) FROM duckdb_tables() WHERE database_name = 'lake' AND schema_name = ? AND table_name = ?",
         [manifest.asset.schema, manifest.asset.name],
     ).fetchone()
     return bool(row and row[0])

@@ -19,7 +19,7 @@ from ..records.keys import AssetKey, Snapshot
 from ..records.ledger import LedgerEntry, QuarantineEntry, RowAddress
 from ..records.receipts import Head, Receipt
 from ..records.verdicts import Decision, Verdict
-from .content import Content, measure_content
+from .content import measure_content
 from .history import read_heads
 from .layout import LakeLayout
 from .lock import writer_lock

@@ -114,7 +114,10 @@ def _component(file: Path, node: yaml.Node, name: str, value: dict[str, Any]) ->
     if model is None:
         known = ", ".join(ATTRIBUTES)
         raise DefinitionError(
-            file=file, line=node.start_mark.line + 1, problem=f"there is no component {name!r}", fix=f"Use one of {known}."
+            file=file,
+            line=node.start_mark.line + 1,
+            problem=f"there is no component {name!r}",
+            fix=f"Use one of {known}.",
         )
     try:
         attributes = model.model_validate(value.get("attributes") or {})

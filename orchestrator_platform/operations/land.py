@@ -67,7 +67,9 @@ def land(
     copied, passed_over = _copy_in(gate.settings.home.landing / build.name, build, paths)
     if paths and not copied:
         patterns = ", ".join(build.options.pattern)
-        raise Misuse(f"No file under {', '.join(map(str, paths))} fits the source {build.name} ({patterns}). Nothing was landed.")
+        raise Misuse(
+            f"No file under {', '.join(map(str, paths))} fits the source {build.name} ({patterns}). Nothing was landed."
+        )
     order = Order(frozenset({declaration.key}), ORCHESTRATOR, reason, on_behalf_of)
     landed = _land_once(gate, order, declaration, copied, on_progress)
     project(gate)

@@ -79,14 +79,14 @@ def _load_dbt(settings: Settings, components: Sequence[ComponentFile]) -> tuple[
             problem=f"the dbt tables are declared already in {found[0].origin}",
             fix="Keep one DbtTablesComponent: it holds every model of the dbt project.",
         )
-    variables = dict(found[0].attributes.variables) if found and isinstance(found[0].attributes, DbtTablesAttributes) else {}
+    variables = (
+        dict(found[0].attributes.variables) if found and isinstance(found[0].attributes, DbtTablesAttributes) else {}
+    )
     root = settings.project.dbt_project if found else Path("/nonexistent")
     return load_dbt_project(root, settings.home.cache / "dbt", variables), variables
 
 
-def _declare(
-    settings: Settings, components: Sequence[ComponentFile], dbt: DbtProject
-) -> Iterator[AssetDeclaration]:
+def _declare(settings: Settings, components: Sequence[ComponentFile], dbt: DbtProject) -> Iterator[AssetDeclaration]:
     depends_on = sorted(settings.project.defs.rglob("*.py"))
     for component in components:
         match component.attributes:
@@ -126,11 +126,10 @@ def _source(
 def _dbt_table(
     settings: Settings, component: ComponentFile, attributes: DbtTablesAttributes, node: DbtNode
 ) -> AssetDeclaration:
-    tests = [test.raw for test in node.tests]
     return AssetDeclaration(
         key=node.key,
         kind=AssetKind.TABLE,
-        contract=dbt_contract(node.key, node.raw, tests),
+        contract=dbt_contract(node.key, node.raw),
         parents=node.parents,
         code_version=node.code_version,
         build=DbtBuild(node.unique_id, node.materialized, node.path),
@@ -228,7 +227,9 @@ def _ordered(declarations: Sequence[AssetDeclaration]) -> list[AssetDeclaration]
     except CycleError as error:
         circle = " → ".join(str(key) for key in error.args[1])
         raise DefinitionError(
-            file=by_key[error.args[1][0]].origin, problem=f"assets depend on each other: {circle}", fix="Break the circle."
+            file=by_key[error.args[1][0]].origin,
+            problem=f"assets depend on each other: {circle}",
+            fix="Break the circle.",
         ) from error
 
 

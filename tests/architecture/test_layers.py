@@ -42,7 +42,7 @@ def imported(module: str, file: Path) -> Iterator[str]:
 
 
 def wrong_imports(module: str, targets: Iterator[str]) -> Iterator[str]:
-    top = module.split("/")[0]
+    top = module.split("/", maxsplit=1)[0]
     for target in targets:
         other = target.split("/")[0]
         if other in ("", top):
@@ -101,9 +101,7 @@ def test_only_the_gates_publication_writes_to_the_lake() -> None:
 
 
 def test_only_the_writer_attaches_the_lake_writable() -> None:
-    attaching = {
-        module for module, file in modules() if "META_JOURNAL_MODE" in file.read_text(encoding="utf-8")
-    }
+    attaching = {module for module, file in modules() if "META_JOURNAL_MODE" in file.read_text(encoding="utf-8")}
     assert attaching == {"lake/writer"}
 
 

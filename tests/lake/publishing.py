@@ -28,31 +28,26 @@ def event(subject: str = "test") -> Event:
     return Event(id=f"event-{number}", at=NOW, agent=AgentName("tester"), act="publish", subject=subject, outcome="ok")
 
 
-def close(
-    root: Path, asset: str, sql: str, *, key: tuple[str, ...] = (), append: bool = False, setup: str = ""
-) -> Manifest:
+def close(root: Path, asset: str, sql: str, *, key: tuple[str, ...] = (), append: bool = False) -> Manifest:
     """Closes the result of a query as a candidate over what is published in the lake at `root`."""
     key_of_asset = AssetKey(asset)
     cut = cut_published(LakeLayout(root / "lake"), 5)
     folder = root / f"bench-{next(_numbers)}"
     folder.mkdir(parents=True)
-    connection = Workbench(folder, cut).connect(key_of_asset)
-    try:
-        if setup:
-            connection.execute(setup)
-        draft = Draft(
-            asset=key_of_asset,
-            kind=AssetKind.TABLE,
-            relation=f"({sql})",
-            key=key,
-            parents=(),
-            fingerprint=f"f{next(_numbers)}",
-            code_version="code",
-            contract_hash="contract",
-            producer=AgentName("producer"),
-            reason="a test",
-            append=append,
-        )
+    draft = Draft(
+        asset=key_of_asset,
+        kind=AssetKind.TABLE,
+        relation=f"({sql})",
+        key=key,
+        parents=(),
+        fingerprint=f"f{next(_numbers)}",
+        code_version="code",
+        contract_hash="contract",
+        producer=AgentName("producer"),
+        reason="a test",
+        append=append,
+    )
+    with Workbench(folder, cut).connect(key_of_asset) as connection:
         return close_candidate(
             connection,
             draft,
@@ -61,8 +56,6 @@ def close(
             candidate_id=CandidateId(f"c{next(_numbers)}"),
             now=NOW,
         ).manifest
-    finally:
-        connection.close()
 
 
 def approve(manifest: Manifest) -> Verdict:

@@ -184,7 +184,7 @@ def test_content_does_not_depend_on_order_and_equal_rows_do_not_cancel() -> None
     assert Content.parse(str(content(one))) == content(one)
 
 
-def _columns(connection: duckdb.DuckDBPyConnection, relation: str):  # noqa: ANN202 - a test's own helper
+def _columns(connection: duckdb.DuckDBPyConnection, relation: str):
     from orchestrator_platform.lake.schema_change import read_columns
 
     return read_columns(connection, relation)

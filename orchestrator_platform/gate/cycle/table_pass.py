@@ -50,19 +50,14 @@ class TablePass:
 
     def _build(self, stage: Sequence[AssetDeclaration], known: KnownInputs) -> None:
         self.gate.say(f"building {', '.join(declaration.key for declaration in stage)}")
-        if isinstance(stage[0].build, DbtBuild):
-            built = {item.asset: item for item in self._build_dbt(stage)}
-            connection = self.workbench.connect(stage[0].key)
-        else:
-            connection = self.workbench.connect(stage[0].key)
-            built = {stage[0].key: build_python_stage(connection, stage[0], self._relations())}
-        try:
+        is_dbt = isinstance(stage[0].build, DbtBuild)
+        from_dbt = {item.asset: item for item in self._build_dbt(stage)} if is_dbt else {}
+        with self.workbench.connect(stage[0].key) as connection:
             for declaration in stage:
-                outcome = self._close(connection, declaration, built[declaration.key], known)
+                built = from_dbt.get(declaration.key) or build_python_stage(connection, declaration, self._relations())
+                outcome = self._close(connection, declaration, built, known)
                 if outcome is not None:
                     self.outcomes[declaration.key] = outcome
-        finally:
-            connection.close()
 
     def _build_dbt(self, stage: Sequence[AssetDeclaration]) -> tuple[Built, ...]:
         return build_dbt_stage(
@@ -78,7 +73,9 @@ class TablePass:
 
     def _relations(self) -> dict[AssetKey, str]:
         candidates = self.gate.settings.home.candidates
-        closed = {asset: next_relation(item.manifest, candidates / item.manifest.id) for asset, item in self.closed.items()}
+        closed = {
+            asset: next_relation(item.manifest, candidates / item.manifest.id) for asset, item in self.closed.items()
+        }
         return self.cut.relations() | closed
 
     def _close(
@@ -143,7 +140,10 @@ class TablePass:
         self.gate.say(f"auditing {', '.join(self.closed)}")
         bench = bench_of(self.gate, self.cut, self.workbench)
         verdicts = audit_candidates(
-            bench, [(item.manifest, plans[asset]) for asset, item in self.closed.items()], verify_files, now=self.gate.now()
+            bench,
+            [(item.manifest, plans[asset]) for asset, item in self.closed.items()],
+            verify_files,
+            now=self.gate.now(),
         )
         by_asset = {verdict.asset: verdict for verdict in verdicts}
         denied = [asset for asset, verdict in by_asset.items() if verdict.decision is not Decision.APPROVE]
