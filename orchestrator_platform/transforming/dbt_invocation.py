@@ -52,8 +52,14 @@ def invoke_dbt(call: DbtCall, command: Sequence[str], manifest: Any = None, *, g
         runner = dbtRunner(manifest=manifest, callbacks=[_announce(call.on_event)] if call.on_event else [])
         outcome = runner.invoke([*command, *_flags(call, target)])
     if outcome.exception is not None:
-        raise DbtFailed(project=call.root, problem=str(outcome.exception).strip()) from outcome.exception
+        raise DbtFailed(project=call.root, problem=_problem(outcome.exception)) from outcome.exception
     return outcome.result
+
+
+def _problem(error: Exception) -> str:
+    """Some of dbt's errors keep their file to themselves."""
+    text, file = str(error).strip(), getattr(getattr(error, "node", None), "original_file_path", None)
+    return text if file is None or str(file) in text else f"{file}: {text}"
 
 
 def _flags(call: DbtCall, target: Path) -> list[str]:

@@ -154,11 +154,11 @@ def _load_manifest(file: Path) -> Any:
 
 
 def _tag(entry: Any) -> None:
-    if hasattr(entry, "tags"):
+    """A unit test keeps its tags in its configuration only, a data test and a model beside it."""
+    if str(entry.resource_type) == "unit_test":
+        entry.config.tags = [*(entry.config.tags or ()), _CHOSEN]
+    else:
         entry.tags = [*entry.tags, _CHOSEN]
-    config_tags = getattr(entry.config, "tags", None)
-    if isinstance(config_tags, list):
-        config_tags.append(_CHOSEN)
 
 
 def _built(connection: duckdb.DuckDBPyConnection, node: DbtNode, result: Any) -> BuiltNode:

@@ -1,4 +1,13 @@
-"""One build, step by step."""
+"""One build, one run of tests, step by step."""
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator_platform.errors import DbtFailed, Misuse
+from orchestrator_platform.records.keys import AssetKey
+from orchestrator_platform.transforming import dbt_workbench
+from orchestrator_platform.transforming.workbench import close_columns_sql, connect_workbench
 
 TABLE = "{{ config(materialized='table') }} "
 ORDERS = "CREATE TABLE raw.orders AS SELECT * FROM (VALUES (1, 10), (2, 20)) t(id, amount)"
@@ -8,20 +17,262 @@ sources:
     schema: raw
     tables: [{name: orders}]
 """
+BIG = TABLE + "select * from {{ source('raw', 'orders') }} where amount > 10"
+MERGED = """
+{{ config(materialized='incremental', incremental_strategy='merge', unique_key='id') }}
+select * from {{ source('raw', 'orders') }} {% if is_incremental() %}where id > 1{% endif %}
+"""
 
 
-def test_a_table_and_what_reads_it_are_built_over_the_lake(shop):
+@pytest.fixture
+def orders(shop):
     shop.sql(ORDERS)
-    shop.write(
+    shop.write({"models/sources.yml": SOURCES})
+    return shop
+
+
+def test_a_table_and_what_reads_it_are_built_over_the_lake(orders):
+    orders.write(
         {
-            "models/sources.yml": SOURCES,
-            "models/big.sql": TABLE + "select * from {{ source('raw', 'orders') }} where amount > 10",
-            "models/total.sql": "{{ config(materialized='view') }} select sum(amount) as total from {{ ref('big') }}",
+            "models/big.sql": BIG,
+            "models/inline.sql": "{{ config(materialized='ephemeral') }} select * from {{ ref('big') }}",
+            "models/total.sql": "{{ config(materialized='view') }} select sum(amount) as s from {{ ref('inline') }}",
+            "seeds/codes.csv": 'code,since,name\n1,2026-01-02,a\n2,,"b, c"\n',
         }
     )
-    workbench = shop.new_workbench()
-    built = shop.build(workbench)
+    workbench, lines = orders.new_workbench(), []
+    before, here = orders.lake.read_bytes(), Path.cwd()
+    built = orders.build(workbench, on_event=lines.append)
     assert {node.status for node in built.values()} == {"success"}, built
-    assert shop.rows(workbench, built["big"].relation) == [(2, 20)]
-    assert shop.rows(workbench, built["total"].relation) == [(20,)]
-    assert built["big"].form == "whole"
+    assert orders.rows(workbench, built["big"].relation) == [(2, 20)]
+    assert orders.rows(workbench, built["total"].relation) == [(20,)]
+    assert [row[0] for row in orders.rows(workbench, built["codes"].relation)] == [1, 2]
+    assert {node.form for node in built.values()} == {"whole"}
+    assert any("big" in line for line in lines)
+    assert orders.lake.read_bytes() == before
+    assert Path.cwd() == here
+    assert not list(orders.folder.rglob("profiles.yml"))
+
+
+def test_a_delta_holds_only_what_changed_and_the_base_stays(orders):
+    orders.write(
+        {"models/merged.sql": MERGED, "models/big.sql": TABLE + "select count(*) as n from {{ ref('merged') }}"}
+    )
+    first = orders.new_workbench()
+    orders.publish(first, orders.build(first))
+    orders.sql("INSERT INTO raw.orders VALUES (3, 30)")
+    workbench, before = orders.new_workbench(), orders.sql("FROM marts.merged")
+    merged = orders.build(workbench, ["merged", "big"])["merged"]
+    assert (merged.form, merged.key_columns, merged.gone) == ("append", ("id",), None)
+    assert orders.rows(workbench, merged.part) == [(3, 30)]
+    assert orders.rows(workbench, merged.relation) == [(1, 10), (2, 20), (3, 30)]
+    assert orders.rows(workbench, "marts.big") == [(3,)]
+    assert orders.sql("FROM marts.merged") == before
+    orders.sql("UPDATE raw.orders SET amount = 21 WHERE id = 2")
+    changed = orders.new_workbench()
+    merged = orders.build(changed, ["merged"])["merged"]
+    assert merged.form == "delta"
+    assert orders.rows(changed, merged.gone) == [(2,)]
+    assert orders.rows(changed, merged.part) == [(2, 21), (3, 30)]
+    refreshed = orders.new_workbench()
+    assert orders.build(refreshed, ["merged"], full_refresh=True)["merged"].form == "whole"
+
+
+def test_exactly_the_selected_nodes_are_built_whatever_their_names(orders):
+    orders.write(
+        {
+            "models/a/a.sql": TABLE + "select 1 as x",
+            "models/a/a_b.sql": TABLE + "select 2 as x from {{ ref('a') }}",
+            "models/a/b+c.sql": "{{ config(materialized='table', alias='bc') }} select 3 as x",
+            "models/a/z.sql": TABLE + "select 4 as x from {{ ref('a_b') }}",
+            "models/test.yml": "models: [{name: a, columns: [{name: x, data_tests: [unique]}]}]",
+        }
+    )
+    workbench = orders.new_workbench()
+    assert set(orders.build(workbench, ["a", "bc"])) == {"a", "bc"}
+    with connect_workbench(workbench, orders.setup) as connection:
+        made = connection.execute("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'marts'").fetchall()
+    assert {name for (name,) in made} == {"a", "bc"}
+    with pytest.raises(Misuse, match="no dbt node"):
+        dbt_workbench.build_dbt_nodes(
+            orders.load(), ["model.shop.nothing"], workbench, setup=[], published={}, variables={}, run_time=None
+        )
+
+
+def test_a_node_that_fails_names_its_file_and_stops_only_what_needs_it(orders):
+    orders.write(
+        {
+            "models/bad.sql": TABLE + "select nothing_here from {{ source('raw', 'orders') }}",
+            "models/above.sql": TABLE + "select * from {{ ref('bad') }}",
+            "models/big.sql": BIG,
+        }
+    )
+    built = orders.build(orders.new_workbench())
+    assert (built["bad"].status, built["above"].status, built["big"].status) == ("error", "skipped", "success")
+    assert "models/bad.sql" in built["bad"].message
+    assert "nothing_here" in built["bad"].message
+
+
+def test_building_the_bare_delta_is_caught(orders):
+    """The planted defect: a project whose own macro builds the new rows alone, as if they were the table."""
+    orders.write({"models/merged.sql": MERGED})
+    workbench = orders.new_workbench()
+    orders.publish(workbench, orders.build(workbench))
+    bare = (
+        "{% materialization incremental, default %}{{ return(materialization_table_duckdb()) }}{% endmaterialization %}"
+    )
+    orders.write({"macros/bare.sql": bare.replace("default", "adapter='duckdb'")})
+    with pytest.raises(DbtFailed, match="incremental"):
+        orders.load()
+    orders.write({"macros/bare.sql": "{% macro workbench_base() %}{{ return(none) }}{% endmacro %}"})
+    with pytest.raises(DbtFailed, match="workbench_base"):
+        orders.load()
+    (orders.root / "macros/bare.sql").unlink()
+    orders.write({"models/merged.sql": MERGED.replace("'incremental',", "'incremental', full_refresh=none,")})
+    project = orders.load()
+    packed = project.manifest.read_bytes()
+    assert b"_base" in packed
+    project.manifest.write_bytes(packed.replace(b"target.name != 'workbench'", b"target.name == 'workbench'"))
+    merged = orders.build(orders.new_workbench())["merged"]
+    assert merged.status == "error"
+    assert "was not built on it" in merged.message
+
+
+HOSTILE = {
+    "models/reads_a_file.sql": TABLE + "select * from read_csv('{{ project_name }}.csv')",
+    "models/scans_a_file.sql": TABLE + "select * from 'x.parquet'",
+    "models/two.sql": TABLE + "select 1 as a; attach 'x.duckdb' as x",
+    "models/hook.sql": "{{ config(materialized='table', pre_hook=\"attach 'x.duckdb' as x\") }} select 1 as a",
+    "models/late_hook.sql": "{{ config(materialized='table', post_hook=\"copy {{ this }} to 'x.csv'\") }} select 1",
+    "models/macro.sql": TABLE + "{{ export() }} select 1 as a",
+    "models/header.sql": TABLE + "{% call set_sql_header(config) %}set threads = 1;{% endcall %} select 1 as a",
+    "models/past.sql": TABLE + "select * from lake.raw.orders",
+    "models/hidden.sql": TABLE + "{% do run_query(\"select * from query('select 1')\") %} select 1 as a",
+    "models/inline.sql": "{{ config(materialized='ephemeral') }} select * from glob('*')",
+    "models/through.sql": TABLE + "select * from {{ ref('inline') }}",
+}
+
+
+def test_sql_that_reaches_outside_is_refused_wherever_it_stands(orders):
+    orders.write({**HOSTILE, "models/big.sql": BIG})
+    orders.write(
+        {"macros/export.sql": "{% macro export() %}{% do run_query(\"copy (select 1) to 'x.csv'\") %}{% endmacro %}"}
+    )
+    built = orders.build(orders.new_workbench())
+    assert built.pop("big").status == "success"
+    for name, node in built.items():
+        assert node.status == "error", name
+        assert "may not run" in node.message, (name, node.message)
+    assert len(built) == len(HOSTILE) - 1
+    assert not [*Path.cwd().glob("x.*"), *orders.root.glob("x.*")]
+
+
+def test_a_hook_of_the_project_that_fails_fails_the_call_and_guards_are_gone_afterwards(orders):
+    from dbt.adapters.duckdb.environments.local import DuckDBCursorWrapper
+    from dbt.compilation import Compiler
+    from dbt.config import project
+
+    before = (DuckDBCursorWrapper.execute, Compiler.compile_node, project.load_raw_project)
+    orders.write({"models/big.sql": BIG})
+    file = orders.root / "dbt_project.yml"
+    file.write_text(file.read_text() + "on-run-start: \"attach 'x.duckdb' as x\"\n")
+    with pytest.raises(DbtFailed, match="may not run"):
+        orders.build(orders.new_workbench())
+    assert (DuckDBCursorWrapper.execute, Compiler.compile_node, project.load_raw_project) == before
+
+
+TESTED = """
+models:
+  - name: big
+    columns:
+      - {name: id, data_tests: [unique, {accepted_values: {arguments: {values: [1], quote: false}}}]}
+      - {name: amount, data_tests: [{not_null: {config: {severity: warn}}}]}
+unit_tests:
+  - name: only_big_ones
+    model: big
+    given: [{input: "source('raw', 'orders')", rows: [{id: 1, amount: 5}, {id: 2, amount: 50}]}]
+    expect: {rows: [{id: 2, amount: 50}]}
+"""
+
+
+def test_every_test_asked_for_has_a_result(orders, monkeypatch):
+    orders.write({"models/big.sql": BIG, "models/tests.yml": TESTED})
+    orders.write({"tests/broken.sql": "select nothing from {{ ref('big') }}"})
+    workbench = orders.new_workbench()
+    orders.publish(workbench, orders.build(workbench))
+    orders.sql("INSERT INTO marts.big SELECT 100 + range, NULL FROM range(30)")
+    results = orders.test(orders.new_workbench())
+    statuses = {name.split("__")[0].split("_big_")[0]: result.status for name, result in results.items()}
+    expected = {
+        "unique": "pass",
+        "accepted_values": "fail",
+        "not_null": "warn",
+        "broken": "error",
+        "only": "pass",
+    }
+    assert statuses == expected, results
+    failed = next(result for result in results.values() if result.status == "fail")
+    assert (failed.n_failing, len(failed.sample)) == (31, 10)
+    assert set(failed.sample[0]) == {"value_field", "n_records"}
+    assert "accepted" in failed.unique_id
+    assert "marts" in failed.compiled_sql
+
+    monkeypatch.setattr(dbt_workbench, "_tag", lambda entry: None if "unique" in str(entry.unique_id) else TAG(entry))
+    lost = orders.test(orders.new_workbench())
+    assert {r.status for name, r in lost.items() if name.startswith("unique")} == {"skipped"}
+    assert {r.status for name, r in lost.items() if name.startswith("not_null")} == {"warn"}
+
+
+TAG = dbt_workbench._tag
+
+
+def test_a_test_whose_table_is_not_there_is_an_error(orders):
+    orders.write({"models/big.sql": BIG, "models/tests.yml": TESTED.split("unit_tests", maxsplit=1)[0]})
+    results = orders.test(orders.new_workbench(), {AssetKey("raw.orders"): "lake.raw.orders"})
+    assert {result.status for result in results.values()} == {"error"}
+
+
+def test_a_microbatch_model_starts_at_its_beginning_and_goes_on_from_the_base(orders):
+    orders.sql(
+        "CREATE OR REPLACE TABLE raw.orders AS"
+        " SELECT range AS id, TIMESTAMP '2026-03-06' + INTERVAL (range) DAY AS ts FROM range(4)"
+    )
+    model = """{{ config(materialized='incremental', incremental_strategy='microbatch', event_time='ts',
+        batch_size='day', begin='2026-03-05', lookback=0) }} select * from {{ source('raw', 'orders') }}"""
+    orders.write({"models/batched.sql": model})
+    orders.write({"models/sources.yml": SOURCES.replace("{name: orders}", "{name: orders, config: {event_time: ts}}")})
+    workbench = orders.new_workbench()
+    built = orders.build(workbench)
+    assert [row[0] for row in orders.rows(workbench, built["batched"].relation)] == [0, 1, 2, 3]
+    orders.publish(workbench, built)
+    orders.sql("INSERT INTO raw.orders VALUES (9, '2026-03-10 05:00:00'), (10, '2026-03-01 00:00:00')")
+    again = orders.new_workbench()
+    node = orders.build(again)["batched"]
+    assert [row[0] for row in orders.rows(again, node.part)] == [9]
+    assert [row[0] for row in orders.rows(again, node.relation)] == [0, 1, 2, 3, 9]
+
+
+def test_what_the_lake_cannot_hold_is_cast_or_refused():
+    described = [
+        ("n", "HUGEINT"),
+        ("u", "UHUGEINT"),
+        ("e", "ENUM('a', 'b''c')"),
+        ("v", "FLOAT[3]"),
+        ("s", "STRUCT(x HUGEINT)"),
+    ]
+    sql = close_columns_sql("marts.x", described)
+    assert sql.split(", C") == [
+        'CAST("n" AS BIGINT) AS "n"',
+        'AST("u" AS UBIGINT) AS "u"',
+        'AST("e" AS VARCHAR) AS "e"',
+        'AST("v" AS FLOAT[]) AS "v"',
+        'AST("s" AS STRUCT(x BIGINT)) AS "s"',
+    ]
+    assert close_columns_sql("marts.x", [('a"b', "DATE")]) == '"a""b"'
+    with pytest.raises(Misuse, match=r"marts\.x: column b is BIT"):
+        close_columns_sql("marts.x", [("b", "BIT")])
+
+
+def test_a_workbench_has_its_name(tmp_path):
+    with pytest.raises(Misuse, match=r"workbench\.duckdb"), connect_workbench(tmp_path / "other.duckdb"):
+        pass

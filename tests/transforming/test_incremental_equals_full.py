@@ -217,7 +217,7 @@ def _assert_deltas(forms: dict[str, set[str]]) -> None:
 
 
 def test_an_incremental_build_equals_a_full_one(shop):
-    _compare(shop, seed=1, n_batches=8, full_every=4)
+    _compare(shop, seed=1, n_batches=7, full_every=7)
 
 
 @pytest.mark.slow

@@ -27,8 +27,8 @@
 
 {#- COPY is not among the statements the workbench allows, so a seed's rows are inserted. -#}
 {% macro duckdb__load_csv_rows(model, agate_table) %}
-  {%- if target.name == 'workbench' -%}{%- do model.config.update({'fast': false}) -%}{%- endif -%}
-  {{ return(dbt.duckdb__load_csv_rows(model, agate_table)) }}
+  {%- if target.name != 'workbench' -%}{{ return(dbt.duckdb__load_csv_rows(model, agate_table)) }}{%- endif -%}
+  {{ return(dbt.default__load_csv_rows(model, adapter.convert_datetimes_to_strs(agate_table))) }}
 {% endmacro %}
 
 {% macro workbench_keys(names, base) %}
