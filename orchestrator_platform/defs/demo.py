@@ -202,7 +202,7 @@ def _show(outcomes: "Sequence[Outcome]", seconds: float) -> None:
 
 def _show_triage(platform: "Platform") -> None:
     rows = platform.query(
-        "SELECT decision, count(*) AS n, count(*) FILTER (WHERE in_kev) AS in_kev"
+        "SELECT decision, count(*) AS n, count(*) FILTER (WHERE is_in_kev) AS in_kev"
         " FROM marts.triage GROUP BY decision ORDER BY n DESC"
     ).fetchall()
     listed = ", ".join(f"{decision or 'undecided'} {n} ({in_kev} in KEV)" for decision, n, in_kev in rows)

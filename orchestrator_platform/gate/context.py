@@ -13,7 +13,7 @@ from ..lake.layout import LakeLayout
 from ..records.declarations import AssetDeclaration, DbtBuild
 from ..records.keys import AgentName, AssetKey, CandidateId
 from ..settings import Settings
-from ..transforming.dbt_project import DbtProject
+from ..transforming.dbt_project import DbtProject, DbtTest
 
 
 def utc_now() -> datetime:
@@ -52,7 +52,7 @@ class Gate:
 
     def audit_plan(self, asset: AssetKey) -> AuditPlan:
         declaration = self.assets[asset]
-        tests = ()
+        tests: tuple[DbtTest, ...] = ()
         if isinstance(declaration.build, DbtBuild):
             unique_id = declaration.build.unique_id
             tests = next((node.tests for node in self.dbt.nodes if node.unique_id == unique_id), ())

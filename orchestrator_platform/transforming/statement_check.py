@@ -48,6 +48,7 @@ _FILE_NAME = re.compile(
     r"[/\\*?]|://|\.(csv|tsv|txt|parquet|json|jsonl|ndjson|db|duckdb|sqlite|xlsx|avro|arrow|gz|zst)$", re.IGNORECASE
 )
 _BEFORE_SOURCE = frozenset({"from", "join", "lateral", "using", "into", "update"})
+_CALLED_WITH_FROM = frozenset({"extract", "substring", "trim", "overlay"})
 _READERS = frozenset(
     {"query", "query_table", "glob", "sniff_csv", "which_secret", "json_execute_serialized_sql", "checkpoint",
      "force_checkpoint", "enable_logging", "disable_logging", "truncate_duckdb_logs", "arrow_scan_dumb"}
@@ -192,7 +193,9 @@ def _object_to_words(words: Sequence[Word]) -> Iterator[str]:
     for index, word in enumerate(words):
         before = words[index - 1].text if index else ""
         after = words[index + 1].text if index + 1 < len(words) else ""
-        names_source = before in _BEFORE_SOURCE and words[index - 1].kind == "keyword"
+        names_source = (
+            before in _BEFORE_SOURCE and words[index - 1].kind == "keyword" and not _is_operand(words, index - 1)
+        )
         if word.kind == "string_const" and names_source:
             yield f"{word.text} would be read as a file"
         if word.kind != "identifier" and not (word.kind == "keyword" and after == "("):
@@ -202,6 +205,21 @@ def _object_to_words(words: Sequence[Word]) -> Iterator[str]:
             yield f"the function {name}() is not allowed here"
         elif after != "(" and names_source and _is_file(_parts(words, index)):
             yield f"{'.'.join(_parts(words, index))} would be read as a file"
+
+
+def _is_operand(words: Sequence[Word], index: int) -> bool:
+    """The FROM of `is distinct from x`, or of `extract(year from x)` and its like, names no source."""
+    if words[index].text != "from":
+        return False
+    if index and words[index - 1].text == "distinct":
+        return index > 1 and words[index - 2].text in {"is", "not"}
+    depth = 0
+    for position in range(index - 1, -1, -1):
+        text = words[position].text
+        depth += {")": 1, "(": -1}.get(text, 0)
+        if depth < 0:
+            return position > 0 and words[position - 1].text.lower() in _CALLED_WITH_FROM
+    return False
 
 
 def _is_source(words: Sequence[Word], index: int) -> bool:
