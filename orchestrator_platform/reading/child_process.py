@@ -14,9 +14,10 @@ from typing import Any
 
 from ..errors import ReaderFailed
 from .read_spec import ReadSpec
+from .refusals import OUT_OF_MEMORY_EXIT
 
-OUT_OF_MEMORY_EXIT = 71
 _START_SECONDS = 120.0
+_CHILD = "orchestrator_platform.reading.child"
 _ROOT = Path(__file__).resolve().parents[2]
 
 Event = dict[str, Any]
@@ -44,7 +45,7 @@ def run_reader(spec: ReadSpec, source: str, on_done: Callable[[int], None] | Non
     first_part = spec.first_part
     while pending:
         attempt = replace(spec, files=tuple(spec.files[i] for i in pending), first_part=first_part)
-        run = _Run(attempt, source, lambda n, here=pending: _report(on_done, len(spec.files) - len(here) + n))  # type: ignore[misc]
+        run = _Run(attempt, source, len(spec.files) - len(pending), on_done or (lambda _: None))
         stopped = run.follow()
         n_safe = len(pending) if stopped is None else run.n_durable
         results |= {pending[i]: run.done[i] for i in range(n_safe)}
@@ -58,11 +59,6 @@ def run_reader(spec: ReadSpec, source: str, on_done: Callable[[int], None] | Non
     return results
 
 
-def _report(on_done: Callable[[int], None] | None, n_done: int) -> None:
-    if on_done is not None:
-        on_done(n_done)
-
-
 class _Run:
     """One process, followed to its end.
 
@@ -70,8 +66,8 @@ class _Run:
     file at which it stopped.
     """
 
-    def __init__(self, spec: ReadSpec, source: str, on_done: Callable[[int], None]) -> None:
-        self.spec, self.source, self.on_done = spec, source, on_done
+    def __init__(self, spec: ReadSpec, source: str, n_before: int, on_done: Callable[[int], None]) -> None:
+        self.spec, self.source, self.n_before, self.on_done = spec, source, n_before, on_done
         self.done: dict[int, Event] = {}
         self.n_durable = self.n_parts = 0
         self.current: int | None = None
@@ -100,7 +96,7 @@ class _Run:
                 self.current = event["file"]
             case "done":
                 self.done[event["file"]] = event
-                self.on_done(len(self.done))
+                self.on_done(self.n_before + len(self.done))
             case "durable":
                 self.n_durable, self.n_parts = event["files"], event["parts"]
             case _:
@@ -127,8 +123,8 @@ def _started(spec: ReadSpec) -> Iterator[tuple[subprocess.Popen[bytes], Any]]:
     with tempfile.TemporaryFile() as task, tempfile.TemporaryFile() as errors:
         task.write(spec.to_json().encode("utf-8"))
         task.seek(0)
-        process = subprocess.Popen(  # our own module under our own interpreter
-            [sys.executable, "-m", "orchestrator_platform.reading.child"],
+        process = subprocess.Popen(
+            [sys.executable, "-m", _CHILD],
             stdin=task,
             stdout=subprocess.PIPE,
             stderr=errors,
