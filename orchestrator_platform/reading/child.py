@@ -7,8 +7,10 @@ import json
 import os
 import resource
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from importlib.abc import MetaPathFinder
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TextIO
 
 from .count_rows import count_rows
@@ -31,6 +33,14 @@ def main() -> None:
     else:
         _read_files(spec, emit)
     emit(event="end")
+
+
+class _WithoutPandas(MetaPathFinder):
+    """pyarrow imports pandas with the first array, if it is there: a second and 100 MB for nothing."""
+
+    def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:  # noqa: ARG002
+        if fullname == "pandas":
+            raise ModuleNotFoundError(fullname, name=fullname)
 
 
 def _emitter() -> Emit:
@@ -58,8 +68,7 @@ def limit_memory(memory_mb: int) -> None:
 
 
 def _read_files(spec: ReadSpec, emit: Emit) -> None:
-    # pyarrow would import pandas with the first array, for a second and 100 MB.
-    sys.modules["pandas"] = None  # type: ignore[assignment]
+    sys.meta_path.insert(0, _WithoutPandas())
     import pyarrow
 
     # One thread and the plain allocator: address space then follows what is in use.

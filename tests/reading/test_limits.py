@@ -1,6 +1,7 @@
 import gzip
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -97,9 +98,9 @@ def test_more_rows_than_allowed_refuse_the_file(read: Read) -> None:
 
 
 def test_a_file_that_takes_too_much_memory_is_refused_and_the_others_are_read(read: Read) -> None:
-    hungry = b"[" + b",".join([b"[]"] * 8_000_000) + b"]"
+    hungry = b"[" + b",".join([b"[]"] * 3_000_000) + b"]"
     got = read(
-        {"1.json": b'{"a":"1"}', "2.json": b'{"a":' + hungry + b"}", "3.json": b'{"a":"3"}'}, limits={"memory_mb": 150}
+        {"1.json": b'{"a":"1"}', "2.json": b'{"a":' + hungry + b"}", "3.json": b'{"a":"3"}'}, limits={"memory_mb": 100}
     )
     assert rule(got, 1) in {"memory", "reader"}
     assert got.column("a") == ["1", "3"]
@@ -148,6 +149,62 @@ def test_a_process_that_cannot_start_is_a_fault(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(child_process, "_CHILD", "orchestrator_platform.reading.gone")
     with pytest.raises(ReaderFailed, match=r"did not start.*No module named"):
         read_files("raw.x", [FileToRead(landed, "a.ndjson", "0" * 64)], [COLUMN], SourceOptions(), tmp_path / "o")
+
+
+def broken_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, condition: str) -> None:
+    """A child with a defect: it raises for some files."""
+    (tmp_path / "broken_child.py").write_text(
+        "from orchestrator_platform.reading import child\n"
+        "whole = child._read_file\n"
+        "def broken(file, *rest):\n"
+        f"    if {condition}: raise RuntimeError('a defect')\n"
+        "    return whole(file, *rest)\n"
+        "child._read_file = broken\n"
+        "child.main()\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(child_process, "_CHILD", "broken_child")
+
+
+def some_files(tmp_path: Path) -> list[FileToRead]:
+    files = [FileToRead(tmp_path / f"{n}.ndjson", f"{n}.ndjson", str(n) * 64) for n in range(7)]
+    for number, file in enumerate(files):
+        file.path.write_bytes(b'{"a":"%d"}' % number)
+    return files
+
+
+def test_an_unforeseen_error_refuses_the_file_and_the_others_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken_child(tmp_path, monkeypatch, "file.name in ('2.ndjson', '3.ndjson')")
+    got = read_files("raw.x", some_files(tmp_path), [COLUMN], SourceOptions(), tmp_path / "o")
+    assert [file.refused.rule if file.refused else "" for file in got] == ["", "", "reader", "reader", "", "", ""]
+    assert [row["a"] for row in rows_in(tmp_path / "o")] == ["0", "1", "4", "5", "6"]
+
+
+def test_an_error_on_file_after_file_is_a_fault_and_refuses_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken_child(tmp_path, monkeypatch, "True")
+    with pytest.raises(ReaderFailed, match=r"(?s)file after file.*a defect"):
+        read_files("raw.x", some_files(tmp_path), [COLUMN], SourceOptions(), tmp_path / "o")
+
+
+def test_the_child_does_without_pandas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "watched_child.py").write_text(
+        "import sys\n"
+        "from orchestrator_platform.reading import child\n"
+        "child.main()\n"
+        "assert not {'pandas', 'pydantic', 'duckdb', 'polars'} & set(sys.modules)\n"
+        f"open({str(tmp_path / 'witness')!r}, 'w').close()\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(child_process, "_CHILD", "watched_child")
+    assert read_files("raw.x", some_files(tmp_path), [COLUMN], SourceOptions(), tmp_path / "o")[6].n_written == 1
+    deadline = time.monotonic() + 20
+    while not (tmp_path / "witness").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert (tmp_path / "witness").exists()
 
 
 def test_a_file_full_of_rejected_rows_is_refused_as_a_whole(read: Read) -> None:
