@@ -45,13 +45,14 @@ REFUSED = {
 NAME = 'odd "name"; --'
 
 
+CONNECTION = duckdb.connect()
+
+
 def judge(type_: str, text: str | None) -> tuple[bool, bool]:
     """Returns (has a value, is untyped) of one text."""
-    connection = duckdb.connect()
-    connection.execute(f"""CREATE TABLE t ("{NAME.replace('"', '""')}" VARCHAR)""")
-    connection.execute("INSERT INTO t VALUES (?)", [text])
-    sql = f"SELECT ({typed_value_sql(NAME, type_)}) IS NOT NULL, {untyped_predicate_sql(NAME, type_)} FROM t"
-    row = connection.execute(sql).fetchone()
+    table = f"""(SELECT ?::VARCHAR AS "{NAME.replace('"', '""')}")"""
+    sql = f"SELECT ({typed_value_sql(NAME, type_)}) IS NOT NULL, {untyped_predicate_sql(NAME, type_)} FROM {table}"
+    row = CONNECTION.execute(sql, [text]).fetchone()
     assert row is not None
     return row[0], row[1]
 
