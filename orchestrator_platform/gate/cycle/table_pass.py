@@ -60,10 +60,13 @@ class TablePass:
                     self.outcomes[declaration.key] = outcome
 
     def _build_dbt(self, stage: Sequence[AssetDeclaration]) -> tuple[Built, ...]:
+        # Only what the models declare to read is shown to them: another read would leave no parent in the receipt.
+        shown = {declaration.key for declaration in stage} | {p for declaration in stage for p in declaration.parents}
+        relations = {asset: relation for asset, relation in self._relations().items() if asset in shown}
         return build_dbt_stage(
             self.workbench,
             stage,
-            self._relations(),
+            relations,
             self.gate.dbt,
             self.gate.variables,
             full_refresh=self.order.rebuild,
