@@ -51,8 +51,9 @@ class TablePass:
     def _build(self, stage: Sequence[AssetDeclaration], known: KnownInputs) -> None:
         self.gate.say(f"building {', '.join(declaration.key for declaration in stage)}")
         is_dbt = isinstance(stage[0].build, DbtBuild)
-        from_dbt = {item.asset: item for item in self._build_dbt(stage)} if is_dbt else {}
+        # Open while dbt builds: as long as one connection is, the others find the extensions loaded.
         with self.workbench.connect(stage[0].key) as connection:
+            from_dbt = {item.asset: item for item in self._build_dbt(stage)} if is_dbt else {}
             for declaration in stage:
                 built = from_dbt.get(declaration.key) or build_python_stage(connection, declaration, self._relations())
                 outcome = self._close(connection, declaration, built, known)
