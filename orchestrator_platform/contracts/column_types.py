@@ -30,13 +30,10 @@ def duckdb_type(dtype: Any) -> str | None:
         return _from_arrow(held.pyarrow_dtype)
     if isinstance(held, pd.CategoricalDtype):
         return "VARCHAR" if held.categories is None else None
-    if isinstance(held, pd.StringDtype):
-        return "VARCHAR"
-    if hasattr(held, "__total__"):
-        return _nested(held)
-    if (generic := getattr(dtype, "generic_type", None)) is not None:
-        return _nested(generic)
-    return _by_name(str(dtype))
+    nested = held if hasattr(held, "__total__") else getattr(dtype, "generic_type", None)
+    if nested is not None:
+        return _nested(nested)
+    return "VARCHAR" if isinstance(held, pd.StringDtype) else _by_name(str(dtype))
 
 
 def _by_name(name: str) -> str | None:

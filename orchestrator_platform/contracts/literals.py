@@ -107,7 +107,7 @@ def _decimal(value: Any, *, precision: int, scale: int) -> str | None:
         value = Decimal(value)
     if type(value) is not Decimal or not value.is_finite():
         return None
-    sign, digits, exponent = value.normalize().as_tuple()
+    _, digits, exponent = value.normalize().as_tuple()
     whole_digits = max(len(digits) + int(exponent), 0)
     if -int(exponent) > scale or whole_digits > precision - scale or len(digits) > precision:
         return None

@@ -82,7 +82,7 @@ def _rules(
         sql = _compiled(schema, name, check, types) if built_in else None
         yield Rule(
             name=_rule_name(name, check, built_in=built_in),
-            columns=(name,) if name else tuple(types),
+            columns=(name,) if name and check.groupby is None else tuple(types),
             sql=sql,
             index=None if sql else index,
             code="" if sql else _code(check, code, built_in=built_in),

@@ -14,7 +14,7 @@ _MOST_REPEATS = 1000
 _SMALL = 255
 
 
-class _Foreign(Exception):  # noqa: N818 - a signal inside this module, not an error
+class _Foreign(Exception):
     """The pattern uses something outside the subset."""
 
 

@@ -19,7 +19,7 @@ def load_schema(file: Path, class_name: str) -> Any:
     from pandera.errors import SchemaDefinitionError, SchemaInitError
     from pandera.pandas import DataFrameModel
 
-    model = load_class(file, class_name)
+    model: Any = load_class(file, class_name)
     place = class_place(file, class_name)
     if not issubclass(model, DataFrameModel):
         raise place.error(
