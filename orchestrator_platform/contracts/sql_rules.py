@@ -52,8 +52,8 @@ def _count_failing(subject: Subject, rules: Sequence[Rule]) -> Sequence[int]:
 
 
 def _counting(subject: Subject, rules: Sequence[Rule]) -> str:
-    # Not of null is null, and count_if leaves that out: only false fails.
-    counted = ", ".join(f"count_if(not ({rule.sql}))" for rule in rules)
+    # Not of null is null, and count_if leaves that out: only false fails. Of no rows it makes null.
+    counted = ", ".join(f"coalesce(count_if(not ({rule.sql})), 0)" for rule in rules)
     return f"select {counted} from {subject.relation}"
 
 
