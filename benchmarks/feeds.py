@@ -61,7 +61,10 @@ def _generated(scratch: Path, n_records: int) -> Feed:
     whole = write_sample_feed(scratch / "feed", seed=11, n_records=3 * n_records, days=24)
     days = sorted(whole.vulnrichment.iterdir())
     lines = {day: sum(_count(file) for file in day.rglob("*.ndjson.gz")) for day in days}
-    month, cut = scratch / "month", next(i for i in range(len(days)) if sum(lines[d] for d in days[: i + 1]) >= n_records)
+    month, cut = (
+        scratch / "month",
+        next(i for i in range(len(days)) if sum(lines[d] for d in days[: i + 1]) >= n_records),
+    )
     for day in days[: cut + 1]:
         shutil.copytree(day, month / day.name)
     n_month = sum(lines[day] for day in days[: cut + 1])

@@ -19,10 +19,12 @@ GIGABYTE = 1024**3
 @dataclass(frozen=True)
 class Run:
     """One child process. `seconds` is its wall time from start to end, `peak_bytes` the largest resident memory of
-    it or of any process that it waited for, `said` the JSON on the last line that it printed.
+    it or of any process that it waited for, `cpu_seconds` the processor time of all of them, `said` the JSON on the
+    last line that it printed.
     """
 
     seconds: float
+    cpu_seconds: float
     peak_bytes: int
     said: Mapping[str, Any] = field(default_factory=dict)
 
@@ -59,7 +61,8 @@ def run_child(command: Sequence[str], environment: Mapping[str, str] | None = No
         printed, said = _text(output), _text(errors)
     if process.returncode != 0:
         raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}:\n{(printed + said)[-4000:]}")
-    return Run(seconds, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024), _last_json(printed))
+    peak_bytes = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return Run(seconds, usage.ru_utime + usage.ru_stime, peak_bytes, _last_json(printed))
 
 
 def _environment(added: Mapping[str, str]) -> dict[str, str]:

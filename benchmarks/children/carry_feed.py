@@ -74,8 +74,7 @@ def _take(gate: Gate, home: Path, step: Mapping[str, Any]) -> dict[str, Any]:
 @contextmanager
 def _watched() -> Iterator[Phases]:
     """Clocks for one step, taken off afterwards."""
-    from orchestrator_platform.lake import writer
-
+    writer: Any = import_module("orchestrator_platform.lake.writer")
     modules = [(import_module(f"orchestrator_platform.{path}"), name, phase) for path, name, phase in _WATCHED]
     before = [(module, name, getattr(module, name)) for module, name, _ in modules]
     before.append((writer, "writer_lock", writer.writer_lock))

@@ -4,6 +4,7 @@ import functools
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -34,8 +35,7 @@ class Phases:
 
     def watch_lock(self) -> None:
         """Times how long the writer's lock is held: from having it to letting it go."""
-        from orchestrator_platform.lake import writer
-
+        writer: Any = import_module("orchestrator_platform.lake.writer")
         lock: Callable[..., AbstractContextManager[None]] = writer.writer_lock
 
         @contextmanager

@@ -17,20 +17,20 @@ DBT_PROJECT = Path(os.environ["PLAIN_DBT_PROJECT"])
 
 
 @dg.asset(key=["raw", "cve_record"])
-def cve_record() -> dg.MaterializeResult:
+def cve_record() -> dg.MaterializeResult[None]:
     frame = CVE_RECORD.validate(read_records(RECORDS), lazy=True)
     write_table(DATABASE, "cve_record", frame)
     return dg.MaterializeResult(metadata={"dagster/row_count": len(frame)})
 
 
 @dg.asset(key=["raw", "kev"])
-def kev() -> dg.MaterializeResult:
+def kev() -> dg.MaterializeResult[None]:
     frame = KEV.validate(read_catalogue(CATALOGUE), lazy=True)
     write_table(DATABASE, "kev", frame)
     return dg.MaterializeResult(metadata={"dagster/row_count": len(frame)})
 
 
-@dbt_assets(manifest=DBT_PROJECT / "target" / "manifest.json")
+@dbt_assets(manifest=DBT_PROJECT / "target" / "manifest.json")  # type: ignore[untyped-decorator]
 def tables(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
     yield from dbt.cli(["build"], context=context).stream()
 
