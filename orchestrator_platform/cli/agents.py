@@ -21,7 +21,8 @@ def agents(place: Place) -> None:
     """Show who produces and audits what, or check the files."""
     context = click.get_current_context()
     if context.invoked_subcommand is not None:
-        place.opened.home, place.opened.project = place.home, place.project
+        opened = place.opened
+        opened.home, opened.project, opened.as_json = place.home, place.project, place.as_json
         return
     from ..operations.agents import read_agents
 

@@ -30,7 +30,8 @@ _NAMES_SHOWN = 10
 def land(place: Place, source: str, paths: tuple[Path, ...], dry_run: bool, why: str, by: str) -> int:
     """Land files of SOURCE: publish their good rows.
 
-    PATHS, files or folders, are copied into the source's landing folder; they stay as they are. Without PATHS, what was dropped into landing is landed.
+    PATHS, files or folders, are copied into the source's landing folder; they stay as they are.
+    Without PATHS, what was dropped into landing is landed.
     """
     from ..operations.land import land as land_files
 

@@ -23,6 +23,7 @@ class Opened:
 
     home: Path | None = None
     project: Path | None = None
+    as_json: bool = False
     journal: Path | None = None
 
 
@@ -70,7 +71,7 @@ def takes_place(function: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(function)
     def command(home: Path | None, project: Path | None, as_json: bool, **arguments: Any) -> Any:
         opened = click.get_current_context().ensure_object(Opened)
-        place = Place(home or opened.home, project or opened.project, as_json, opened)
+        place = Place(home or opened.home, project or opened.project, as_json or opened.as_json, opened)
         return function(place, **arguments)
 
     json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -35,7 +35,8 @@ _AS_TEXT = ("DATE", "TIME", "INTERVAL", "BIT")
 def query(place: Place, sql: str, as_csv: bool, snapshot: int | None, limit: int | None) -> None:
     """Run one SELECT over the published tables.
 
-    Tables are named schema.table. Text for people shows the first 100 rows; --json and --csv print all, unless --limit is given.
+    Tables are named schema.table. Text for people shows the first 100 rows; --json and
+    --csv print all, unless --limit is given.
     """
     import duckdb
 
