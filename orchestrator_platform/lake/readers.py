@@ -60,7 +60,7 @@ def latest_snapshot(catalog: Path) -> Snapshot | None:
 def attach_statement(layout: LakeLayout, snapshot: Snapshot, alias: str = "lake") -> str:
     """Returns the statement that attaches the published lake, read-only, at one snapshot."""
     catalog = literal(f"ducklake:sqlite:{layout.readers}")
-    return f"ATTACH {catalog} AS {identifier(alias)} (READ_ONLY, SNAPSHOT_VERSION {int(snapshot)})"
+    return f"ATTACH IF NOT EXISTS {catalog} AS {identifier(alias)} (READ_ONLY, SNAPSHOT_VERSION {int(snapshot)})"
 
 
 def connect_reader(layout: LakeLayout, snapshot: Snapshot | None = None) -> duckdb.DuckDBPyConnection:

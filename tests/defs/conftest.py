@@ -83,7 +83,7 @@ class Scratch:
     def land_feed_file(self, path: Path) -> None:
         """Lands the well-formed lines of a file; what is not JSON is left out, as the platform would."""
         content = path.read_bytes()
-        texts = gzip.decompress(content).decode().splitlines() if path.suffix == ".gz" else [content.decode()]
+        texts = gzip.decompress(content).decode().split("\n") if path.suffix == ".gz" else [content.decode()]
         records = []
         for text in texts:
             with contextlib.suppress(ValueError):

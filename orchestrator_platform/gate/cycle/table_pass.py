@@ -51,8 +51,9 @@ class TablePass:
     def _build(self, stage: Sequence[AssetDeclaration], known: KnownInputs) -> None:
         self.gate.say(f"building {', '.join(declaration.key for declaration in stage)}")
         is_dbt = isinstance(stage[0].build, DbtBuild)
-        from_dbt = {item.asset: item for item in self._build_dbt(stage)} if is_dbt else {}
+        # Open while dbt builds: as long as one connection is, the others find the extensions loaded.
         with self.workbench.connect(stage[0].key) as connection:
+            from_dbt = {item.asset: item for item in self._build_dbt(stage)} if is_dbt else {}
             for declaration in stage:
                 built = from_dbt.get(declaration.key) or build_python_stage(connection, declaration, self._relations())
                 outcome = self._close(connection, declaration, built, known)
@@ -60,10 +61,13 @@ class TablePass:
                     self.outcomes[declaration.key] = outcome
 
     def _build_dbt(self, stage: Sequence[AssetDeclaration]) -> tuple[Built, ...]:
+        # Only what the models declare to read is shown to them: another read would leave no parent in the receipt.
+        shown = {declaration.key for declaration in stage} | {p for declaration in stage for p in declaration.parents}
+        relations = {asset: relation for asset, relation in self._relations().items() if asset in shown}
         return build_dbt_stage(
             self.workbench,
             stage,
-            self._relations(),
+            relations,
             self.gate.dbt,
             self.gate.variables,
             full_refresh=self.order.rebuild,
