@@ -70,15 +70,15 @@ OUTCOMES: dict[type, tuple[Outcome, str]] = {
     Rejected: (
         Rejected(ASSET, MANIFEST, verdict(Decision.REJECT, GOOD, BAD, DRIFT), 7),
         (
-            "marts.totals  rejected   rule amount, 12 failing rows (measured 12, limit 0): 9 × amount ≥ 0; version 4 still"
-            " serves; look: `orchestrator quarantine show 7`"
+            "marts.totals  rejected   rule amount, 12 failing rows (measured 12, limit 0): 9 × amount ≥ 0; version 4"
+            " still serves; look: `orchestrator quarantine show 7`"
         ),
     ),
     Escalated: (
         Escalated(ASSET, MANIFEST, verdict(Decision.ESCALATE, DRIFT), 8),
         (
-            "marts.totals  escalated  a person must approve it: drift, failed (measured 0.4, limit 0.1); version 4 still"
-            " serves; look: `orchestrator quarantine show 8`"
+            "marts.totals  escalated  a person must approve it: drift, failed (measured 0.4, limit 0.1); version 4"
+            " still serves; look: `orchestrator quarantine show 8`"
         ),
     ),
     Held: (Held(ASSET, "rejected before"), "marts.totals  held       rejected before; version 4 still serves"),
