@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from ..contracts.evaluate import RuleResult, evaluate_keys, evaluate_rules, schema_problems
 from ..lake.schema_change import read_columns
 from ..lake.session import identifier
-from ..records.contracts import Contract, Relation, RowsPromise
+from ..records.contracts import Column, Contract, Relation, RowsPromise
 from ..records.findings import Finding
 from .candidate_view import CandidateView
 from .check_names import check_name
@@ -28,12 +28,23 @@ def check_schema(view: CandidateView, contract: Contract) -> Iterable[Finding]:
 
 
 def check_rules(view: CandidateView, contract: Contract) -> Iterable[Finding]:
-    """Row rules, on the changed rows alone where the base passed the very same contract."""
+    """Row rules on the changed rows alone where the base passed the very same contract; rules on all rows on all."""
     receipt = view.base_receipt
     same_contract = receipt is not None and receipt.contract_hash == contract.hash()
-    relation = view.delta if same_contract else view.next
-    for result in evaluate_rules(view.connection, relation, contract):
+    whole = contract.model_copy(
+        update={"rules": tuple(rule for rule in contract.rules if rule.whole), "columns": _nullable(contract)}
+    )
+    single = contract.model_copy(update={"rules": tuple(rule for rule in contract.rules if not rule.whole)})
+    for result in evaluate_rules(view.connection, view.delta if same_contract else view.next, single):
         yield _finding(view, result)
+    if whole.rules:
+        for result in evaluate_rules(view.connection, view.next, whole):
+            yield _finding(view, result)
+
+
+def _nullable(contract: Contract) -> tuple[Column, ...]:
+    """The columns without their promise of values, which single rows are judged by."""
+    return tuple(column.model_copy(update={"nullable": True}) for column in contract.columns)
 
 
 def check_keys(view: CandidateView, contract: Contract) -> Iterable[Finding]:
@@ -52,7 +63,7 @@ def _finding(view: CandidateView, result: RuleResult) -> Finding:
         n_failing=result.n_failing,
         sample=result.sample,
         engine=result.engine,
-        message=result.rule.description or result.rule.name,
+        message=result.message or result.rule.description or result.rule.name,
     )
 
 

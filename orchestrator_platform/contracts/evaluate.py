@@ -5,16 +5,30 @@ Writes nothing but temporary tables; knows neither the lake nor the gate.
 
 import duckdb
 
-from ..records.contracts import Contract
+from ..records.contracts import Contract, Rule
 from .bad_rows import failing_rows
 from .columns import describe_columns, schema_problems
-from .keys import evaluate_keys
+from .keys import evaluate_keys, key_rules
 from .pandas_rules import evaluate_row_rules, evaluate_whole_rules
 from .results import RuleResult
 from .sql_rules import evaluate_sql_rules, null_rules
 from .subject import describe_subject
 
-__all__ = ["RuleResult", "describe_columns", "evaluate_keys", "evaluate_rules", "failing_rows", "schema_problems"]
+__all__ = [
+    "RuleResult",
+    "describe_columns",
+    "evaluate_keys",
+    "evaluate_rules",
+    "failing_rows",
+    "key_rules",
+    "row_rules",
+    "schema_problems",
+]
+
+
+def row_rules(contract: Contract) -> tuple[Rule, ...]:
+    """Returns the rules that `evaluate_rules` judges by, in the same order."""
+    return (*null_rules(contract), *contract.rules)
 
 
 def evaluate_rules(
@@ -30,7 +44,7 @@ def evaluate_rules(
     """
     scope = f"(select * from {relation} where {where})" if where else relation
     subject = describe_subject(connection, scope, contract)
-    rules = (*null_rules(contract), *contract.rules)
+    rules = row_rules(contract)
     problems = {rule.name: subject.problem_with(rule) for rule in rules}
     sound = [rule for rule in rules if not problems[rule.name]]
     results = (

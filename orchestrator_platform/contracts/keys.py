@@ -1,6 +1,6 @@
 """Evaluates the grain and the other column sets whose values may not repeat."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import duckdb
@@ -23,16 +23,33 @@ def evaluate_keys(connection: duckdb.DuckDBPyConnection, relation: str, contract
     return (*_grain(subject), *(_unique(subject, ", ".join(names), names) for names in contract.unique))
 
 
+def key_rules(contract: Contract) -> tuple[Rule, ...]:
+    """Returns the rules that `evaluate_keys` judges by, in the same order."""
+    grain = [_present(contract.grain), _distinct(_title(contract.grain), contract.grain)] if contract.grain else []
+    return (*grain, *(_distinct(", ".join(names), names) for names in contract.unique))
+
+
+def _present(names: tuple[str, ...], types: Mapping[str, str] | None = None) -> Rule:
+    sql = " and ".join(present_sql(name, (types or {}).get(name, "")) for name in names)
+    return Rule(name=f"{_title(names)} present", columns=names, sql=sql)
+
+
+def _distinct(title: str, names: tuple[str, ...]) -> Rule:
+    return Rule(name=f"{title} unique", columns=names)
+
+
+def _title(names: tuple[str, ...]) -> str:
+    return f"grain ({', '.join(names)})"
+
+
 def _grain(subject: Subject) -> Iterator[RuleResult]:
     names = subject.contract.grain
     if names is None:
         return
-    title = f"grain ({', '.join(names)})"
-    sql = " and ".join(present_sql(name, subject.types.get(name, "")) for name in names)
-    rule = Rule(name=f"{title} present", columns=names, sql=sql)
+    rule = _present(names, subject.types)
     missing = _missing(subject, rule)
     yield missing or evaluate_sql_rules(subject, [rule])[0]
-    yield _unique(subject, title, names)
+    yield _unique(subject, _title(names), names)
 
 
 def _missing(subject: Subject, rule: Rule) -> RuleResult | None:
@@ -41,7 +58,7 @@ def _missing(subject: Subject, rule: Rule) -> RuleResult | None:
 
 
 def _unique(subject: Subject, title: str, names: tuple[str, ...]) -> RuleResult:
-    rule = Rule(name=f"{title} unique", columns=names)
+    rule = _distinct(title, names)
     if missing := _missing(subject, rule):
         return missing
     repeated = _repeated(subject, names)

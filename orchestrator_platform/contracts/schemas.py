@@ -29,6 +29,8 @@ def load_schema(file: Path, class_name: str) -> Any:
         schema = model.to_schema()
     except (SchemaInitError, SchemaDefinitionError, TypeError, ValueError) as error:
         raise place.error(f"{class_name} is no valid pandera model: {error}", "Mend the class.") from error
+    # pandera leaves the model's metadata out of the schema that it makes.
+    schema.metadata = schema.metadata or model.__config__.metadata
     _refuse_in_schema(schema, place)
     for name, column in schema.columns.items():
         _refuse_in_column(column, str(name), field_place(file, class_name, str(name)))

@@ -230,9 +230,7 @@ def test_withheld_is_told_with_its_cause(project: Path) -> None:
     assert isinstance(ranking, Withheld | Waiting)
 
 
-def test_a_seal_broken_by_a_changed_contract_publishes_nothing(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_seal_broken_by_a_changed_contract_publishes_nothing(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The contract is loosened between the verdict and the publication."""
     from orchestrator_platform.gate.cycle import table_pass
 
