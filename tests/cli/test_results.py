@@ -88,7 +88,7 @@ def test_the_table_says_that_there_is_more(connection: duckdb.DuckDBPyConnection
     assert result_table(result, 2, told=False).endswith(
         "\n(the first 2 rows, there are more; all of them: --limit N, --json or --csv)"
     )
-    assert result_table(result, 3, told=False) == "n  z\n─  ────\n0  NULL\n1  NULL\n2  NULL\n(3 rows)"
+    assert result_table(result, 3, told=False) == "n     z\n─  ────\n0  NULL\n1  NULL\n2  NULL\n(3 rows)"
 
 
 def test_a_hostile_cell_cannot_reach_the_terminal(connection: duckdb.DuckDBPyConnection) -> None:
