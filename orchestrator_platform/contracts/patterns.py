@@ -35,17 +35,6 @@ def translate_pattern(pattern: object) -> str | None:
     return "".join(pieces) if consuming else None
 
 
-def is_valid_pattern(pattern: str) -> bool:
-    """Returns whether Python's `re` takes the pattern."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            re.compile(pattern)
-        except (re.error, RecursionError, OverflowError):
-            return False
-    return True
-
-
 def _is_plain(pattern: str) -> bool:
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # a warning tells of syntax whose meaning is in doubt

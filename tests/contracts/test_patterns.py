@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator_platform.contracts.patterns import is_valid_pattern, translate_pattern
+from orchestrator_platform.contracts.patterns import translate_pattern
 
 ATOMS = ["a", "b", ".", "[ab]", "[^a]", "[a-c]", r"\.", r"\n", "é", "𝄞", " ", "-", "_", "0", "[]a]", "[.$^]", r"[\]\\]"]
 SUBJECTS = st.text("abcé𝄞 \n-_.0]\\$^", max_size=5)
@@ -36,7 +36,7 @@ def patterns(draw: st.DrawFn, depth: int = 2) -> str:
 def test_translated_patterns_match_what_python_matches(connection: duckdb.DuckDBPyConnection) -> None:
     n_translated = 0
 
-    @settings(max_examples=1500, deadline=None, database=None, derandomize=True)
+    @settings(max_examples=1000, deadline=None, database=None, derandomize=True)
     @given(pattern=patterns(), texts=st.lists(SUBJECTS, min_size=1, max_size=6))
     def agree(pattern: str, texts: list[str]) -> None:
         nonlocal n_translated
@@ -50,7 +50,7 @@ def test_translated_patterns_match_what_python_matches(connection: duckdb.DuckDB
             assert [row[0] for row in found.fetchall()] == [search(pattern, text) is not None for text in texts]
 
     agree()
-    assert n_translated > 1000
+    assert n_translated > 600
 
 
 @pytest.mark.parametrize(
@@ -76,8 +76,3 @@ def test_a_final_dollar_takes_a_trailing_line_break_as_python_does(connection: d
     assert re.match("^CVE-[0-9]+$", "CVE-1\n")
     assert connection.execute(ask.format(translate_pattern("^CVE-[0-9]+$"))).fetchone() == (True,)
     assert connection.execute(ask.format("^CVE-[0-9]+$")).fetchone() == (False,)
-
-
-def test_an_invalid_pattern_is_told_from_a_valid_one() -> None:
-    assert is_valid_pattern(r"^\d+$")
-    assert not is_valid_pattern("(a")
