@@ -12,7 +12,7 @@ from ..authority.acts import Act
 from ..authority.agent_files import Principal
 from ..authority.permissions import require, require_distinct
 from ..authority.seats import Seats
-from ..lake.history import read_receipt
+from ..lake.history import read_receipts_at
 from ..lake.published import PublishedCut
 from ..records.candidates import Manifest
 from ..records.keys import AgentName, AssetKey
@@ -58,8 +58,9 @@ def audit_candidates(
     connection = bench.cut.connect()
     try:
         verdicts = []
+        bases = read_receipts_at(connection, [(m.asset, m.base_version) for m, _ in items if m.base_version])
         for manifest, plan in items:
-            receipt = read_receipt(connection, manifest.asset, manifest.base_version) if manifest.base_version else None
+            receipt = bases.get((manifest.asset, manifest.base_version)) if manifest.base_version else None
             view = view_candidate(connection, manifest, bench.candidates / manifest.id, relations, receipt)
             findings = audit_candidate(view, plan, results)
             verdicts.append(_verdict(bench, manifest, plan, findings, now))
