@@ -6,28 +6,21 @@ from ..errors import CandidateRejected
 from ..gate.context import Gate
 from ..gate.outcomes import Escalated, Failed, Held, Outcome, Published, Rejected, Unchanged, Waiting, Withheld
 from ..gate.quarantine import describe_finding
-from ..lake.published import cut_published
 from ..operations.audit import pending_candidate
+from ..operations.served import Served
 from ..records.findings import Finding
 from ..records.keys import AssetKey
-from ..records.receipts import Head
 
 
-def explain_shortfalls(gate: Gate, outcomes: Sequence[Outcome]) -> tuple[str, ...]:
+def explain_shortfalls(gate: Gate, outcomes: Sequence[Outcome], served: Mapping[AssetKey, Served]) -> tuple[str, ...]:
     """Returns one text per asset that does not serve what was asked for; none where all do."""
-    heads = cut_published(gate.layout, gate.settings.lock_timeout_seconds).heads
-    texts = (_explain(gate, outcome, heads) for outcome in outcomes)
+    texts = (_explain(gate, outcome, served[outcome.asset]) for outcome in outcomes)
     missing = (_lost_checks(gate, outcome) for outcome in outcomes)
     return tuple(text for text in (*texts, *missing) if text)
 
 
-def serving(heads: Mapping[AssetKey, Head], asset: AssetKey) -> str:
-    head = heads.get(asset)
-    return f"version {head.version} still serves" if head else "no version of it serves"
-
-
-def _explain(gate: Gate, outcome: Outcome, heads: Mapping[AssetKey, Head]) -> str:  # noqa: PLR0911 - one per outcome
-    asset, serves = outcome.asset, serving(heads, outcome.asset)
+def _explain(gate: Gate, outcome: Outcome, served: Served) -> str:  # noqa: PLR0911 - one for each outcome
+    asset, serves = outcome.asset, served.says
     match outcome:
         case Rejected():
             return _rejected(outcome, serves)
@@ -46,7 +39,7 @@ def _explain(gate: Gate, outcome: Outcome, heads: Mapping[AssetKey, Head]) -> st
             return f"{asset} waits: {outcome.why}. Nothing was built; {serves}. Materialize what it waits for first."
         case Failed():
             return f"{asset} could not be built: {outcome.message}. Nothing was published; {serves}."
-        case Unchanged() if asset not in heads:
+        case Unchanged() if served.receipt is None:
             return f"{asset} has no version and nothing was published: {outcome.why}. Look: `orchestrator ledger`."
         case Published() | Unchanged():
             return ""

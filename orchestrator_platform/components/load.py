@@ -1,6 +1,7 @@
 """Puts a project's definitions together: everything below its `defs`, run in one process."""
 
 import tomllib
+import warnings
 from collections.abc import Iterator
 
 import dagster as dg
@@ -32,14 +33,22 @@ def load_definitions(settings: Settings) -> dg.Definitions:
     Raises:
         OrchestratorError: A file of the project is wrong; the message has file and line.
     """
+    with warnings.catch_warnings():
+        # Code references and the loader itself are beta; users of the platform can do nothing about it.
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        warnings.simplefilter("ignore", dg.PreviewWarning)
+        gate, loaded = _load(settings)
+        _require_all(gate, loaded)
+        own = dg.Definitions(executor=dg.in_process_executor, jobs=platform_jobs(gate))
+        return dg.Definitions.merge(loaded, own)
+
+
+def _load(settings: Settings) -> tuple[Gate, dg.Definitions]:
     if _is_dg_project(settings):
         tree = PlatformTree.for_project(settings.project.root)
-        gate, loaded = tree.gate, tree.build_defs()
-    else:
-        gate = load_gate(settings)
-        loaded = dg.Definitions(assets=list(component_assets(gate)))
-    _require_all(gate, loaded)
-    return dg.Definitions.merge(loaded, dg.Definitions(executor=dg.in_process_executor, jobs=platform_jobs(gate)))
+        return tree.gate, tree.build_defs()
+    gate = load_gate(settings)
+    return gate, dg.Definitions(assets=list(component_assets(gate)))
 
 
 def component_assets(gate: Gate) -> Iterator[dg.AssetsDefinition]:

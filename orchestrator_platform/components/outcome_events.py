@@ -11,10 +11,8 @@ import dagster as dg
 
 from ..gate.context import Gate
 from ..gate.outcomes import Escalated, Held, Outcome, Published, Rejected, Unchanged
-from ..lake.history import read_receipt
-from ..lake.published import cut_published
 from ..operations.audit import pending_candidate
-from ..operations.served import check_served
+from ..operations.served import Served
 from ..projections.dagster_values import CANDIDATE, SERVED, check_arguments, dagster_key, receipt_metadata
 from ..records.findings import Finding
 from ..records.keys import AssetKey
@@ -25,18 +23,18 @@ StepEvent = dg.MaterializeResult[Any] | dg.AssetCheckResult
 
 @dataclass(frozen=True)
 class Reporting:
-    """`planned` are the checks that the run is to give results for, and `needed_downstream` the assets that
-    later steps of it wait for.
+    """`served` is what serves afterwards. `planned` are the checks that the run is to give results for, and
+    `needed_downstream` the assets that later steps of it wait for.
     """
 
     gate: Gate
+    served: Mapping[AssetKey, Served]
     planned: Mapping[AssetKey, frozenset[str]]
     needed_downstream: frozenset[AssetKey]
     extra: Mapping[AssetKey, Mapping[str, Any]] = field(default_factory=dict)
 
     def events(self, outcomes: Sequence[Outcome]) -> Iterator[StepEvent]:
         """Yields for each outcome its materialization, if something serves anew, then its check results."""
-        served = check_served(self.gate, [outcome.asset for outcome in outcomes])
         for outcome in outcomes:
             match outcome:
                 case Published():
@@ -48,7 +46,7 @@ class Reporting:
                     yield from self._findings(outcome.asset, outcome.verdict.findings, outcome.manifest.id)
                 case Held():
                     yield from self.pending(outcome.asset)
-            yield self.result(served[outcome.asset])
+            yield self.result(self.served[outcome.asset].finding)
 
     def pending(self, asset: AssetKey) -> Iterator[dg.AssetCheckResult]:
         """Yields the results of the candidate that waits in quarantine, as they were found."""
@@ -63,7 +61,7 @@ class Reporting:
 
     def _unchanged(self, outcome: Unchanged) -> Iterator[StepEvent]:
         """What serves stands: its results are repeated where the run planned them, so that none stays open."""
-        receipt = self._receipt(outcome.asset)
+        receipt = self.served[outcome.asset].receipt
         if receipt is None:
             return
         if outcome.asset in self.needed_downstream:
@@ -87,12 +85,3 @@ class Reporting:
         for finding in findings:
             if finding.check in declared:
                 yield self.result(finding, candidate)
-
-    def _receipt(self, asset: AssetKey) -> Receipt | None:
-        cut = cut_published(self.gate.layout, self.gate.settings.lock_timeout_seconds)
-        connection = cut.connect()
-        try:
-            head = cut.heads.get(asset)
-            return read_receipt(connection, asset, head.version) if head else None
-        finally:
-            connection.close()

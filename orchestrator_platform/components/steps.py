@@ -11,7 +11,7 @@ from ..gate.context import Gate
 from ..gate.outcomes import Outcome
 from ..operations.audit import audit_again
 from ..operations.dagster_sync import on_behalf_of, sync_versions
-from ..operations.served import check_served
+from ..operations.served import read_served
 from ..projections.dagster_values import SERVED, dagster_key, platform_key
 from ..records.declarations import AssetDeclaration
 from ..records.keys import AssetKey
@@ -67,34 +67,34 @@ def _take(context: dg.AssetExecutionContext, gate: Gate, make: Make) -> Iterator
     selected = {platform_key(key) for key in context.selected_asset_keys}
     asked = [asset for asset in gate.assets if asset in selected]
     planned = _planned(context)
-    made = make(gate, asked, on_behalf_of(context.run_id)) if asked else Made(())
-    reporting = Reporting(gate, planned, _needed_downstream(context, selected), made.extra)
+    made = make(gate, asked, on_behalf_of(context.run.run_id)) if asked else Made(())
+    served = read_served(gate, selected | planned.keys())
+    reporting = Reporting(gate, served, planned, _needed_downstream(context, selected), made.extra)
     yield from reporting.events(made.outcomes)
     for asset in gate.assets:
         if asset in planned and asset not in selected:
             yield from _audit(gate, asset, planned[asset], reporting)
     for text in warnings_of(made.outcomes):
         context.log.warning(text)
-    shortfalls = explain_shortfalls(gate, made.outcomes)
+    shortfalls = explain_shortfalls(gate, made.outcomes, served)
     if shortfalls:
         raise dg.Failure(description="\n".join(shortfalls), allow_retries=False)
 
 
 def _audit(gate: Gate, asset: AssetKey, checks: frozenset[str], reporting: Reporting) -> Iterator[StepEvent]:
     """Checks without their asset: the waiting candidate, or what serves, is judged and nothing is published."""
-    if checks - {SERVED}:
+    audits = checks - {SERVED}
+    if audits:
         again = audit_again(gate, asset)
         gate.say(f"{asset}: {again.subject} was audited, nothing was published")
-        found = {finding.check for finding in again.verdict.findings}
-        if checks - found - {SERVED}:
-            raise Misuse(f"The audit of {asset} gave no finding for {', '.join(sorted(checks - found - {SERVED}))}.")
-        yield from (
-            reporting.result(finding, again.verdict.candidate)
-            for finding in again.verdict.findings
-            if finding.check in checks
-        )
+        lost = audits - {finding.check for finding in again.verdict.findings}
+        if lost:
+            raise Misuse(f"The audit of {asset} gave no finding for {', '.join(sorted(lost))}.")
+        for finding in again.verdict.findings:
+            if finding.check in audits:
+                yield reporting.result(finding, again.verdict.candidate)
     if SERVED in checks:
-        yield reporting.result(check_served(gate, [asset])[asset])
+        yield reporting.result(reporting.served[asset].finding)
 
 
 def _planned(context: dg.AssetExecutionContext) -> Mapping[AssetKey, frozenset[str]]:

@@ -1,6 +1,7 @@
 """Says of each asset whether what serves was audited and can be read: the check `served`."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 import duckdb
 
@@ -14,21 +15,35 @@ from ..records.receipts import Head, Receipt
 CHECK = "served"
 
 
-def check_served(gate: Gate, assets: Collection[AssetKey]) -> Mapping[AssetKey, Finding]:
-    """Returns one finding per asset, all of one published cut."""
+@dataclass(frozen=True)
+class Served:
+    """What serves of an asset, and the finding of the check `served` on it; `receipt` is `None` where nothing does."""
+
+    receipt: Receipt | None
+    finding: Finding
+
+    @property
+    def says(self) -> str:
+        return f"version {self.receipt.version} still serves" if self.receipt else "no version of it serves"
+
+
+def read_served(gate: Gate, assets: Collection[AssetKey]) -> Mapping[AssetKey, Served]:
+    """Returns what serves of each asset, all of one published cut."""
+    if not assets:
+        return {}
     cut = cut_published(gate.layout, gate.settings.lock_timeout_seconds)
     connection = cut.connect()
     try:
-        return {asset: _finding(connection, asset, cut.heads.get(asset)) for asset in assets}
+        return {asset: _read(connection, asset, cut.heads.get(asset)) for asset in assets}
     finally:
         connection.close()
 
 
-def _finding(connection: duckdb.DuckDBPyConnection, asset: AssetKey, head: Head | None) -> Finding:
+def _read(connection: duckdb.DuckDBPyConnection, asset: AssetKey, head: Head | None) -> Served:
     receipt = read_receipt(connection, asset, head.version) if head else None
     problem = _problem(connection, head, receipt)
     told = f"version {head.version}, judged by {receipt.auditor}" if head and receipt else ""
-    return Finding(
+    finding = Finding(
         asset=asset,
         check=CHECK,
         passed=not problem,
@@ -36,6 +51,7 @@ def _finding(connection: duckdb.DuckDBPyConnection, asset: AssetKey, head: Head 
         engine="python",
         message=problem or told,
     )
+    return Served(receipt, finding)
 
 
 def _problem(connection: duckdb.DuckDBPyConnection, head: Head | None, receipt: Receipt | None) -> str:

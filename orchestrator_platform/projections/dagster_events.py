@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
 
 from ..lake.history import read_receipt
 from ..lake.published import PublishedCut
@@ -99,11 +100,11 @@ class DagsterLog:
                 )
             )
 
-    def _target(self, asset: AssetKey) -> dg.AssetCheckEvaluationTargetMaterializationData | None:
+    def _target(self, asset: AssetKey) -> AssetCheckEvaluationTargetMaterializationData | None:
         records = self.instance.fetch_materializations(dagster_key(asset), limit=1).records
         return next(
             (
-                dg.AssetCheckEvaluationTargetMaterializationData(
+                AssetCheckEvaluationTargetMaterializationData(
                     storage_id=record.storage_id, run_id=record.run_id, timestamp=record.timestamp
                 )
                 for record in records
