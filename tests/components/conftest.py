@@ -236,6 +236,12 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
         yield Shop(_settings(tmp_path), instance)
 
 
+@pytest.fixture(scope="module")
+def shared_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Shop(_settings(tmp_path_factory.mktemp("shared")), instance)
+
+
 @pytest.fixture
 def kept_shop(tmp_path: Path) -> Iterator[Shop]:
     """With the instance of the home, as the server has it."""
