@@ -48,7 +48,7 @@ class Held:
         )
 
 
-class Stopped(Exception):  # noqa: N818 - it is how the test stops, not an error
+class Stopped(Exception):
     pass
 
 
