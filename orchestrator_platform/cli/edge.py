@@ -39,7 +39,7 @@ class Failure:
     retryable: bool = False
 
 
-def run(arguments: Sequence[str], end_at_once: Callable[[int], object] = int) -> int:
+def run(arguments: Sequence[str], end_at_once: Callable[[int], object] | None = None) -> int:
     """Runs one command and returns its exit code; whatever it raises has been told by then.
 
     Args:
@@ -56,7 +56,7 @@ def run(arguments: Sequence[str], end_at_once: Callable[[int], object] = int) ->
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # a person gets a line, a file the traceback
         failure = _failure(error, opened)
         _tell(failure, as_json)
-        if failure.exit_code == EXIT_INTERRUPTED:
+        if end_at_once is not None and failure.exit_code == EXIT_INTERRUPTED:
             end_at_once(EXIT_INTERRUPTED)
         return failure.exit_code
 
