@@ -30,7 +30,7 @@ def duckdb_type(dtype: Any) -> str | None:
         return _from_arrow(held.pyarrow_dtype)
     if isinstance(held, pd.CategoricalDtype):
         return "VARCHAR" if held.categories is None else None
-    nested = held if hasattr(held, "__total__") else getattr(dtype, "generic_type", None)
+    nested = getattr(dtype, "special_type", None) or getattr(dtype, "generic_type", None)
     if nested is not None:
         return _nested(nested)
     return "VARCHAR" if isinstance(held, pd.StringDtype) else _by_name(str(dtype))

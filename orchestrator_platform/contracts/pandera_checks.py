@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..records.contracts import Contract, Rule
 from .frames import to_frame
 from .places import Place
-from .schemas import list_checks, load_schema
+from .schemas import list_checks, load_model
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +23,7 @@ class PanderaChecks:
     def __init__(self, contract: Contract) -> None:
         file, _, class_name = (contract.pandera or contract.origin).rpartition(":")
         self._place = Place(file)
-        schema = load_schema(Path(file), class_name)
+        schema = load_model(Path(file), class_name).schema
         self._checks = tuple(list_checks(schema))
         self._dtypes: Mapping[str, Any] = {str(name): column.dtype for name, column in schema.columns.items()}
 

@@ -12,10 +12,9 @@ from ..records.findings import Severity
 from ..records.keys import AssetKey
 from .column_types import duckdb_type
 from .compiling import ROW_CHECKS, compile_check, name_check
-from .patterns import is_valid_pattern
 from .places import Place, class_place, field_place
 from .promises import read_grain, read_rows
-from .schemas import list_checks, load_schema, read_metadata
+from .schemas import list_checks, load_model
 
 _TYPES = "Known are str, bool, int, float, date, datetime, Decimal, list[…], dict[…, …] and pandas' and Arrow's types."
 
@@ -26,11 +25,11 @@ def load_pandera_contract(asset: AssetKey, file: Path, class_name: str) -> Contr
     Raises:
         DefinitionError: The file or the model is wrong, or promises what a contract cannot.
     """
-    schema = load_schema(file, class_name)
+    model = load_model(file, class_name)
+    schema, metadata = model.schema, model.metadata
     place = class_place(file, class_name)
-    metadata = read_metadata(schema, place)
     columns = tuple(_columns(schema, file, class_name))
-    rules = tuple(_rules(schema, columns, file, class_name, metadata.get("row_wise", ())))
+    rules = tuple(_rules(schema, columns, file, metadata.get("row_wise", ())))
     contract = Contract(
         asset=asset,
         columns=columns,
@@ -70,15 +69,11 @@ def _unique(schema: Any) -> Iterator[tuple[str, ...]]:
         yield tuple(names)
 
 
-def _rules(
-    schema: Any, columns: Sequence[Column], file: Path, class_name: str, row_wise: Sequence[str]
-) -> Iterator[Rule]:
+def _rules(schema: Any, columns: Sequence[Column], file: Path, row_wise: Sequence[str]) -> Iterator[Rule]:
     types = {column.name: column.type for column in columns}
     code = hashlib.sha256(file.read_bytes()).hexdigest()
     for index, (name, check) in enumerate(list_checks(schema)):
         built_in = _is_built_in(check)
-        if built_in:
-            _check_pattern(check, field_place(file, class_name, name or class_name))
         sql = _compiled(schema, name, check, types) if built_in else None
         yield Rule(
             name=_rule_name(name, check, built_in=built_in),
@@ -103,12 +98,6 @@ def _compiled(schema: Any, column: str | None, check: Any, types: dict[str, str]
     if "category" in str(schema.columns[column].dtype) and check.name not in ("isin", "notin"):
         return None  # pandas compares categories by its own rules
     return compile_check(column, types[column], check.name, check.statistics)
-
-
-def _check_pattern(check: Any, place: Place) -> None:
-    pattern = check.statistics.get("pattern")
-    if isinstance(pattern, str) and not is_valid_pattern(pattern):
-        raise place.error(f"has the pattern {pattern!r}, which is no valid regular expression", "Mend the pattern.")
 
 
 def _judges_single_rows(check: Any, row_wise: Sequence[str], *, built_in: bool) -> bool:

@@ -1,4 +1,4 @@
-"""Regular expressions that mean the same in Python's `re` and in DuckDB's RE2, translated token by token.
+"""Regular expressions that mean the same in Python's `re` and in DuckDB's RE2, translated piece by piece.
 
 Only a subset is read: literals, `.`, classes of literals and ranges, groups, alternatives, bounded
 repeats, and the anchors `^`, `\\A`, `\\Z` and a final `$`. `\\d`, `\\w`, `\\s`, `\\b` are not in it:
@@ -10,6 +10,7 @@ import warnings
 
 _CONTROL = {"t": "\t", "n": "\n", "r": "\r", "f": "\f", "v": "\v"}
 _REPEAT = re.compile(r"\*\??|\+\??|\?\??|\{(\d+)(?:(,)(\d*))?\}\??")
+_NOTHING = frozenset(("^", r"\z", "(?:", ")", "|"))
 _MOST_REPEATS = 1000
 _SMALL = 255
 
@@ -26,20 +27,12 @@ def translate_pattern(pattern: object) -> str | None:
     if not isinstance(pattern, str) or not _is_plain(pattern):
         return None
     try:
-        return "".join(_translate(pattern))
+        pieces = _translate(pattern)
     except _Foreign:
         return None
-
-
-def is_valid_pattern(pattern: str) -> bool:
-    """Returns whether Python's `re` takes the pattern."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            re.compile(pattern)
-        except (re.error, RecursionError, OverflowError):
-            return False
-    return True
+    # DuckDB rewrites some patterns that consume nothing, `^(?:)` for one, into a comparison with ''.
+    consuming = [piece for piece in pieces if piece not in _NOTHING and not _REPEAT.fullmatch(piece)]
+    return "".join(pieces) if consuming else None
 
 
 def _is_plain(pattern: str) -> bool:
@@ -65,9 +58,9 @@ def _translate(pattern: str) -> list[str]:
             continue
         if character in "()":
             depth += 1 if character == "(" else -1
-        token, position = _token(pattern, position, depth)
-        out.append(token)
-        repeatable = not (token in ("^", r"\z", "|", "(?:") or token.endswith(r"\n?\z"))
+        piece, position = _piece(pattern, position, depth)
+        out.append(piece)
+        repeatable = piece == ")" or piece not in _NOTHING
     return out
 
 
@@ -81,7 +74,7 @@ def _repeats(repeat: re.Match[str], repeatable: bool, n_repeats: int) -> int:
     return counted * n_repeats
 
 
-def _token(pattern: str, position: int, depth: int) -> tuple[str, int]:
+def _piece(pattern: str, position: int, depth: int) -> tuple[str, int]:
     character = pattern[position]
     if character == "(":
         return _open_group(pattern, position)

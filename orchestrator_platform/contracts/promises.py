@@ -44,6 +44,9 @@ def read_rows(metadata: Mapping[str, Any], place: Place) -> RowsPromise | None:
     if not isinstance(rows, Mapping) or len(rows) != 1 or not known.issuperset(rows):
         raise place.error(f"promises rows {rows!r}, which cannot be read", _ROWS)
     relation, target = next(iter(rows.items()))
+    if isinstance(target, Mapping):
+        # To YAML a bare `on` is the truth value, which dbt's manifest then spells "true".
+        target = {"on" if key in (True, "true") else key: value for key, value in target.items()}
     parent, on = (target.get("parent"), target.get("on", ())) if isinstance(target, Mapping) else (target, ())
     if isinstance(target, Mapping) and set(target) - {"parent", "on"}:
         raise place.error(f"promises rows {rows!r}, which cannot be read", _ROWS)

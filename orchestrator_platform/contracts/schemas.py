@@ -1,6 +1,7 @@
 """Loads a pandera model, refuses what a contract cannot promise, and lists its checks in a fixed order."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,16 @@ from .python_file import load_class
 METADATA_KEYS = frozenset({"grain", "rows", "row_wise", "meta"})
 
 
-def load_schema(file: Path, class_name: str) -> Any:
-    """Returns the pandera DataFrameSchema of the model class in the file.
+@dataclass(frozen=True)
+class PanderaModel:
+    """A model's DataFrameSchema and its `Config.metadata`."""
+
+    schema: Any
+    metadata: Mapping[str, Any]
+
+
+def load_model(file: Path, class_name: str) -> PanderaModel:
+    """Returns the pandera model of that name in the file.
 
     Raises:
         DefinitionError: There is no such model, or it changes data, or says what a table cannot hold.
@@ -34,7 +43,7 @@ def load_schema(file: Path, class_name: str) -> Any:
     _refuse_in_schema(schema, place)
     for name, column in schema.columns.items():
         _refuse_in_column(column, str(name), field_place(file, class_name, str(name)))
-    return schema
+    return PanderaModel(schema, _known_metadata(getattr(model.__config__, "metadata", None) or {}, place))
 
 
 def list_checks(schema: Any) -> Iterator[tuple[str | None, Any]]:
@@ -46,13 +55,7 @@ def list_checks(schema: Any) -> Iterator[tuple[str | None, Any]]:
         yield None, check
 
 
-def read_metadata(schema: Any, place: Place) -> Mapping[str, Any]:
-    """Returns `Config.metadata`.
-
-    Raises:
-        DefinitionError: It has a key that means nothing here.
-    """
-    metadata = schema.metadata or {}
+def _known_metadata(metadata: Mapping[str, Any], place: Place) -> Mapping[str, Any]:
     unknown = sorted(set(metadata) - METADATA_KEYS)
     if unknown:
         raise place.error(

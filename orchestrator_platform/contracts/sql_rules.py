@@ -52,23 +52,27 @@ def _count_failing(subject: Subject, rules: Sequence[Rule]) -> Sequence[int]:
 
 
 def _counting(subject: Subject, rules: Sequence[Rule]) -> str:
-    # Not of null is null, and count_if leaves that out: only false fails.
-    counted = ", ".join(f"count_if(not ({rule.sql}))" for rule in rules)
+    # Not of null is null, and count_if leaves that out: only false fails. Of no rows it makes null.
+    counted = ", ".join(f"coalesce(count_if(not ({rule.sql})), 0)" for rule in rules)
     return f"select {counted} from {subject.relation}"
 
 
-def _culprit(subject: Subject, rules: Sequence[Rule], error: duckdb.Error) -> Exception:
+def _culprit(subject: Subject, rules: Sequence[Rule], error: duckdb.Error) -> DefinitionError:
+    """What to say of the error: DuckDB's own words may quote a value, which may be personal data."""
+    said = f"one of the rules {', '.join(repr(rule.name) for rule in rules)} cannot be evaluated"
     for rule in rules:
         try:
             subject.connection.execute(_counting(subject, [rule]))
-        except duckdb.Error as found:
-            # DuckDB's own words may quote a value of the table, which may be personal data.
-            return DefinitionError(
-                file=subject.contract.origin or subject.contract.asset,
-                problem=f"rule {rule.name!r} cannot be evaluated ({type(found).__name__}): {rule.sql}",
-                fix="Nothing was judged. Mend the rule, or the column it looks at.",
-            )
-    return error
+        except duckdb.TransactionException:
+            break  # the error has aborted the caller's transaction, in which nothing can be asked any more
+        except duckdb.Error:
+            said = f"rule {rule.name!r} cannot be evaluated: {rule.sql}"
+            break
+    return DefinitionError(
+        file=subject.contract.origin or subject.contract.asset,
+        problem=f"{said} ({type(error).__name__})",
+        fix="Nothing was judged. Mend the rule, or the column it looks at.",
+    )
 
 
 def _sample(subject: Subject, rule: Rule) -> tuple[dict[str, Any], ...]:

@@ -54,7 +54,7 @@ def rejected_fingerprints(entries: Iterable[QuarantineEntry]) -> frozenset[tuple
 
 
 def describe_findings(findings: Iterable[Finding]) -> str:
-    """Returns `unique_cve_id: 3 rows (measured 3, limit 0)`, one per failed finding."""
+    """Returns `unique_order_id: 3 rows (measured 3, limit 0)`, one per failed finding."""
     return "; ".join(describe_finding(finding) for finding in findings if not finding.passed)
 
 

@@ -187,7 +187,7 @@ def _python_tables(
 def _python_contract(
     settings: Settings, component: ComponentFile, table: PythonTable, depends_on: Sequence[Path]
 ) -> Contract:
-    if table.contract is None:
+    if not isinstance(table.contract, str):
         raise DefinitionError(
             file=component.folder,
             problem=f"the table {table.key} has no contract",

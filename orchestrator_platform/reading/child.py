@@ -1,0 +1,154 @@
+"""The process that touches untrusted files: reads its task from standard input, tells its progress as JSON lines.
+
+Run as `python -m orchestrator_platform.reading.child`. It knows nothing of records, contracts or the lake.
+"""
+
+import json
+import os
+import resource
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TextIO
+
+from .count_rows import count_rows
+from .file_format import CSV, JSON, NDJSON, PARQUET, format_of
+from .file_rows import FileRows
+from .read_spec import FileSpec, ReadSpec
+from .refusals import FileRefused, ReadingFailed
+
+_MAX_NAMES = 1_000
+OUT_OF_MEMORY_EXIT = 71
+Emit = Callable[..., None]
+Reader = Callable[[Path, str | None, FileRows], None]
+
+
+def main() -> None:
+    emit = _emitter()
+    spec = ReadSpec.from_json(sys.stdin.read())
+    if spec.task == "count":
+        limit_memory(spec.limits.memory_mb)
+        _count_files(spec, emit)
+    else:
+        _read_files(spec, emit)
+    emit(event="end")
+
+
+def _emitter() -> Emit:
+    # What a library prints must not be taken for progress.
+    out: TextIO = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+
+    def emit(**event: Any) -> None:
+        out.write(json.dumps(event) + "\n")
+        out.flush()
+
+    return emit
+
+
+def limit_memory(memory_mb: int) -> None:
+    """Limits what is allocated from here on; what the interpreter and its libraries map already is added."""
+    statm = Path("/proc/self/statm")
+    mapped = int(statm.read_text().split()[0]) * resource.getpagesize() if statm.exists() else 1 << 30
+    limit = mapped + memory_mb * 1024 * 1024
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    if hard != resource.RLIM_INFINITY:
+        limit = min(limit, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _read_files(spec: ReadSpec, emit: Emit) -> None:
+    import pyarrow
+
+    # One thread and the plain allocator: address space then follows what is in use.
+    pyarrow.set_memory_pool(pyarrow.system_memory_pool())
+    pyarrow.set_cpu_count(1)
+    pyarrow.set_io_thread_count(1)
+    from .row_parts import RowParts
+
+    done = 0
+    parts = RowParts(spec, lambda: emit(event="durable", files=done, parts=parts.n_parts))
+    limit_memory(spec.limits.memory_mb)
+    try:
+        for number, file in enumerate(spec.files):
+            emit(event="start", file=number)
+            rows = FileRows(spec, file.sha256, parts)
+            refused = _read_file(file, rows)
+            emit(event="done", file=number, **_result(rows, refused))
+            done = number + 1
+            (parts.drop_file if refused else parts.keep_file)()
+        parts.close()
+    except ReadingFailed as error:
+        emit(event="fatal", problem=str(error))
+    except MemoryError:
+        os._exit(OUT_OF_MEMORY_EXIT)
+
+
+def _read_file(file: FileSpec, rows: FileRows) -> FileRefused | None:
+    try:
+        path = Path(file.path)
+        found = format_of(path, file.name, rows.spec.format)
+        if not found.empty or found.format == CSV:
+            _reader(found.format)(path, found.compression, rows)
+    except FileRefused as error:
+        return error
+    except OSError as error:
+        raise ReadingFailed(f"{file.name}: {error}") from error
+    return None
+
+
+def _reader(format_: str) -> Reader:
+    """Each format's libraries are imported where they are needed."""
+    if format_ == NDJSON:
+        from .json_rows import read_ndjson
+
+        return read_ndjson
+    if format_ == JSON:
+        from .json_rows import read_json
+
+        return read_json
+    if format_ == PARQUET:
+        from .parquet_rows import read_parquet
+
+        return read_parquet
+    from .csv_rows import read_csv
+
+    return read_csv
+
+
+def _result(rows: FileRows, refused: FileRefused | None) -> dict[str, Any]:
+    if refused is None:
+        return {
+            "n_rows": rows.n_rows,
+            "n_written": rows.n_written,
+            "rejected": sorted(rows.rejected),
+            "refused": None,
+            "extra": sorted(rows.extra)[:_MAX_NAMES],
+            "missing": rows.never_seen,
+        }
+    # A file that ends too early holds one more row: the one that is cut off.
+    n_rows = rows.n_rows + 1 if refused.rule == "compression" else max(1, rows.n_rows, refused.n_rows)
+    return {
+        "n_rows": n_rows,
+        "n_written": 0,
+        "rejected": [],
+        "refused": [refused.rule, refused.reason, refused.position],
+        "extra": sorted(rows.extra | set(refused.extra))[:_MAX_NAMES],
+        "missing": refused.missing,
+    }
+
+
+def _count_files(spec: ReadSpec, emit: Emit) -> None:
+    for number, file in enumerate(spec.files):
+        emit(event="start", file=number)
+        try:
+            n_rows = count_rows(file, spec)
+        except MemoryError:
+            os._exit(OUT_OF_MEMORY_EXIT)
+        emit(event="done", file=number, n_rows=n_rows)
+        emit(event="durable", files=number + 1, parts=0)
+
+
+if __name__ == "__main__":
+    main()
