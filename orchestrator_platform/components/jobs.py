@@ -17,6 +17,22 @@ def platform_jobs(gate: Gate) -> Sequence[Any]:
     return [_sync_job(gate), *([_audit_job()] if gate.assets else [])]
 
 
+def platform_sensors(gate: Gate) -> Sequence[dg.SensorDefinition]:
+    """Returns the sensor that keeps Dagster's event log up to what the command line publishes. It starts no run."""
+
+    @dg.sensor(
+        name="versions",
+        description="Reports versions that were published from the command line. Starts no run and publishes nothing.",
+        minimum_interval_seconds=15,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+    )
+    def versions(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        projection = sync_versions(replace(gate, say=context.log.info), context.instance)
+        return dg.SkipReason("up to date" if projection is None or not projection.lag else projection.error)
+
+    return [versions]
+
+
 def _audit_job() -> Any:
     return dg.define_asset_job(
         AUDIT_AGAIN,

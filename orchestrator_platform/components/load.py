@@ -18,7 +18,7 @@ from ..operations.project_assets import load_gate
 from ..projections.dagster_values import dagster_key
 from ..settings import Settings
 from .dbt_tables import dbt_assets
-from .jobs import platform_jobs
+from .jobs import platform_jobs, platform_sensors
 from .python_table import python_assets
 from .source import source_assets
 from .tree import PlatformTree
@@ -39,7 +39,7 @@ def load_definitions(settings: Settings) -> dg.Definitions:
         warnings.simplefilter("ignore", dg.PreviewWarning)
         gate, loaded = _load(settings)
         _require_all(gate, loaded)
-        own = dg.Definitions(executor=dg.in_process_executor, jobs=platform_jobs(gate))
+        own = dg.Definitions(executor=dg.in_process_executor, jobs=platform_jobs(gate), sensors=platform_sensors(gate))
         return dg.Definitions.merge(loaded, own)
 
 

@@ -7,8 +7,9 @@ from filelock import FileLock
 
 from ..gate.context import Gate
 from ..lake.published import cut_published
+from ..lake.readers import latest_snapshot
 from ..projections.dagster_events import NAME, DagsterLog, on_behalf_of
-from ..projections.outbox import Projection, apply_outbox
+from ..projections.outbox import Projection, applied_snapshot, apply_outbox
 
 __all__ = ["on_behalf_of", "sync_versions"]
 
@@ -25,6 +26,9 @@ def sync_versions(gate: Gate, instance: dg.DagsterInstance) -> Projection | None
     root = Path(instance.root_directory)
     state = home.projections if root.resolve() == home.dagster.resolve() else root / "orchestrator"
     state.mkdir(parents=True, exist_ok=True)
+    newest = latest_snapshot(gate.layout.catalog)
+    if newest is not None and applied_snapshot(state, NAME) >= newest:
+        return Projection(NAME, newest, 0)
     with FileLock(state / f".{NAME}.lock", timeout=gate.settings.lock_timeout_seconds):
         cut = cut_published(gate.layout, gate.settings.lock_timeout_seconds)
         contracts = {asset: declaration.contract for asset, declaration in gate.assets.items()}
