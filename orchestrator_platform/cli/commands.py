@@ -21,6 +21,7 @@ _MODULES: Mapping[str, str] = {
     "journal": "journal",
     "agents": "agents",
     "new": "new",
+    "dev": "dev",
 }
 
 

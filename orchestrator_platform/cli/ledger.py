@@ -57,7 +57,7 @@ def ledger_excerpt(entries: "Sequence[LedgerEntry]") -> str:
     listed = entries if len(entries) <= _LISTED_FILES else [e for e in entries if e.n_published < e.n_rows]
     shown = listed[:_LISTED_FILES]
     left = len(entries) - len(shown)
-    more = f"… and {plural(left, 'more file')}: `orchestrator ledger`\n" if left else ""
+    more = f"… and {plural(left, 'more file')}: `orchestrator ledger {entries[0].source}`\n" if left else ""
     return f"{ledger_table(shown)}\n{more}{sum_line(entries)}"
 
 
