@@ -7,7 +7,7 @@ from small_project import make_project, write, write_orders
 
 from orchestrator_platform.cli.edge import run
 
-CAP = Callable[..., "Said"]
+Call = Callable[..., "Said"]
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Said:
 
 
 @pytest.fixture
-def orchestrator(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> CAP:
+def orchestrator(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Call:
     """Runs the command line in this process, in the folder given; its imports are paid once."""
 
     def call(folder: Path, *arguments: object) -> Said:
