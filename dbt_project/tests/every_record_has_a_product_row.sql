@@ -1,4 +1,4 @@
 -- A record without a row would leave the products of the record before it in the bridge.
-select record._landed_seq
-from {{ ref('stg_cve_record') }} as record
+select landed._landed_seq
+from {{ source('raw', 'cve_record') }} as landed
 anti join {{ ref('stg_affected_product') }} as product using (_landed_seq)

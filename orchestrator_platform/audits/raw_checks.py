@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 
 from ..reading.read_files import FileToRead, count_records
-from ..records.candidates import FileRole
+from ..records.candidates import FileRole, Form
 from ..records.declarations import SourceOptions
 from ..records.findings import Finding
 from ..records.ledger import FileState, LedgerEntry, RowAddress
@@ -54,7 +54,9 @@ def _problems(
 
 def check_order(view: CandidateView) -> Iterable[Finding]:
     """The sequence goes on where the base ended, without a gap, and lines rise within a file."""
-    start = "0" if view.base is None else f"(SELECT coalesce(max(_landed_seq), 0) FROM {view.base})"
+    # A candidate that replaces the whole holds the rows of its base as well.
+    on_base = view.base is not None and view.manifest.form is not Form.WHOLE
+    start = f"(SELECT coalesce(max(_landed_seq), 0) FROM {view.base})" if on_base else "0"
     row = _one(
         view.connection,
         f"""SELECT count(*) FILTER (WHERE _landed_seq <> expected OR _line <= before) FROM (

@@ -1,14 +1,14 @@
 """What every table is audited for: schema, row rules, grain, relation to its parent."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from ..contracts.evaluate import RuleResult, evaluate_keys, evaluate_rules, schema_problems
 from ..lake.schema_change import read_columns
 from ..lake.session import identifier
-from ..records.contracts import Contract, Relation, RowsPromise
+from ..records.contracts import Column, Contract, Relation, RowsPromise
 from ..records.findings import Finding
 from .candidate_view import CandidateView
-from .check_names import check_name
+from .check_names import rule_check_names
 
 SCHEMA_CHECK = "schema"
 ROWS_CHECK = "rows"
@@ -28,23 +28,36 @@ def check_schema(view: CandidateView, contract: Contract) -> Iterable[Finding]:
 
 
 def check_rules(view: CandidateView, contract: Contract) -> Iterable[Finding]:
-    """Row rules, on the changed rows alone where the base passed the very same contract."""
+    """Row rules on the changed rows alone where the base passed the very same contract; rules on all rows on all."""
     receipt = view.base_receipt
     same_contract = receipt is not None and receipt.contract_hash == contract.hash()
-    relation = view.delta if same_contract else view.next
-    for result in evaluate_rules(view.connection, relation, contract):
-        yield _finding(view, result)
+    whole = contract.model_copy(
+        update={"rules": tuple(rule for rule in contract.rules if rule.whole), "columns": _nullable(contract)}
+    )
+    single = contract.model_copy(update={"rules": tuple(rule for rule in contract.rules if not rule.whole)})
+    names = rule_check_names(contract)
+    for result in evaluate_rules(view.connection, view.delta if same_contract else view.next, single):
+        yield _finding(view, names, result)
+    if whole.rules:
+        for result in evaluate_rules(view.connection, view.next, whole):
+            yield _finding(view, names, result)
+
+
+def _nullable(contract: Contract) -> tuple[Column, ...]:
+    """The columns without their promise of values, which single rows are judged by."""
+    return tuple(column.model_copy(update={"nullable": True}) for column in contract.columns)
 
 
 def check_keys(view: CandidateView, contract: Contract) -> Iterable[Finding]:
+    names = rule_check_names(contract)
     for result in evaluate_keys(view.connection, view.next, contract):
-        yield _finding(view, result)
+        yield _finding(view, names, result)
 
 
-def _finding(view: CandidateView, result: RuleResult) -> Finding:
+def _finding(view: CandidateView, names: Mapping[str, str], result: RuleResult) -> Finding:
     return Finding(
         asset=view.asset,
-        check=check_name(result.rule.name),
+        check=names[result.rule.name],
         passed=result.n_failing == 0,
         severity=result.rule.severity,
         measured=result.n_failing,
@@ -52,7 +65,7 @@ def _finding(view: CandidateView, result: RuleResult) -> Finding:
         n_failing=result.n_failing,
         sample=result.sample,
         engine=result.engine,
-        message=result.rule.description or result.rule.name,
+        message=result.message or result.rule.description or result.rule.name,
     )
 
 

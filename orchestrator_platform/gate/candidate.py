@@ -2,14 +2,14 @@
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import duckdb
 
-from ..errors import CandidateDamaged
+from ..errors import CandidateDamaged, Misuse
 from ..lake.content import Content, hash_algorithm, measure_content
 from ..lake.schema_change import read_columns
 from ..lake.session import identifier, literal
@@ -77,7 +77,7 @@ def close_candidate(
     Nothing in the folder changes afterwards; without the manifest the folder counts as absent.
 
     Raises:
-        Misuse: A column has a type that the lake cannot keep.
+        Misuse: A column has a type that the lake cannot keep, or that cannot hold what a log already has.
     """
     folder = candidates / candidate_id
     folder.mkdir(parents=True)
@@ -133,7 +133,7 @@ class _Closer:
 
     def write(self, draft: Draft, base: str | None, content: Content | None) -> _Written:
         if base is None or content is None or not self._same_columns(base):
-            return self._whole(draft.relation, base)
+            return self._whole(self._appended(draft, base) if base and draft.append else draft.relation, base)
         if draft.append:
             return self._append(draft.relation, content)
         if draft.part is not None and (draft.gone is None or not draft.key):
@@ -148,6 +148,31 @@ class _Closer:
     def _same_columns(self, base: str) -> bool:
         present = read_columns(self.connection, base)
         return sorted((c.name, c.type) for c in present) == sorted((c.name, c.type) for c in self.columns)
+
+    def _appended(self, draft: Draft, base: str) -> str:
+        """The base under the new columns, plus the rows: what is appended never replaces what is there."""
+        present = {column.name.lower(): column.type for column in read_columns(self.connection, base)}
+        self._require_same_values(draft.asset, base, present)
+        listed = ", ".join(
+            f"CAST({identifier(c.name) if c.name.lower() in present else 'NULL'} AS {c.type}) AS {identifier(c.name)}"
+            for c in self.columns
+        )
+        names = ", ".join(identifier(column.name) for column in self.columns)
+        return f"(SELECT {listed} FROM {base} UNION ALL SELECT {names} FROM {draft.relation})"
+
+    def _require_same_values(self, asset: AssetKey, base: str, present: Mapping[str, str]) -> None:
+        for column in self.columns:
+            before = present.get(column.name.lower(), column.type)
+            if before == column.type:
+                continue
+            name = identifier(column.name)
+            there_and_back = f"TRY_CAST(TRY_CAST({name} AS {column.type}) AS {before})"
+            n_lost = _count(self.connection, f"{base} WHERE {name} IS DISTINCT FROM {there_and_back}")
+            if n_lost:
+                raise Misuse(
+                    f"{asset}: column {column.name} cannot go from {before} to {column.type}: {n_lost} of its served"
+                    " values would be lost. Nothing was closed. Keep the type, or give the column a new name."
+                )
 
     def _whole(self, relation: str, base: str | None) -> _Written:
         files = self._copy("rows", relation, FileRole.INSERT)

@@ -10,10 +10,10 @@ from ..audits.audit import AuditPlan
 from ..authority.agent_files import Principal
 from ..authority.seats import Seats
 from ..lake.layout import LakeLayout
-from ..records.declarations import AssetDeclaration, DbtBuild
+from ..records.declarations import AssetDeclaration
 from ..records.keys import AgentName, AssetKey, CandidateId
 from ..settings import Settings
-from ..transforming.dbt_project import DbtProject, DbtTest
+from ..transforming.dbt_project import DbtProject
 
 
 def utc_now() -> datetime:
@@ -52,8 +52,5 @@ class Gate:
 
     def audit_plan(self, asset: AssetKey) -> AuditPlan:
         declaration = self.assets[asset]
-        tests: tuple[DbtTest, ...] = ()
-        if isinstance(declaration.build, DbtBuild):
-            unique_id = declaration.build.unique_id
-            tests = next((node.tests for node in self.dbt.nodes if node.unique_id == unique_id), ())
+        tests = tuple(test for test in self.dbt.tests if test.attached == asset)
         return AuditPlan(declaration, tests, self.settings.home.archive)

@@ -16,18 +16,24 @@ from .writer import open_writer
 
 @dataclass(frozen=True)
 class PublishedCut:
-    """What was published at `snapshot`; `heads` are the versions that served then."""
+    """What was published at `snapshot`; `heads` are the versions that served then.
+
+    `root` stays open as long as the cut is used: loading the extensions anew for each connection
+    would cost more than most of what is read.
+    """
 
     layout: LakeLayout
     snapshot: Snapshot
-    heads: Mapping[AssetKey, Head] = field(default_factory=dict)
+    heads: Mapping[AssetKey, Head]
+    root: duckdb.DuckDBPyConnection = field(repr=False, compare=False)
 
     def setup(self) -> tuple[str, ...]:
         """Returns the statements that make this cut readable as catalog `lake` on any connection."""
         return (*load_statements(), attach_statement(self.layout, self.snapshot))
 
     def connect(self) -> duckdb.DuckDBPyConnection:
-        return connect_reader(self.layout, self.snapshot)
+        """Returns a connection of its own to the cut, attached as `lake`."""
+        return self.root.cursor()
 
     def relations(self) -> dict[AssetKey, str]:
         """Returns for each served asset what can stand after FROM."""
@@ -46,8 +52,5 @@ def cut_published(layout: LakeLayout, lock_timeout_seconds: float) -> PublishedC
         with open_writer(layout, lock_timeout_seconds):
             snapshot = latest_snapshot(layout.readers)
     assert snapshot is not None
-    connection = connect_reader(layout, snapshot)
-    try:
-        return PublishedCut(layout, snapshot, read_heads(connection))
-    finally:
-        connection.close()
+    root = connect_reader(layout, snapshot)
+    return PublishedCut(layout, snapshot, read_heads(root), root)

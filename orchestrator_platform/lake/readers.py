@@ -47,11 +47,22 @@ def latest_snapshot(catalog: Path) -> Snapshot | None:
     """Returns the newest snapshot in a catalog file, `None` where there is no lake yet."""
     if not catalog.exists():
         return None
-    connection = sqlite3.connect(f"{catalog.absolute().as_uri()}?mode=ro", uri=True)
+    # Without a write-ahead log nobody writes, and looking leaves no files of shared memory behind.
+    alone = not catalog.with_name(f"{catalog.name}-wal").exists()
+    try:
+        return _read_latest(catalog, "mode=ro&immutable=1" if alone else "mode=ro")
+    except sqlite3.DatabaseError:
+        # A writer may have come in between; where there is no lake yet, there is none this way either.
+        try:
+            return _read_latest(catalog, "mode=ro")
+        except sqlite3.OperationalError:
+            return None
+
+
+def _read_latest(catalog: Path, how: str) -> Snapshot | None:
+    connection = sqlite3.connect(f"{catalog.absolute().as_uri()}?{how}", uri=True)
     try:
         row = connection.execute("SELECT max(snapshot_id) FROM ducklake_snapshot").fetchone()
-    except sqlite3.OperationalError:
-        return None
     finally:
         connection.close()
     return Snapshot(row[0]) if row and row[0] is not None else None
@@ -60,7 +71,7 @@ def latest_snapshot(catalog: Path) -> Snapshot | None:
 def attach_statement(layout: LakeLayout, snapshot: Snapshot, alias: str = "lake") -> str:
     """Returns the statement that attaches the published lake, read-only, at one snapshot."""
     catalog = literal(f"ducklake:sqlite:{layout.readers}")
-    return f"ATTACH {catalog} AS {identifier(alias)} (READ_ONLY, SNAPSHOT_VERSION {int(snapshot)})"
+    return f"ATTACH IF NOT EXISTS {catalog} AS {identifier(alias)} (READ_ONLY, SNAPSHOT_VERSION {int(snapshot)})"
 
 
 def connect_reader(layout: LakeLayout, snapshot: Snapshot | None = None) -> duckdb.DuckDBPyConnection:

@@ -11,8 +11,9 @@ from ..gate.context import Gate
 from ..gate.cycle.landing import Landed, land_source
 from ..gate.cycle.order import Order
 from ..gate.outcomes import Escalated, Rejected
-from ..reading.landing_files import matches_pattern
+from ..reading.landing_files import FilesFound, find_landed_files, matches_pattern
 from ..records.declarations import AssetDeclaration, SourceBuild
+from ..records.ledger import FileState
 from .build import ORCHESTRATOR
 from .projections import project
 
@@ -30,7 +31,21 @@ class LandResult:
 
     @property
     def is_no(self) -> bool:
-        return isinstance(self.landed.outcome, Rejected | Escalated)
+        """Whether the candidate was not approved, or a file was refused whole."""
+        refused = any(entry.state is FileState.REFUSED for entry in self.landed.ledger)
+        return refused or isinstance(self.landed.outcome, Rejected | Escalated)
+
+
+@dataclass(frozen=True)
+class LandPlan:
+    """What a landing would copy and what it would find: `present` has settled in landing, `ignored` fits no pattern."""
+
+    source: str
+    copied: tuple[str, ...]
+    passed_over: tuple[str, ...]
+    present: tuple[str, ...]
+    waiting: tuple[tuple[str, str], ...]
+    ignored: tuple[str, ...]
 
 
 def find_source(gate: Gate, name: str) -> AssetDeclaration:
@@ -64,16 +79,32 @@ def land(
     declaration = find_source(gate, source)
     build = declaration.build
     assert isinstance(build, SourceBuild)
-    copied, passed_over = _copy_in(gate.settings.home.landing / build.name, build, paths)
-    if paths and not copied:
-        patterns = ", ".join(build.options.pattern)
-        raise Misuse(
-            f"No file under {', '.join(map(str, paths))} fits the source {build.name} ({patterns}). Nothing was landed."
-        )
+    chosen, passed_over = _choose(build, paths)
+    for name, file in chosen.items():
+        _copy(file, gate.settings.home.landing / build.name / name)
+    copied = tuple(chosen)
     order = Order(frozenset({declaration.key}), ORCHESTRATOR, reason, on_behalf_of)
     landed = _land_once(gate, order, declaration, copied, on_progress)
     project(gate)
     return LandResult(build.name, landed, copied, passed_over)
+
+
+def plan_landing(gate: Gate, source: str, paths: Sequence[Path] = ()) -> LandPlan:
+    """Returns what `land` would do with the files, from their names alone; nothing is copied or read.
+
+    Raises:
+        Misuse: As for `land`.
+    """
+    build = find_source(gate, source).build
+    assert isinstance(build, SourceBuild)
+    chosen, passed_over = _choose(build, paths)
+    folder = gate.settings.home.landing / build.name
+    found = FilesFound((), (), ())
+    if folder.is_dir():
+        now = gate.now().timestamp()
+        found = find_landed_files(folder, build.options, now=now, settle_seconds=gate.settings.settle_seconds)
+    present = tuple(file.name for file in found.ready)
+    return LandPlan(build.name, tuple(chosen), passed_over, present, found.waiting, found.ignored)
 
 
 def _land_once(
@@ -93,18 +124,28 @@ def _land_once(
     raise AssertionError("unreachable")
 
 
-def _copy_in(folder: Path, build: SourceBuild, paths: Sequence[Path]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    copied, passed_over = [], []
+def _choose(build: SourceBuild, paths: Sequence[Path]) -> tuple[dict[str, Path], tuple[str, ...]]:
+    """Returns the files to copy by their name in landing, and the names that fit no pattern; copies nothing."""
+    chosen: dict[str, Path] = {}
+    passed_over = []
     for path in paths:
         if not path.exists():
             raise Misuse(f"{path} is not there. Nothing was landed.")
         for file, name in _files(path):
-            if not path.is_dir() or matches_pattern(name, build.options.pattern):
-                _copy(file, folder / name)
-                copied.append(name)
-            else:
+            if not matches_pattern(name, build.options.pattern):
                 passed_over.append(name)
-    return tuple(copied), tuple(passed_over)
+            elif name in chosen and not chosen[name].samefile(file):
+                raise Misuse(
+                    f"{chosen[name]} and {file} would both be {name} in landing. Nothing was landed."
+                    " Land one after the other, or the folder that holds both."
+                )
+            else:
+                chosen[name] = file
+    if paths and not chosen:
+        patterns = ", ".join(build.options.pattern)
+        named = ", ".join(map(str, paths))
+        raise Misuse(f"No file under {named} fits the source {build.name} ({patterns}). Nothing was landed.")
+    return chosen, tuple(passed_over)
 
 
 def _files(path: Path) -> list[tuple[Path, str]]:

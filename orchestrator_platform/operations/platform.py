@@ -45,6 +45,8 @@ class Cut:
         check_query(sql, "the query")
         connection = connect_reader(self.layout, self.snapshot)
         connection.execute("USE lake")
+        # The same query prints the same times on every machine.
+        connection.execute("SET TimeZone = 'UTC'")
         return connection.sql(sql, params=parameters) if parameters else connection.sql(sql)
 
 

@@ -1,7 +1,7 @@
 """Loads everything that a project declares into one gate: assets with contracts, parents and seats."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
@@ -34,32 +34,50 @@ from .component_files import (
 _NOBODY = AgentName("")
 
 
-def load_gate(settings: Settings) -> Gate:
-    """Returns the gate over everything that the project declares.
+@dataclass(frozen=True)
+class Declarations:
+    """What the project declares, parents first, before anybody took a seat."""
+
+    assets: tuple[AssetDeclaration, ...]
+    dbt: DbtProject
+    variables: Mapping[str, Any]
+
+
+def load_declarations(settings: Settings) -> Declarations:
+    """Returns everything that the project declares; agent files are not read, so the seats are empty.
 
     Raises:
         DefinitionError: A component, contract or dbt file is wrong, two components declare one
             asset, or assets depend on each other in a circle.
-        AgentFileError: An agent file is wrong, or an asset lacks a producer or an auditor.
     """
     components = read_component_files(settings.project.defs)
     dbt, variables = _load_dbt(settings, components)
-    declared = _ordered(list(_declare(settings, components, dbt)))
+    return Declarations(tuple(_ordered(list(_declare(settings, components, dbt)))), dbt, variables)
+
+
+def load_gate(settings: Settings) -> Gate:
+    """Returns the gate over everything that the project declares.
+
+    Raises:
+        DefinitionError: As for `load_declarations`.
+        AgentFileError: An agent file is wrong, or an asset lacks a producer or an auditor.
+    """
+    declared = load_declarations(settings)
     principals = load_agent_files(settings.project.agents)
-    seats = take_seats(principals, [selectable(declaration) for declaration in declared])
+    seats = take_seats(principals, [selectable(declaration) for declaration in declared.assets])
     seated = {
         declaration.key: replace(
             declaration, producer=seats[declaration.key].producer, auditor=seats[declaration.key].auditor
         )
-        for declaration in declared
+        for declaration in declared.assets
     }
     return Gate(
         settings=settings,
         assets=seated,
         principals={principal.name: principal for principal in principals},
         seats=seats,
-        dbt=dbt,
-        variables=variables,
+        dbt=declared.dbt,
+        variables=declared.variables,
     )
 
 
@@ -169,7 +187,7 @@ def _python_tables(
 def _python_contract(
     settings: Settings, component: ComponentFile, table: PythonTable, depends_on: Sequence[Path]
 ) -> Contract:
-    if table.contract is None:
+    if not isinstance(table.contract, str):
         raise DefinitionError(
             file=component.folder,
             problem=f"the table {table.key} has no contract",

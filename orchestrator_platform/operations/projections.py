@@ -5,17 +5,20 @@ from functools import partial
 
 from ..gate.context import Gate
 from ..lake.published import cut_published
+from ..lake.readers import latest_snapshot
 from ..projections.journal import NAME, append_events
-from ..projections.outbox import Projection, apply_outbox
+from ..projections.outbox import Projection, applied_snapshot, apply_outbox
 from ..records.events import Event
 from ..settings import Settings
 
 
 def project(gate: Gate) -> tuple[Projection, ...]:
     """Applies the outbox to every target that this process can reach."""
-    cut = cut_published(gate.layout, gate.settings.lock_timeout_seconds)
     targets = {NAME: partial(append_events, gate.settings.home.journal)}
-    return apply_outbox(cut, gate.settings.home.projections, targets)
+    state, newest = gate.settings.home.projections, latest_snapshot(gate.layout.catalog)
+    if newest is not None and all(applied_snapshot(state, name) >= newest for name in targets):
+        return tuple(Projection(name, newest, 0) for name in targets)
+    return apply_outbox(cut_published(gate.layout, gate.settings.lock_timeout_seconds), state, targets)
 
 
 def note(settings: Settings, events: Sequence[Event]) -> None:

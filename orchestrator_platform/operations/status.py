@@ -1,5 +1,6 @@
 """What serves, in what state: the use case behind `orchestrator status`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -59,6 +60,12 @@ def read_status(gate: Gate) -> tuple[AssetStatus, ...]:
         if key not in gate.assets
     ]
     return (*declared, *undeclared)
+
+
+def read_serving(gate: Gate) -> Mapping[AssetKey, Version]:
+    """Returns the version that serves of each published asset."""
+    cut = cut_published(gate.layout, gate.settings.lock_timeout_seconds)
+    return {asset: head.version for asset, head in cut.heads.items()}
 
 
 def _state(cut: PublishedCut, key: AssetKey, need: Need | None) -> State:

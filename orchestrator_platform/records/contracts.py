@@ -28,13 +28,17 @@ class Rule(Record):
     """A named predicate on single rows.
 
     `sql` is true, false or null for a row; false fails it. A rule without `sql` can only be
-    said by pandera: then `index` is its place among the contract's checks.
+    said by pandera: then `index` is its place among the contract's checks, `code` the sha256 of
+    the Python that decides it, and `whole` says that it judges all rows together, so that it can
+    neither run in batches nor tell good rows from bad ones.
     """
 
     name: str
     columns: tuple[str, ...]
     sql: str | None = None
     index: int | None = None
+    code: str = ""
+    whole: bool = False
     severity: Severity = Severity.ERROR
     description: str = ""
 

@@ -54,7 +54,7 @@ class CsvOptions(Record):
 class SourceOptions(Record):
     """How a source's files are found and read.
 
-    `columns` takes values out of nested JSON: column name -> path such as `$.cveMetadata.cveId`;
+    `columns` takes values out of nested JSON: column name -> path such as `$.customer.name`;
     a contract column not listed is taken from the top-level key of its name. `record_column`
     names the column that keeps the whole record as JSON text.
     """

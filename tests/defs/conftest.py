@@ -1,12 +1,13 @@
 """Raw tables as the platform publishes them, in a scratch DuckDB, and plain dbt on top, in process."""
 
+import contextlib
 import csv
 import gzip
 import hashlib
 import json
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,15 +82,12 @@ class Scratch:
 
     def land_feed_file(self, path: Path) -> None:
         """Lands the well-formed lines of a file; what is not JSON is left out, as the platform would."""
-        opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
+        content = path.read_bytes()
+        texts = gzip.decompress(content).decode().split("\n") if path.suffix == ".gz" else [content.decode()]
         records = []
-        with opened as lines:
-            texts = lines if path.suffix == ".gz" else [lines.read()]
-            for text in texts:
-                try:
-                    records.append(json.loads(text))
-                except ValueError:
-                    continue
+        for text in texts:
+            with contextlib.suppress(ValueError):
+                records.append(json.loads(text))
         self.land_records(records, f"{path.parent.name}/{path.name}")
 
     def land_kev(self, entries: Sequence[Mapping[str, str | None]], file: str = "2024-03-01.csv") -> None:
@@ -120,12 +118,12 @@ class Scratch:
 
 
 @pytest.fixture(scope="session")
-def invoke_dbt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Any]]:
+def invoke_dbt(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
     """dbt in process, the project parsed once."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what dbt's own dependencies warn of is not ours to mend
-        from dbt.adapters.duckdb.connections import DuckDBConnectionManager  # noqa: PLC0415
-        from dbt.cli.main import dbtRunner  # noqa: PLC0415
+        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+        from dbt.cli.main import dbtRunner
 
     manifest: list[Any] = []
 
@@ -142,7 +140,7 @@ def invoke_dbt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..
 
     folder = tmp_path_factory.mktemp("parsed")
     manifest.append(invoke(folder, ["parse"]).result)
-    yield invoke
+    return invoke
 
 
 @pytest.fixture

@@ -5,12 +5,11 @@ from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
-import duckdb
-
 from orchestrator_platform.gate.candidate import Draft, close_candidate
 from orchestrator_platform.gate.workbench import Workbench
 from orchestrator_platform.lake.layout import LakeLayout
 from orchestrator_platform.lake.published import cut_published
+from orchestrator_platform.lake.readers import connect_reader
 from orchestrator_platform.lake.writer import Approved, Commit, LakeWriter, open_writer
 from orchestrator_platform.records.candidates import AssetKind, FileRole, Manifest
 from orchestrator_platform.records.events import Event
@@ -111,10 +110,7 @@ def publish(root: Path, *manifests: Manifest, before_commit: Callable[[LakeWrite
 def rows(root: Path, asset: str, snapshot: Snapshot | None = None, where: str = "true") -> list[tuple[object, ...]]:
     """Reads a table as any reader does, sorted."""
     cut = cut_published(LakeLayout(root / "lake"), 5)
-    connection: duckdb.DuckDBPyConnection
-    if snapshot is not None:
-        cut = type(cut)(cut.layout, snapshot)
-    connection = cut.connect()
+    connection = cut.connect() if snapshot is None else connect_reader(cut.layout, snapshot)
     try:
         return sorted(connection.execute(f"SELECT * FROM lake.{asset} WHERE {where}").fetchall(), key=repr)
     finally:

@@ -1,7 +1,10 @@
 """One build, one run of tests, step by step."""
 
+import importlib
+from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from orchestrator_platform.errors import DbtFailed, Misuse
@@ -9,6 +12,7 @@ from orchestrator_platform.records.keys import AssetKey
 from orchestrator_platform.transforming import dbt_workbench
 from orchestrator_platform.transforming.workbench import close_columns_sql, connect_workbench
 
+NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 TABLE = "{{ config(materialized='table') }} "
 ORDERS = "CREATE TABLE raw.orders AS SELECT * FROM (VALUES (1, 10), (2, 20)) t(id, amount)"
 SOURCES = """
@@ -114,28 +118,57 @@ def test_a_node_that_fails_names_its_file_and_stops_only_what_needs_it(orders):
 
 
 def test_building_the_bare_delta_is_caught(orders):
-    """The planted defect: a project whose own macro builds the new rows alone, as if they were the table."""
+    """The planted defect: `is_incremental` is true, but dbt's own materialization makes the new rows the table."""
     orders.write({"models/merged.sql": MERGED})
     workbench = orders.new_workbench()
     orders.publish(workbench, orders.build(workbench))
-    bare = (
-        "{% materialization incremental, default %}{{ return(materialization_table_duckdb()) }}{% endmaterialization %}"
-    )
-    orders.write({"macros/bare.sql": bare.replace("default", "adapter='duckdb'")})
-    with pytest.raises(DbtFailed, match="incremental"):
-        orders.load()
-    orders.write({"macros/bare.sql": "{% macro workbench_base() %}{{ return(none) }}{% endmacro %}"})
-    with pytest.raises(DbtFailed, match="workbench_base"):
-        orders.load()
-    (orders.root / "macros/bare.sql").unlink()
-    orders.write({"models/merged.sql": MERGED.replace("'incremental',", "'incremental', full_refresh=none,")})
     project = orders.load()
+    whole, bare = b"base is none or should_full_refresh()", b"true         or should_full_refresh()"
     packed = project.manifest.read_bytes()
-    assert b"_base" in packed
-    project.manifest.write_bytes(packed.replace(b"target.name != 'workbench'", b"target.name == 'workbench'"))
-    merged = orders.build(orders.new_workbench())["merged"]
+    assert whole in packed
+    project.manifest.write_bytes(packed.replace(whole, bare))
+    workbench = orders.new_workbench()
+    merged = orders.build(workbench)["merged"]
+    assert orders.rows(workbench, "marts.merged") == [(2, 20)]
     assert merged.status == "error"
     assert "was not built on it" in merged.message
+
+
+def test_a_project_cannot_put_its_own_macro_in_the_workbenchs_place(orders):
+    orders.write({"macros/own.sql": "{% macro is_incremental() %}{{ return(true) }}{% endmacro %}"})
+    with pytest.raises(DbtFailed, match="is_incremental"):
+        orders.load()
+
+
+def test_the_lake_may_be_a_ducklake_at_one_snapshot(orders, tmp_path):
+    extensions = [
+        f"LOAD '{file}'"
+        for name in ("ducklake", "sqlite_scanner")
+        for file in Path(importlib.import_module(f"duckdb_extension_{name}").__file__).parent.rglob(
+            "*.duckdb_extension"
+        )
+    ]
+    catalog = f"'ducklake:sqlite:{tmp_path / 'catalog.sqlite'}' AS lake"
+    with duckdb.connect() as writer:
+        for statement in [
+            *extensions,
+            f"ATTACH {catalog} (DATA_PATH '{tmp_path / 'data'}', DATA_INLINING_ROW_LIMIT 0)",
+        ]:
+            writer.execute(statement)
+        writer.execute("CREATE SCHEMA lake.raw; CREATE TABLE lake.raw.orders AS SELECT 1 AS id, 10 AS amount")
+        writer.execute("CREATE SCHEMA lake.marts; CREATE TABLE lake.marts.merged AS FROM lake.raw.orders")
+        writer.execute("INSERT INTO lake.raw.orders VALUES (2, 20)")
+        snapshot = writer.execute("FROM lake.last_committed_snapshot()").fetchone()[0]
+        writer.execute("INSERT INTO lake.raw.orders VALUES (3, 30)")
+    orders.write({"models/merged.sql": MERGED})
+    setup = [*extensions, f"ATTACH {catalog} (READ_ONLY, SNAPSHOT_VERSION {snapshot})"]
+    published = {AssetKey(key): f"lake.{key}" for key in ("raw.orders", "marts.merged")}
+    workbench, project = orders.new_workbench(), orders.load()
+    options = {"setup": setup, "published": published, "variables": {}, "run_time": NOON}
+    (merged,) = dbt_workbench.build_dbt_nodes(project, ["model.shop.merged"], workbench, **options)
+    assert (merged.status, merged.form) == ("success", "append"), merged.message
+    with connect_workbench(workbench, setup) as connection:
+        assert connection.execute(f"FROM {merged.relation} ORDER BY id").fetchall() == [(1, 10), (2, 20)]
 
 
 HOSTILE = {

@@ -59,7 +59,7 @@ HARMLESS_QUERIES = [
     "values (1, 'x'), (2, 'y')",
     "pivot t on kind in ('a', 'b') using sum(n)",
     "summarize raw.orders",
-    "select strftime(at, '%Y'), list_transform(l, lambda x: x + 1), struct_pack(a := 1) from t",
+    "select strftime(ts, '%Y'), list_transform(l, lambda x: x + 1), struct_pack(a := 1) from t",
     "with recursive r as (select 1 n union all select n + 1 from r where n < 5) select * from r",
     "select cast('1' as decimal(10, 2)), try_cast(x as bigint), glob_column from t",
     "select count(*) from t where name glob 'a*' and note ilike '%.csv'",

@@ -3,9 +3,7 @@
     on_schema_change='fail'
 ) }}
 
-{%- set points = 'row(exploitation, automatable, technical_impact)' %}
-
-with compared as (
+with records as (
     select
         cve_id,
         _landed_seq,
@@ -16,11 +14,16 @@ with compared as (
         assessor_role,
         assessed_at,
         coalesce(exploitation, automatable, technical_impact) is not null as is_assessed,
-        {{ points }} is distinct from lag({{ points }}) over landing or row_number() over landing = 1 as is_changed
+        row(exploitation, automatable, technical_impact) as points
     from {{ ref('stg_cve_record') }}
     {% if is_incremental() %}
     where cve_id in ({{ touched_since(ref('stg_cve_record'), 'cve_id', 'last_landed_seq') }})
     {% endif %}
+),
+
+compared as (
+    select *, lag(points) over landing is distinct from points as is_changed
+    from records
     window landing as (partition by cve_id order by _landed_seq)
 ),
 

@@ -15,7 +15,8 @@ with sources as (
         kev.cve_id is not null as is_in_kev,
         kev.date_added as kev_date_added,
         kev.due_date as kev_due_date,
-        kev.is_ransomware_known as is_kev_ransomware_known
+        kev.is_ransomware_known as is_kev_ransomware_known,
+        '{{ mission_impact }}' as mission_impact
     from {{ ref('dim_vulnerability') }} as vulnerability
     left join {{ ref('fct_assessment') }} as assessment
         on assessment.cve_id = vulnerability.cve_id and assessment.is_current
@@ -23,13 +24,14 @@ with sources as (
 ),
 
 touched as (
-    select sources.*
-    from sources
+    {%- set made_from = [
+        'cve_id', '_landed_seq', 'assessment_seq', 'assessed_at', 'is_in_kev', 'kev_date_added', 'kev_due_date',
+        'is_kev_ransomware_known', 'mission_impact'
+    ] | join(', ') %}
+    select {{ made_from }} from sources
     {% if is_incremental() %}
-    left join {{ this }} as made on made.cve_id = sources.cve_id
-    where made.mission_impact is distinct from '{{ mission_impact }}'
-        or row(made._landed_seq, made.assessment_seq, made.assessed_at, made.is_in_kev, made.kev_date_added, made.kev_due_date, made.is_kev_ransomware_known)
-        is distinct from row(sources._landed_seq, sources.assessment_seq, sources.assessed_at, sources.is_in_kev, sources.kev_date_added, sources.kev_due_date, sources.is_kev_ransomware_known)
+    except
+    select {{ made_from }} from {{ this }}
     {% endif %}
 )
 
@@ -53,7 +55,7 @@ select
     vulnerability.cvss_severity,
     vulnerability.cvss_vector,
     vulnerability.cvss_source,
-    '{{ mission_impact }}' as mission_impact,
+    touched.mission_impact,
     case when not vulnerability.is_rejected then
     {{ cisa_decision('assessment.exploitation', 'assessment.automatable', 'assessment.technical_impact', mission_impact) }}
     end as decision,

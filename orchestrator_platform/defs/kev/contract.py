@@ -4,14 +4,14 @@
 
 import pandera.pandas as pa
 
-_DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+_DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}\Z"
 
 
 class KnownExploited(pa.DataFrameModel):  # type: ignore[misc]  # pandera comes without types here
     """One entry of one snapshot of the catalogue, as landed."""
 
     cveID: str = pa.Field(
-        str_matches=r"^CVE-[0-9]{4}-[0-9]{4,19}$", description="The CVE's identifier, once in each snapshot."
+        str_matches=r"^CVE-[0-9]{4}-[0-9]{4,19}\Z", description="The CVE's identifier, once in each snapshot."
     )
     vendorProject: str = pa.Field(description="Vendor or project.")
     product: str = pa.Field(description="Product.")

@@ -24,6 +24,7 @@ from ..outcomes import Escalated, Failed, Held, Outcome, Published, Rejected, Un
 from ..plan import KnownInputs
 from ..publish import Judged, Publication
 from ..quarantine import quarantine_candidate
+from ..rebuild import made_by_other_code
 from ..withhold import withheld_by
 from ..workbench import Workbench
 from .order import Order, bench_of, judged_events, keep_verdict, publish_in, remove_candidate
@@ -51,8 +52,9 @@ class TablePass:
     def _build(self, stage: Sequence[AssetDeclaration], known: KnownInputs) -> None:
         self.gate.say(f"building {', '.join(declaration.key for declaration in stage)}")
         is_dbt = isinstance(stage[0].build, DbtBuild)
-        from_dbt = {item.asset: item for item in self._build_dbt(stage)} if is_dbt else {}
+        # Open while dbt builds: as long as one connection is, the others find the extensions loaded.
         with self.workbench.connect(stage[0].key) as connection:
+            from_dbt = {item.asset: item for item in self._build_dbt(stage)} if is_dbt else {}
             for declaration in stage:
                 built = from_dbt.get(declaration.key) or build_python_stage(connection, declaration, self._relations())
                 outcome = self._close(connection, declaration, built, known)
@@ -60,16 +62,28 @@ class TablePass:
                     self.outcomes[declaration.key] = outcome
 
     def _build_dbt(self, stage: Sequence[AssetDeclaration]) -> tuple[Built, ...]:
+        # Only what the models declare to read is shown to them: another read would leave no parent in the receipt.
+        # An incremental model finds its base among it, unless the rows of the base were made by other code.
+        parents = {parent for declaration in stage for parent in declaration.parents}
+        shown = parents | ({declaration.key for declaration in stage} - self._made_by_other_code(stage))
+        relations = {asset: relation for asset, relation in self._relations().items() if asset in shown}
         return build_dbt_stage(
             self.workbench,
             stage,
-            self._relations(),
+            relations,
             self.gate.dbt,
             self.gate.variables,
             full_refresh=self.order.rebuild,
             now=self.gate.now(),
             on_event=self.gate.say,
         )
+
+    def _made_by_other_code(self, stage: Sequence[AssetDeclaration]) -> set[AssetKey]:
+        connection = self.cut.connect()
+        try:
+            return made_by_other_code(connection, stage, self.gate.assets, self.cut.heads)
+        finally:
+            connection.close()
 
     def _relations(self) -> dict[AssetKey, str]:
         candidates = self.gate.settings.home.candidates

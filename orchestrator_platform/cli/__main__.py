@@ -1,0 +1,5 @@
+"""`python -m orchestrator_platform.cli` is `orchestrator`."""
+
+from . import main
+
+main()

@@ -1,0 +1,80 @@
+"""`orchestrator build`: builds what changed and says what became of each table."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import EXIT_NO
+from .json_text import json_text
+from .place import Place, takes_place
+from .progress import Progress
+from .text import plural, table
+
+if TYPE_CHECKING:
+    from ..gate.context import Gate
+    from ..operations.build import BuildResult
+
+
+@click.command
+@click.argument("assets", nargs=-1)
+@click.option("--rebuild", is_flag=True, help="Build in full, whether or not something changed.")
+@click.option("--dry-run", is_flag=True, help="Say what would be built and why; build nothing.")
+@click.option("--why", default="", help="The reason, for the journal and the receipts.")
+@click.option("--by", default="", metavar="NAME", help="The person on whose behalf, for the journal.")
+@takes_place
+def build(place: Place, assets: tuple[str, ...], rebuild: bool, dry_run: bool, why: str, by: str) -> int:
+    """Build tables whose inputs changed, by default all.
+
+    What its auditor approves is published; the rest waits in quarantine, and what served before serves on.
+    """
+    from ..operations.build import build as build_assets
+
+    if dry_run:
+        return _plan(place, assets, rebuild=rebuild)
+    on_behalf_of = person_named(by)
+    with Progress() as progress:
+        progress.say("loading the project")
+        gate = place.gate(progress.say)
+        result = build_assets(
+            gate, assets, reason=why or "build what changed", on_behalf_of=on_behalf_of, rebuild=rebuild
+        )
+    click.echo(_as_json(gate, result) if place.as_json else _as_text(gate, result))
+    return EXIT_NO if result.is_no else 0
+
+
+def person_named(name: str) -> str:
+    """Returns the person's principal for a name given at the prompt, nothing for nothing."""
+    from ..authority.permissions import person
+
+    return person(name).name if name else ""
+
+
+def _plan(place: Place, assets: tuple[str, ...], *, rebuild: bool) -> int:
+    from ..operations.build import plan
+
+    planned = plan(place.gate(), assets, rebuild=rebuild)
+    if place.as_json:
+        click.echo(json_text([{"asset": item.asset, "need": item.need, "why": item.why} for item in planned]))
+    else:
+        click.echo(table(("asset", "need", "why"), [(item.asset, item.need, item.why) for item in planned]))
+    return 0
+
+
+def _as_json(gate: "Gate", result: "BuildResult") -> str:
+    from ..operations.status import read_serving
+    from .outcomes import outcome_json
+
+    serving = read_serving(gate)
+    return json_text([outcome_json(outcome, serving) for outcome in result.outcomes])
+
+
+def _as_text(gate: "Gate", result: "BuildResult") -> str:
+    from ..gate.outcomes import Unchanged
+    from ..operations.status import read_serving
+    from .outcomes import outcome_lines, warnings_of
+
+    if not result.outcomes:
+        return "Nothing changed. The project declares no tables."
+    if all(isinstance(outcome, Unchanged) and not warnings_of(outcome) for outcome in result.outcomes):
+        return f"Nothing changed. {plural(len(result.outcomes), 'table')} up to date."
+    return "\n".join(outcome_lines(result.outcomes, read_serving(gate)))

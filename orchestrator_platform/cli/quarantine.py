@@ -1,0 +1,122 @@
+"""`orchestrator quarantine list` and `show N`: what waits, why, and where its rows are found."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .findings import failure_lines, findings_table
+from .json_text import json_lines, json_text
+from .place import Place, takes_place
+from .text import count, labelled, plural, table
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ..operations.records_of import QuarantineView
+    from ..records.candidates import Manifest
+    from ..records.ledger import QuarantineEntry
+
+_HEADERS = ("number", "kind", "asset", "state", "rows", "since", "reasons")
+_SHOWN_ROWS = 100
+
+
+@click.group
+def quarantine() -> None:
+    """Look at rejected rows and rejected candidates."""
+
+
+@quarantine.command("list")
+@takes_place
+def list_(place: Place) -> None:
+    """List what waits, or waited, in quarantine."""
+    from ..operations.records_of import quarantine as read_quarantine
+
+    entries = read_quarantine(place.platform())
+    if place.as_json:
+        for text in json_lines(entries):
+            click.echo(text, nl=False)
+    elif not entries:
+        click.echo("Nothing is in quarantine.")
+    else:
+        click.echo(table(_HEADERS, [_row(entry) for entry in entries], right=(0, 4)))
+
+
+@quarantine.command
+@click.argument("number", type=click.IntRange(min=0))
+@click.option("--limit", type=click.IntRange(min=1), default=_SHOWN_ROWS, show_default=True, help="Addresses shown.")
+@takes_place
+def show(place: Place, number: int, limit: int) -> None:
+    """Show entry NUMBER: the addresses of its rows, or the findings on its candidate."""
+    from ..operations.records_of import quarantine_entry
+
+    platform = place.platform()
+    view = quarantine_entry(platform, number, limit)
+    if place.as_json:
+        click.echo(json_text(vars(view)))
+    else:
+        click.echo("\n".join(_view_lines(view, platform.settings.home.candidates)))
+
+
+def _row(entry: "QuarantineEntry") -> tuple[Any, ...]:
+    since = f"{entry.since:%Y-%m-%d %H:%M:%S}Z"
+    return (entry.id, entry.kind, entry.asset, entry.state, count(entry.n_rows), since, _reasons(entry))
+
+
+def _reasons(entry: "QuarantineEntry") -> str:
+    return ", ".join(f"{number:,} × {reason}" if number else reason for reason, number in entry.reasons.items())
+
+
+def _view_lines(view: "QuarantineView", candidates: "Path") -> Iterator[str]:
+    entry = view.entry
+    yield labelled(
+        (
+            ("number", entry.id),
+            ("asset", entry.asset),
+            ("what", f"{plural(entry.n_rows, 'row')} of landed files" if entry.kind == "rows" else "a candidate"),
+            ("state", entry.state),
+            ("since", f"{entry.since:%Y-%m-%d %H:%M:%S}Z"),
+            ("reasons", _reasons(entry)),
+        )
+    )
+    yield ""
+    if entry.kind == "rows":
+        yield _addresses(view)
+    else:
+        yield from _candidate_lines(view, candidates)
+
+
+def _addresses(view: "QuarantineView") -> str:
+    headers = ("file", "line", "position", "rule", "reason", "sha256")
+    rows = [
+        (row.file, "whole file" if row.line is None else row.line, row.position, row.rule, row.reason, row.file_sha256)
+        for row in view.rows
+    ]
+    shown = table(headers, rows, right=(1,))
+    left = sum(view.entry.reasons.values()) - len(rows)
+    return f"{shown}\n({count(left)} more: --limit N)" if left > 0 else shown
+
+
+def _change(manifest: "Manifest") -> str:
+    return f"{count(manifest.n_rows)} (+{count(manifest.n_inserted)} −{count(manifest.n_deleted)})"
+
+
+def _candidate_lines(view: "QuarantineView", candidates: "Path") -> Iterator[str]:
+    if view.manifest is None or view.verdict is None:
+        yield "The candidate's files are not there any more; what is left is said above."
+        return
+    yield labelled(
+        (
+            ("candidate", view.manifest.id),
+            ("files", candidates / view.manifest.id),
+            ("rows", _change(view.manifest)),
+            ("base version", view.manifest.base_version or "none"),
+            ("producer", view.manifest.producer),
+            ("auditor", view.verdict.auditor),
+            ("decision", view.verdict.decision),
+        )
+    )
+    yield ""
+    yield findings_table(view.verdict.findings)
+    yield ""
+    yield from failure_lines(view.verdict.findings)

@@ -1,0 +1,86 @@
+"""Keeps compiled contracts as JSON, so that a command under which nothing changed never imports pandera."""
+
+import hashlib
+import json
+import sys
+import uuid
+from collections.abc import Iterator, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from ..records.base import sha256_of
+from ..records.contracts import Contract
+from ..records.keys import AssetKey
+from .places import Place
+
+_DECIDE = ("orchestrator-platform", "pandera", "pandas", "duckdb")
+
+
+def cached_pandera_contract(
+    cache: Path, asset: AssetKey, file: Path, class_name: str, *, depends_on: Sequence[Path]
+) -> Contract:
+    """Returns the contract of the pandera model, from the folder `cache` where nothing that decides it changed.
+
+    That is the bytes of `file` and `depends_on`, the versions of the libraries, and this code. A
+    damaged entry is ignored and written anew.
+
+    Raises:
+        DefinitionError: The file or the model is wrong, or a file that it depends on is missing.
+    """
+    key = _key(asset, file, class_name, depends_on)
+    entry = cache / f"{asset}.{class_name}.json"
+    kept = _read(entry, key)
+    if kept is not None:
+        return kept
+    from .pandera_contract import load_pandera_contract
+
+    contract = load_pandera_contract(asset, file, class_name)
+    _write(entry, key, contract)
+    return contract
+
+
+def _key(asset: AssetKey, file: Path, class_name: str, depends_on: Sequence[Path]) -> str:
+    files = [[str(path), _hash(path)] for path in (file, *depends_on)]
+    versions = [[name, _version(name)] for name in _DECIDE]
+    code = [hashlib.sha256(path.read_bytes()).hexdigest() for path in _own_code()]
+    return sha256_of([asset, class_name, files, versions, code, list(sys.version_info[:3])])
+
+
+def _own_code() -> Iterator[Path]:
+    package = Path(__file__).parent
+    yield from sorted(package.glob("*.py"))
+    yield package.parent / "records" / "contracts.py"
+
+
+def _hash(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise Place(str(path)).error(
+            f"cannot be read: {error.strerror}", "A contract is made of existing files: mend the path."
+        ) from error
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "none"
+
+
+def _read(entry: Path, key: str) -> Contract | None:
+    try:
+        document = json.loads(entry.read_bytes())
+        contract = Contract.model_validate(document["contract"])
+        # The digest tells an entry that was damaged and still reads.
+        return contract if document["key"] == key and document["digest"] == contract.digest() else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _write(entry: Path, key: str, contract: Contract) -> None:
+    entry.parent.mkdir(parents=True, exist_ok=True)
+    document = {"key": key, "digest": contract.digest(), "contract": contract.model_dump(mode="json")}
+    partial = entry.with_name(f"{entry.name}.{uuid.uuid4().hex}.partial")
+    partial.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
+    partial.replace(entry)
