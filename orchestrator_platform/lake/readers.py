@@ -6,6 +6,7 @@ publication and never blocks the writer.
 
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import duckdb
@@ -44,16 +45,14 @@ def replace_readers_copy(layout: LakeLayout) -> None:
 
 
 def latest_snapshot(catalog: Path) -> Snapshot | None:
-    """Returns the newest snapshot in a catalog file, `None` where there is no lake yet."""
+    """Returns the newest snapshot in a catalog file, `None` where there is none, or it cannot be read."""
     if not catalog.exists():
         return None
-    connection = sqlite3.connect(f"{catalog.absolute().as_uri()}?mode=ro", uri=True)
     try:
-        row = connection.execute("SELECT max(snapshot_id) FROM ducklake_snapshot").fetchone()
-    except sqlite3.OperationalError:
+        with closing(sqlite3.connect(f"{catalog.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            row = connection.execute("SELECT max(snapshot_id) FROM ducklake_snapshot").fetchone()
+    except sqlite3.DatabaseError:
         return None
-    finally:
-        connection.close()
     return Snapshot(row[0]) if row and row[0] is not None else None
 
 
