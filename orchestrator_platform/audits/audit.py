@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..contracts.evaluate import key_rules, row_rules
 from ..records.candidates import AssetKind
 from ..records.declarations import AssetDeclaration, SourceBuild
 from ..records.findings import Finding
@@ -13,7 +12,7 @@ from ..transforming.dbt_project import DbtTest
 from ..transforming.dbt_workbench import DbtTestResult
 from . import raw_checks, table_checks
 from .candidate_view import CandidateView
-from .check_names import check_name
+from .check_names import check_name, rule_check_names
 from .dbt_checks import findings_of_tests, test_check_names
 from .drift import CHECKS as DRIFT_CHECKS
 from .drift import DriftLimits, check_drift
@@ -35,7 +34,7 @@ class AuditPlan:
         declaration = self.declaration
         contract = declaration.contract
         names = [table_checks.SCHEMA_CHECK]
-        names += [check_name(rule.name) for rule in (*row_rules(contract), *key_rules(contract))]
+        names += rule_check_names(contract).values()
         names += [table_checks.ROWS_CHECK] if contract.rows else []
         names += raw_checks.CHECKS if declaration.kind is AssetKind.RAW else ()
         names += test_check_names(self.tests).values()

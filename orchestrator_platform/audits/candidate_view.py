@@ -4,14 +4,16 @@ Everything is derived from the candidate's files and the published cut; nothing 
 says is read.
 """
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
 from ..lake.session import identifier, literal
-from ..records.candidates import FileRole, Form, Manifest, SchemaColumn
+from ..records.base import Record
+from ..records.candidates import CandidateFile, FileRole, Form, Manifest, SchemaColumn
 from ..records.keys import AssetKey
 from ..records.receipts import Receipt
 
@@ -85,6 +87,41 @@ def view_candidate(
         relations=relations,
         base_receipt=base_receipt,
     )
+
+
+def view_served(
+    connection: duckdb.DuckDBPyConnection,
+    receipt: Receipt,
+    relations: Mapping[AssetKey, str],
+    folder: Path,
+    ledger: Sequence[Record],
+    rejected: Sequence[Record],
+) -> CandidateView:
+    """Returns the served version as if it were a first candidate: the whole table is its change, over no base.
+
+    `folder` is a scratch folder for the records that a raw candidate would have brought along.
+    """
+    folder.mkdir(parents=True)
+    served = relations[receipt.asset]
+    shared = set(Manifest.model_fields) & set(Receipt.model_fields) - {"files"}
+    manifest = Manifest(
+        **{name: getattr(receipt, name) for name in shared}
+        | {"form": Form.WHOLE, "base_version": None, "n_inserted": receipt.n_rows, "n_deleted": 0},
+        id=receipt.candidate,
+        files=(
+            _write_records(folder / "ledger.jsonl", FileRole.LEDGER, ledger),
+            _write_records(folder / "quarantine.jsonl", FileRole.QUARANTINE, rejected),
+        ),
+        created_at=receipt.published_at,
+    )
+    return CandidateView(connection, manifest, folder, served, served, None, relations, None)
+
+
+def _write_records(path: Path, role: FileRole, records: Sequence[Record]) -> CandidateFile:
+    content = "".join(record.canonical_json() + "\n" for record in records).encode()
+    path.write_bytes(content)
+    sha256 = hashlib.sha256(content).hexdigest()
+    return CandidateFile(name=path.name, role=role, sha256=sha256, size_bytes=len(content), n_rows=len(records))
 
 
 def create_views(connection: duckdb.DuckDBPyConnection, relations: Mapping[AssetKey, str]) -> None:

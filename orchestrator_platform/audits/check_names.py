@@ -1,7 +1,10 @@
 """Check names that Dagster accepts: letters, digits and underscores, unique within an asset."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+from ..contracts.evaluate import key_rules, row_rules
+from ..records.contracts import Contract
 
 _SIGNS = {"≥": "ge", "≤": "le", "<": "lt", ">": "gt", "=": "eq", "≠": "ne", "%": "percent", "-": "minus"}
 
@@ -22,3 +25,15 @@ def check_names(texts: Sequence[str]) -> tuple[str, ...]:
         seen[name] = seen.get(name, 0) + 1
         names.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
     return tuple(names)
+
+
+def rule_check_names(contract: Contract) -> Mapping[str, str]:
+    """Returns the check name of every rule of the contract, by the rule's own name."""
+    names = [rule.name for rule in (*row_rules(contract), *key_rules(contract))]
+    return dict(zip(names, check_names([_readable(name) for name in names]), strict=True))
+
+
+def _readable(rule: str) -> str:
+    """A pattern spelled out in letters tells nobody anything; the finding's message holds it."""
+    before, matches, _ = rule.partition(" matches ")
+    return f"{before}{matches}pattern" if matches else rule

@@ -1,6 +1,6 @@
 """What every table is audited for: schema, row rules, grain, relation to its parent."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from ..contracts.evaluate import RuleResult, evaluate_keys, evaluate_rules, schema_problems
 from ..lake.schema_change import read_columns
@@ -8,7 +8,7 @@ from ..lake.session import identifier
 from ..records.contracts import Column, Contract, Relation, RowsPromise
 from ..records.findings import Finding
 from .candidate_view import CandidateView
-from .check_names import check_name
+from .check_names import rule_check_names
 
 SCHEMA_CHECK = "schema"
 ROWS_CHECK = "rows"
@@ -35,11 +35,12 @@ def check_rules(view: CandidateView, contract: Contract) -> Iterable[Finding]:
         update={"rules": tuple(rule for rule in contract.rules if rule.whole), "columns": _nullable(contract)}
     )
     single = contract.model_copy(update={"rules": tuple(rule for rule in contract.rules if not rule.whole)})
+    names = rule_check_names(contract)
     for result in evaluate_rules(view.connection, view.delta if same_contract else view.next, single):
-        yield _finding(view, result)
+        yield _finding(view, names, result)
     if whole.rules:
         for result in evaluate_rules(view.connection, view.next, whole):
-            yield _finding(view, result)
+            yield _finding(view, names, result)
 
 
 def _nullable(contract: Contract) -> tuple[Column, ...]:
@@ -48,14 +49,15 @@ def _nullable(contract: Contract) -> tuple[Column, ...]:
 
 
 def check_keys(view: CandidateView, contract: Contract) -> Iterable[Finding]:
+    names = rule_check_names(contract)
     for result in evaluate_keys(view.connection, view.next, contract):
-        yield _finding(view, result)
+        yield _finding(view, names, result)
 
 
-def _finding(view: CandidateView, result: RuleResult) -> Finding:
+def _finding(view: CandidateView, names: Mapping[str, str], result: RuleResult) -> Finding:
     return Finding(
         asset=view.asset,
-        check=check_name(result.rule.name),
+        check=names[result.rule.name],
         passed=result.n_failing == 0,
         severity=result.rule.severity,
         measured=result.n_failing,

@@ -11,6 +11,7 @@ from .place import Opened, home_options
 _MODULES: Mapping[str, str] = {
     "land": "land",
     "build": "build",
+    "audit": "audit",
     "status": "status",
     "ledger": "ledger",
     "query": "query",
@@ -21,6 +22,7 @@ _MODULES: Mapping[str, str] = {
     "journal": "journal",
     "agents": "agents",
     "new": "new",
+    "dev": "dev",
 }
 
 

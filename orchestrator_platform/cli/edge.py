@@ -4,10 +4,13 @@ Knows no command. Exit codes: 0 done, 1 the answer is no, 2 misuse, 3 a fault, 1
 """
 
 import os
+import signal
 import sys
 import tempfile
+import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -26,23 +29,47 @@ _INTERRUPTED = (
 )
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Runs one command and returns its exit code; nothing but SystemExit of the interpreter gets past it."""
+@dataclass(frozen=True)
+class Failure:
+    """What is told about a command that did not come to its end."""
+
+    exit_code: int
+    code: str
+    message: str
+    retryable: bool = False
+
+
+def run(arguments: Sequence[str], end_at_once: Callable[[int], object] | None = None) -> int:
+    """Runs one command and returns its exit code; whatever it raises has been told by then.
+
+    Args:
+        end_at_once: Called after an interrupt, while whatever was at work is still held.
+    """
     opened, as_json = Opened(), _wants_json(arguments)
     _never_fail_to_print()
+    _let_a_second_interrupt_end_it()
     try:
         return _finish(_invoke(arguments, opened))
-    except click.ClickException as error:
-        return _say(_usage(error), Misuse.code, as_json, EXIT_MISUSE)
-    except OrchestratorError as error:
-        return _say(str(error), error.code, as_json, error.exit_code, retryable=error.retryable)
-    except (KeyboardInterrupt, click.Abort):
-        return _say(_INTERRUPTED, "interrupted", as_json, EXIT_INTERRUPTED, retryable=True)
     except BrokenPipeError:
         _discard_output()
         return EXIT_NOBODY_READS
-    except Exception as error:  # noqa: BLE001  # the edge: a person gets one line, the traceback goes into a file
-        return _say(_unexpected(error, opened), "unexpected", as_json, EXIT_FAULT)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # a person gets a line, a file the traceback
+        failure = _failure(error, opened)
+        _tell(failure, as_json)
+        if end_at_once is not None and failure.exit_code == EXIT_INTERRUPTED:
+            end_at_once(EXIT_INTERRUPTED)
+        return failure.exit_code
+
+
+def _failure(error: BaseException, opened: Opened) -> Failure:
+    # DuckDB tells of an interrupt by an error of its own, which has the interrupt as its cause.
+    if isinstance(error, KeyboardInterrupt | click.Abort) or isinstance(error.__cause__, KeyboardInterrupt):
+        return Failure(EXIT_INTERRUPTED, "interrupted", _INTERRUPTED, retryable=True)
+    if isinstance(error, click.ClickException):
+        return Failure(EXIT_MISUSE, Misuse.code, _usage(error))
+    if isinstance(error, OrchestratorError):
+        return Failure(error.exit_code, error.code, str(error), retryable=error.retryable)
+    return Failure(EXIT_FAULT, "unexpected", _unexpected(error, opened))
 
 
 def _invoke(arguments: Sequence[str], opened: Opened) -> int:
@@ -66,7 +93,7 @@ def _usage(error: click.ClickException) -> str:
     return f"{error.format_message()}{hint}"
 
 
-def _unexpected(error: Exception, opened: Opened) -> str:
+def _unexpected(error: BaseException, opened: Opened) -> str:
     text = "".join(traceback.format_exception(error))
     first = (str(error).strip() or "no message").splitlines()[0]
     where = _keep_traceback(text, opened.journal)
@@ -90,20 +117,13 @@ def _keep_traceback(text: str, journal: Path | None) -> str:
     return "no file, because none could be written"
 
 
-def _say(message: str, code: str, as_json: bool, exit_code: int, *, retryable: bool = False) -> int:
+def _tell(failure: Failure, as_json: bool) -> None:
+    told = {"code": failure.code, "message": failure.message, "retryable": failure.retryable}
     try:
         sys.stdout.flush()
+        click.echo(json_text(told) if as_json else f"error: {visible_lines(failure.message)}", err=True)
     except BrokenPipeError:
         _discard_output()
-    if as_json:
-        text = json_text({"code": code, "message": message, "retryable": retryable})
-    else:
-        text = f"error: {visible_lines(message)}"
-    try:
-        click.echo(text, err=True)
-    except BrokenPipeError:
-        _discard_output()
-    return exit_code
 
 
 def _wants_json(arguments: Sequence[str]) -> bool:
@@ -118,6 +138,18 @@ def _never_fail_to_print() -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
+
+
+def _let_a_second_interrupt_end_it() -> None:
+    """The first interrupt lets things be put away; where that waits for DuckDB, a second one ends the process."""
+    ours = threading.current_thread() is threading.main_thread()
+    if ours and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
+
+
+def _interrupt(*_: object) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    raise KeyboardInterrupt
 
 
 def _discard_output() -> None:

@@ -66,7 +66,7 @@ def _compound(value: object) -> str:
         case Iterable():
             return "[" + ", ".join(json_text(item) for item in value) + "]"
         case date() | time():
-            return json_text(value.isoformat())
+            return json_text(value.isoformat().replace("+00:00", "Z"))
         case _:
             return json_text(str(value))
 

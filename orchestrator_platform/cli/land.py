@@ -72,12 +72,12 @@ def _plan_lines(planned: "LandPlan") -> Iterator[str]:
 
 def _lines(gate: "Gate", result: "LandResult") -> Iterator[str]:
     from ..operations.status import read_serving
-    from .ledger import ledger_table
+    from .ledger import ledger_excerpt
     from .outcomes import outcome_lines
 
     landed = result.landed
     if landed.ledger:
-        yield ledger_table(landed.ledger)
+        yield ledger_excerpt(landed.ledger)
     yield from outcome_lines([landed.outcome], read_serving(gate))
     for entry in landed.quarantined:
         if entry.kind == "rows":

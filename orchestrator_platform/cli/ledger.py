@@ -24,6 +24,7 @@ _FIELDS = (
     "file_sha256",
     "landed_at",
 )
+_LISTED_FILES = 40
 _HEADERS = ("source", "file", "rows", "published", "quarantined", "duplicate", "version", "state")
 
 
@@ -47,6 +48,17 @@ def ledger(place: Place, source: str | None) -> None:
 def ledger_table(entries: "Sequence[LedgerEntry]") -> str:
     """Returns a line per file, in the order given."""
     return table(_HEADERS, [_row(entry) for entry in entries], right=(2, 3, 4, 5, 6))
+
+
+def ledger_excerpt(entries: "Sequence[LedgerEntry]") -> str:
+    """Returns the table and its sum; of many files only those that were not published whole are listed."""
+    if len(entries) == 1:
+        return ledger_table(entries)
+    listed = entries if len(entries) <= _LISTED_FILES else [e for e in entries if e.n_published < e.n_rows]
+    shown = listed[:_LISTED_FILES]
+    left = len(entries) - len(shown)
+    more = f"… and {plural(left, 'more file')}: `orchestrator ledger {entries[0].source}`\n" if left else ""
+    return f"{ledger_table(shown)}\n{more}{sum_line(entries)}"
 
 
 def sum_line(entries: "Sequence[LedgerEntry]") -> str:

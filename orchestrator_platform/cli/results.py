@@ -46,11 +46,11 @@ def json_rows(result: "duckdb.DuckDBPyRelation", limit: int | None) -> Iterator[
 
 
 def _iso(value: str | None) -> str | None:
-    """DuckDB writes `2024-05-01 10:00:00+00`; ISO 8601 wants a T, and its readers the minutes of the zone."""
+    """DuckDB writes `2024-05-01 10:00:00+00`, times with a zone in UTC; ISO 8601 says it with T and Z."""
     if value is None or " " not in value or value.endswith("(BC)"):
         return value
     text = value.replace(" ", "T", 1)
-    return f"{text}:00" if text[-3] in "+-" else text
+    return f"{text.removesuffix('+00')}Z" if text.endswith("+00") else text
 
 
 def result_table(result: "duckdb.DuckDBPyRelation", limit: int, *, told: bool) -> str:

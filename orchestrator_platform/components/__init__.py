@@ -1,0 +1,7 @@
+"""What Dagster sees: one component per way in which assets are made, and the definitions made of them."""
+
+from .dbt_tables import DbtTablesComponent
+from .python_table import PythonTableComponent
+from .source import SourceComponent
+
+__all__ = ["DbtTablesComponent", "PythonTableComponent", "SourceComponent"]

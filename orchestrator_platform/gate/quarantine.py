@@ -59,7 +59,7 @@ def describe_findings(findings: Iterable[Finding]) -> str:
 
 
 def describe_finding(finding: Finding) -> str:
-    rows = f"{finding.n_failing} failing rows" if finding.n_failing else "failed"
+    rows = f"{finding.n_failing} failing row{'' if finding.n_failing == 1 else 's'}" if finding.n_failing else "failed"
     bounds = f" (measured {finding.measured}, limit {finding.limit})" if finding.measured is not None else ""
     said = f": {finding.message}" if finding.message else ""
     return f"{finding.check}, {rows}{bounds}{said}"

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import duckdb
 
-from ..lake.history import read_receipt
+from ..lake.history import read_receipts_at
+from ..records.candidates import ParentRead
 from ..records.declarations import AssetDeclaration
 from ..records.keys import AssetKey, Version
 from ..records.receipts import Head
@@ -21,15 +22,17 @@ def made_by_other_code(
     A model that builds only what is new would leave the old rows as the old code made them. `declarations`
     come parents first, so that what stands on such an asset is built in full as well.
     """
+    served = {(d.key, heads[d.key].version) for d in declarations if d.key in heads}
+    receipts = {asset: receipt for (asset, _), receipt in read_receipts_at(connection, served).items()}
+    read = {(p.asset, p.version) for r in receipts.values() for p in r.parents if p.version is not None}
+    code = {version: receipt.code_version for version, receipt in read_receipts_at(connection, read).items()}
     found: set[AssetKey] = set()
     for declaration in declarations:
-        head = heads.get(declaration.key)
-        receipt = read_receipt(connection, declaration.key, head.version) if head else None
+        receipt = receipts.get(declaration.key)
         if receipt is None:
             continue
         parents_changed = any(
-            parent.asset in found
-            or _code_of(connection, parent.asset, parent.version) != _declared(assets, parent.asset)
+            parent.asset in found or _code_of(code, parent) != _declared(assets, parent.asset)
             for parent in receipt.parents
         )
         if receipt.code_version != declaration.code_version or parents_changed:
@@ -41,6 +44,5 @@ def _declared(assets: Mapping[AssetKey, AssetDeclaration], asset: AssetKey) -> s
     return assets[asset].code_version if asset in assets else None
 
 
-def _code_of(connection: duckdb.DuckDBPyConnection, asset: AssetKey, version: Version | None) -> str | None:
-    receipt = read_receipt(connection, asset, version) if version is not None else None
-    return receipt.code_version if receipt else None
+def _code_of(code: Mapping[tuple[AssetKey, Version], str], parent: ParentRead) -> str | None:
+    return code.get((parent.asset, parent.version)) if parent.version is not None else None

@@ -1,6 +1,7 @@
 """What the platform's own tables say: heads, receipts, ledger, quarantine. Reads any attached lake."""
 
 import json
+from collections.abc import Collection
 from typing import Any
 
 import duckdb
@@ -36,6 +37,21 @@ def read_receipt(
         [asset, version, version],
     ).fetchall()
     return Receipt.model_validate_json(rows[0][0]) if rows else None
+
+
+def read_receipts_at(
+    connection: duckdb.DuckDBPyConnection, versions: Collection[tuple[AssetKey, Version]]
+) -> dict[tuple[AssetKey, Version], Receipt]:
+    """Returns the receipts of these versions in one query; those that are not there are left out."""
+    if not versions:
+        return {}
+    listed = ", ".join("(?, ?)" for _ in versions)
+    rows = connection.execute(
+        f"SELECT receipt FROM lake.{SCHEMA}.receipts WHERE (asset, version) IN ({listed})",
+        [value for pair in versions for value in pair],
+    ).fetchall()
+    receipts = [Receipt.model_validate_json(row[0]) for row in rows]
+    return {(receipt.asset, receipt.version): receipt for receipt in receipts}
 
 
 def read_published_candidates(connection: duckdb.DuckDBPyConnection) -> dict[str, Version]:

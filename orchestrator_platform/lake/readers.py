@@ -48,12 +48,17 @@ def latest_snapshot(catalog: Path) -> Snapshot | None:
     """Returns the newest snapshot in a catalog file, `None` where there is none, or it cannot be read."""
     if not catalog.exists():
         return None
-    try:
-        with closing(sqlite3.connect(f"{catalog.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-            row = connection.execute("SELECT max(snapshot_id) FROM ducklake_snapshot").fetchone()
-    except sqlite3.DatabaseError:
-        return None
-    return Snapshot(row[0]) if row and row[0] is not None else None
+    # Without a write-ahead log nobody writes, and looking leaves no files of shared memory behind.
+    alone = not catalog.with_name(f"{catalog.name}-wal").exists()
+    for how in ("mode=ro&immutable=1", "mode=ro") if alone else ("mode=ro",):
+        # A writer may have come in between the first look and the second.
+        try:
+            with closing(sqlite3.connect(f"{catalog.absolute().as_uri()}?{how}", uri=True)) as connection:
+                row = connection.execute("SELECT max(snapshot_id) FROM ducklake_snapshot").fetchone()
+        except sqlite3.DatabaseError:
+            continue
+        return Snapshot(row[0]) if row and row[0] is not None else None
+    return None
 
 
 def attach_statement(layout: LakeLayout, snapshot: Snapshot, alias: str = "lake") -> str:

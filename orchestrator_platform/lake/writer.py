@@ -6,7 +6,7 @@ each commit before any reader can see it.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -184,23 +184,21 @@ def open_writer(layout: LakeLayout, timeout_seconds: float) -> Iterator[LakeWrit
         CommitMismatch: What a killed writer committed is not what it says.
     """
     layout.data.mkdir(parents=True, exist_ok=True)
-    with writer_lock(layout.lock, timeout_seconds):
-        connection = connect()
-        try:
-            _attach(connection, layout)
-            _initialise(connection, layout)
-            explained = _explained_snapshot(connection)
-            found = _last_snapshot(connection)
-            if found != explained:
-                raise ForeignSnapshot(snapshot=found, explained=explained)
-            # A writer that was killed right after its commit leaves readers one publication behind.
-            seen = latest_snapshot(layout.readers)
-            if seen != found:
-                _reread_unseen(connection, seen)
-                replace_readers_copy(layout)
-            yield LakeWriter(connection, layout)
-        finally:
-            connection.close()
+    # Loading the extensions may cost more than a publication, so nobody has to wait for it. The inner closing
+    # lets go of the catalog before the lock is free; the outer one is for a lock that was never had.
+    with closing(connect()) as connection, writer_lock(layout.lock, timeout_seconds), closing(connection):
+        _attach(connection, layout)
+        _initialise(connection, layout)
+        explained = _explained_snapshot(connection)
+        found = _last_snapshot(connection)
+        if found != explained:
+            raise ForeignSnapshot(snapshot=found, explained=explained)
+        # A writer that was killed right after its commit leaves readers one publication behind.
+        seen = latest_snapshot(layout.readers)
+        if seen != found:
+            _reread_unseen(connection, seen)
+            replace_readers_copy(layout)
+        yield LakeWriter(connection, layout)
 
 
 def head_of(receipt: Receipt) -> Head:

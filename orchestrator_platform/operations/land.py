@@ -14,6 +14,7 @@ from ..gate.cycle.order import Order
 from ..gate.outcomes import Escalated, Rejected
 from ..reading.landing_files import FilesFound, find_landed_files, matches_pattern
 from ..records.declarations import AssetDeclaration, SourceBuild
+from ..records.ledger import FileState
 from .build import ORCHESTRATOR
 from .projections import project
 
@@ -31,7 +32,9 @@ class LandResult:
 
     @property
     def is_no(self) -> bool:
-        return isinstance(self.landed.outcome, Rejected | Escalated)
+        """Whether the candidate was not approved, or a file was refused whole."""
+        refused = any(entry.state is FileState.REFUSED for entry in self.landed.ledger)
+        return refused or isinstance(self.landed.outcome, Rejected | Escalated)
 
 
 @dataclass(frozen=True)

@@ -55,11 +55,22 @@ def show_published(connection: duckdb.DuckDBPyConnection, published: Mapping[Ass
     """Creates one view per published relation, and its base beside it; what was built here already stays."""
     for schema in (BASE, PART, GONE):
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+    for schema in sorted({key.schema for key in published}):
+        connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
+    built = _names(connection)
     for key, relation in published.items():
-        connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{key.schema}"')
-        if not exists(connection, key.schema, key.name):
+        if (key.schema, key.name) not in built:
             connection.execute(f"CREATE VIEW {key.quoted} AS FROM {relation}")
             connection.execute(f"CREATE OR REPLACE VIEW {beside(BASE, key)} AS FROM {relation}")
+
+
+def _names(connection: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
+    """One look at the catalog for all: each one goes through every attached database."""
+    return set(
+        connection.execute(
+            "SELECT table_schema, table_name FROM information_schema.tables WHERE table_catalog = current_database()"
+        ).fetchall()
+    )
 
 
 def exists(connection: duckdb.DuckDBPyConnection, schema: str, name: str) -> bool:

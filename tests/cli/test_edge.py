@@ -140,6 +140,6 @@ def test_a_reader_that_leaves_is_no_error() -> None:
 
 
 def test_a_terminal_without_the_characters_is_no_fault(tmp_path: Path) -> None:
-    done = orchestrator("status", "--project", str(tmp_path / "雪"), env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    done = orchestrator("status", "--project", str(tmp_path / "雪"), env={**os.environ, "PYTHONIOENCODING": "latin-1"})
     assert done.returncode == 2
     assert "\\u96ea" in done.stderr

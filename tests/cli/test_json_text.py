@@ -33,7 +33,7 @@ def test_what_json_can_say_is_read_back_equal(value: Any) -> None:
         (float("-inf"), '"-Infinity"'),
         (b"\x00\xff", '"00ff"'),
         (date(2024, 5, 8), '"2024-05-08"'),
-        (datetime(2024, 5, 8, tzinfo=UTC), '"2024-05-08T00:00:00+00:00"'),
+        (datetime(2024, 5, 8, tzinfo=UTC), '"2024-05-08T00:00:00Z"'),
         ({1: {"a": (1, None)}}, '{"1": {"a": [1, null]}}'),
         (Severity.WARN, '"warn"'),
         (True, "true"),

@@ -1,15 +1,12 @@
 """A process is killed at each stage; the next one finishes, with nothing lost and nothing doubled."""
 
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from small_project import gate_of, make_project, open_project, write_orders
+from killed_run import land_and_build, run_killed
+from small_project import make_project, open_project, write_orders
 
-from orchestrator_platform.operations.build import build
-from orchestrator_platform.operations.land import land
 from orchestrator_platform.operations.records_of import journal, ledger
 from orchestrator_platform.records.ledger import FileState
 
@@ -41,18 +38,11 @@ def test_a_killed_run_loses_nothing(tmp_path: Path, module: str, function: str, 
     project = make_project(tmp_path)
     write_orders(project, "day1.csv", (1, "ada", 10, "open"), (2, "bob", 3, "paid"), (3, "eve", -1, "open"))
     write_orders(project, "day2.csv", (4, "ada", 1, "open"))
-    script = Path(__file__).with_name("killed_run.py")
-    killed = subprocess.run(
-        [sys.executable, str(script), str(project), f"{PACKAGE}.{module}", function, when],
-        check=False,
-        capture_output=True,
-    )
-    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    assert run_killed(project, f"{PACKAGE}.{module}", function, when) == -signal.SIGKILL
 
     # Nothing unaudited can be read, and the next run needs no repair.
     assert set(open_project(project).cut().heads) <= {"raw.orders", "marts.totals", "marts.ranking"}
-    land(gate_of(project), "orders", sorted((project / "incoming").glob("*.csv")))
-    build(gate_of(project))
+    land_and_build(project)
 
     platform = open_project(project)
     orders = platform.query("SELECT order_id, _file, _line FROM raw.orders ORDER BY _landed_seq").fetchall()

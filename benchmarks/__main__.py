@@ -1,0 +1,59 @@
+"""The command line of the benchmarks: `python -m benchmarks [NAME…] [--quick] [--feed FOLDER] [--write]`."""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from . import case_feed, case_growth, case_judge, case_start, case_write
+from .reporting import Report, describe_machine, render, write_page
+from .running import PROJECT, Setting
+
+CASES: Mapping[str, Callable[[Setting], Report]] = {
+    case.NAME: case.measure for case in (case_feed, case_growth, case_write, case_judge, case_start)
+}
+PAGE = PROJECT / "docs" / "benchmarks.md"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Returns 0 where every target was met, else 1."""
+    given = _parser().parse_args(arguments)
+    unknown = sorted(set(given.names) - set(CASES))
+    if unknown:
+        print(f"There is no benchmark {', '.join(unknown)}. Known: {', '.join(CASES)}.", file=sys.stderr)
+        return 2
+    reports = [_measure(name, given) for name in given.names or CASES]
+    machine = describe_machine()
+    rendered = {report.name: render(report, machine) for report in reports}
+    print("\n\n".join(f"## {name}\n\n{text}" for name, text in rendered.items()))
+    if given.write:
+        missing = write_page(PAGE, rendered)
+        print(f"\nwritten to {PAGE}" + (f", but it has no place for {', '.join(missing)}" if missing else ""))
+    return 0 if all(row.met is not False for report in reports for row in report.rows) else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which of {', '.join(CASES)}; by default all")
+    parser.add_argument("--quick", action="store_true", help="fewer rows and one round: a look, not a measurement")
+    parser.add_argument("--repeats", type=int, help="rounds; by default 3, with --quick 1")
+    parser.add_argument("--feed", type=Path, help="a folder with vulnrichment/ and kev/, instead of a generated feed")
+    parser.add_argument("--write", action="store_true", help=f"write the tables into docs/{PAGE.name}")
+    return parser
+
+
+def _measure(name: str, given: argparse.Namespace) -> Report:
+    with tempfile.TemporaryDirectory(prefix=f"bench-{name}-") as scratch:
+        setting = Setting(
+            scratch=Path(scratch),
+            feed=given.feed.resolve() if given.feed else None,
+            quick=given.quick,
+            repeats=given.repeats or (1 if given.quick else 3),
+            say=lambda text: print(f"{name}: {text}", file=sys.stderr, flush=True),
+        )
+        return CASES[name](setting)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

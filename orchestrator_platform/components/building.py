@@ -1,0 +1,12 @@
+"""Builds the selected tables in one pass through the gate: what dbt and Python tables have in common."""
+
+from collections.abc import Sequence
+
+from ..gate.context import Gate
+from ..operations.build import build
+from ..records.keys import AssetKey
+from .steps import Made
+
+
+def build_selected(gate: Gate, assets: Sequence[AssetKey], on_behalf_of: str) -> Made:
+    return Made(build(gate, assets, reason="materialized in Dagster", on_behalf_of=on_behalf_of).outcomes)

@@ -1,0 +1,29 @@
+"""The models of the project's dbt folder as assets of one step: what is selected together is built together."""
+
+import dagster as dg
+from pydantic import BaseModel
+
+from ..gate.context import Gate
+from ..operations.component_files import DbtTablesAttributes
+from ..records.declarations import DbtBuild
+from .building import build_selected
+from .component import RecordComponent
+from .steps import define_assets
+from .tree import gate_of
+
+
+class DbtTablesComponent(RecordComponent[DbtTablesAttributes]):
+    """Every model, snapshot and seed of the dbt project becomes a table that is audited before it serves."""
+
+    @classmethod
+    def get_model_cls(cls) -> type[BaseModel]:
+        return DbtTablesAttributes
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        return dg.Definitions(assets=dbt_assets(gate_of(context)))
+
+
+def dbt_assets(gate: Gate) -> list[dg.AssetsDefinition]:
+    """Returns the step that builds the models; none where the dbt project has no model."""
+    declarations = [declaration for declaration in gate.assets.values() if isinstance(declaration.build, DbtBuild)]
+    return [define_assets("build_dbt_tables", gate, declarations, build_selected)] if declarations else []

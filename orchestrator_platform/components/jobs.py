@@ -1,0 +1,57 @@
+"""Jobs that every project has: audit everything again, and bring Dagster's event log up to date."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import dagster as dg
+
+from ..gate.context import Gate
+from ..operations.dagster_sync import sync_versions
+
+AUDIT_AGAIN, SYNC_VERSIONS = "audit_again", "sync_versions"
+
+
+def platform_jobs(gate: Gate) -> Sequence[Any]:
+    """Returns the jobs; auditing needs assets."""
+    return [_sync_job(gate), *([_audit_job()] if gate.assets else [])]
+
+
+def platform_sensors(gate: Gate) -> Sequence[dg.SensorDefinition]:
+    """Returns the sensor that keeps Dagster's event log up to what the command line publishes. It starts no run."""
+
+    @dg.sensor(
+        name="versions",
+        description="Reports versions that were published from the command line. Starts no run and publishes nothing.",
+        minimum_interval_seconds=15,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+    )
+    def versions(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        projection = sync_versions(replace(gate, say=context.log.info), context.instance)
+        return dg.SkipReason("up to date" if projection is None or not projection.lag else projection.error)
+
+    return [versions]
+
+
+def _audit_job() -> Any:
+    return dg.define_asset_job(
+        AUDIT_AGAIN,
+        selection=dg.AssetSelection.all_asset_checks(),
+        description="Judges every waiting candidate, or else what serves, again. Publishes nothing.",
+    )
+
+
+def _sync_job(gate: Gate) -> dg.JobDefinition:
+    @dg.op(name=f"report_{SYNC_VERSIONS}")
+    def report(context: dg.OpExecutionContext) -> None:
+        sync_versions(replace(gate, say=context.log.info), context.instance)
+
+    @dg.job(
+        name=SYNC_VERSIONS,
+        description="Reports versions that were published from the command line to Dagster. Publishes nothing.",
+        executor_def=dg.in_process_executor,
+    )
+    def sync() -> None:
+        report()
+
+    return sync

@@ -1,0 +1,41 @@
+"""Tables made by decorated Python functions in one file, as assets of one step."""
+
+import re
+from pathlib import Path
+
+import dagster as dg
+from pydantic import BaseModel
+
+from ..gate.context import Gate
+from ..operations.component_files import PythonTableAttributes
+from ..records.declarations import PythonBuild
+from .building import build_selected
+from .component import RecordComponent
+from .steps import define_assets
+from .tree import gate_of
+
+
+class PythonTableComponent(RecordComponent[PythonTableAttributes]):
+    """Functions that take parents and return a table; each is audited before it serves."""
+
+    @classmethod
+    def get_model_cls(cls) -> type[BaseModel]:
+        return PythonTableAttributes
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        file = context.path / self.attributes.module
+        return dg.Definitions(assets=python_assets(gate_of(context), file))
+
+
+def python_assets(gate: Gate, file: Path) -> list[dg.AssetsDefinition]:
+    """Returns the step that makes the tables of one file; none where the file has no table."""
+    here = file.resolve()
+    declarations = [
+        declaration
+        for declaration in gate.assets.values()
+        if isinstance(declaration.build, PythonBuild) and declaration.build.file.resolve() == here
+    ]
+    if not declarations:
+        return []
+    place = re.sub(r"[^a-z0-9]+", "_", f"{here.parent.name}_{here.stem}".lower()).strip("_")
+    return [define_assets(f"build_{place}", gate, declarations, build_selected)]

@@ -1,0 +1,102 @@
+"""Assets and checks as Dagster lists them, made from declarations alone: nothing is run or read."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import dagster as dg
+
+from ..audits.drift import CHECKS as DRIFT_CHECKS
+from ..errors import DefinitionError
+from ..gate.context import Gate
+from ..projections.dagster_values import SERVED, contract_schema, dagster_key
+from ..records.declarations import AssetDeclaration, DbtBuild, SourceBuild
+
+_SERVED_SAYS = "The version that serves was judged by an agent that did not make it, and can be read."
+_LANDED = frozenset({"ndjson", "json"})
+
+
+def asset_spec(gate: Gate, declaration: AssetDeclaration) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        dagster_key(declaration.key),
+        deps=[dagster_key(parent) for parent in declaration.parents],
+        description=_description(gate, declaration),
+        metadata=_metadata(declaration),
+        skippable=True,
+        group_name=declaration.group,
+        code_version=declaration.code_version[:12],
+        tags={"producer": declaration.producer, "auditor": declaration.auditor},
+        kinds=_kinds(declaration),
+    )
+
+
+def check_specs(gate: Gate, declaration: AssetDeclaration) -> tuple[dg.AssetCheckSpec, ...]:
+    """Returns every check of the asset's audit, which tell of the last candidate, and the check `served`.
+
+    Raises:
+        DefinitionError: A check of the project's own is called `served`.
+    """
+    key = dagster_key(declaration.key)
+    names = gate.audit_plan(declaration.key).checks
+    if SERVED in names:
+        raise DefinitionError(
+            file=declaration.origin,
+            problem=f"{declaration.key} has a check called {SERVED!r}, which the platform gives every asset",
+            fix="Give it another name.",
+        )
+    audits = [dg.AssetCheckSpec(name, asset=key, blocking=name not in DRIFT_CHECKS) for name in names]
+    return (*audits, dg.AssetCheckSpec(SERVED, asset=key, blocking=True, description=_SERVED_SAYS))
+
+
+def _kinds(declaration: AssetDeclaration) -> set[str]:
+    build = declaration.build
+    if isinstance(build, SourceBuild):
+        named = build.options.format or next(
+            (name for name in ("csv", "parquet") if any(name in pattern for pattern in build.options.pattern)), "json"
+        )
+        return {"ducklake", "json" if named in _LANDED else str(named)}
+    return {"ducklake", "dbt" if isinstance(build, DbtBuild) else "python", "table"}
+
+
+def _description(gate: Gate, declaration: AssetDeclaration) -> str:
+    said = declaration.description.strip() or f"{declaration.key}, which says nothing of itself yet."
+    build = declaration.build
+    if not isinstance(build, DbtBuild):
+        return said
+    code = str(gate.dbt.node(build.unique_id).raw.get("raw_code") or "").strip()
+    return f"{said}\n\n#### Code\n\n```sql\n{code}\n```" if code else said
+
+
+def _metadata(declaration: AssetDeclaration) -> dict[str, Any]:
+    contract = declaration.contract
+    return {
+        "dagster/column_schema": contract_schema(contract),
+        "dagster/table_name": f"lake.{declaration.key}",
+        "dagster/code_references": dg.CodeReferencesMetadataValue(code_references=list(_references(declaration))),
+        "grain": ", ".join(contract.grain) if contract.grain else "none",
+        **({"rows": f"{contract.rows.relation} {contract.rows.parent}"} if contract.rows else {}),
+        "sql": f'orchestrator query "SELECT * FROM {declaration.key} LIMIT 10"',
+        "python": dg.MetadataValue.md(
+            "```python\n"
+            "from orchestrator_platform.operations.platform import Platform\n\n"
+            f'Platform.open().read("{declaration.key}").df()\n'
+            "```"
+        ),
+    }
+
+
+def _references(declaration: AssetDeclaration) -> Sequence[dg.LocalFileCodeReference]:
+    places = [_place(declaration.origin)]
+    contract = declaration.contract.origin
+    if contract and _place(contract).file_path != places[0].file_path:
+        places.append(_place(contract, label="contract"))
+    return [
+        *places,
+        *(dg.LocalFileCodeReference(file_path=str(check.file), label=check.name) for check in declaration.checks),
+    ]
+
+
+def _place(origin: str, label: str | None = None) -> dg.LocalFileCodeReference:
+    file, _, line = origin.rpartition(":")
+    if file and line.isdigit():
+        return dg.LocalFileCodeReference(file_path=file, line_number=int(line), label=label)
+    return dg.LocalFileCodeReference(file_path=origin, label=label)

@@ -1,0 +1,111 @@
+"""One step of a run: brings assets through the gate, or audits them again, and reports to Dagster."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import dagster as dg
+
+from ..errors import Misuse, OrchestratorError
+from ..gate.context import Gate
+from ..gate.outcomes import Outcome
+from ..operations.audit import audit_again
+from ..operations.dagster_sync import on_behalf_of, sync_versions
+from ..operations.served import read_served
+from ..projections.dagster_values import SERVED, dagster_key, platform_key
+from ..records.declarations import AssetDeclaration
+from ..records.keys import AssetKey
+from .explanations import explain_shortfalls, warnings_of
+from .outcome_events import Reporting, StepEvent
+from .specs import asset_spec, check_specs
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a step made: outcomes, and what else a source's materializations show."""
+
+    outcomes: Sequence[Outcome]
+    extra: Mapping[AssetKey, Mapping[str, Any]] = field(default_factory=dict)
+
+
+Make = Callable[[Gate, Sequence[AssetKey], str], Made]
+"""Brings these assets through the gate, on behalf of somebody."""
+
+
+def define_assets(name: str, gate: Gate, declarations: Sequence[AssetDeclaration], make: Make) -> dg.AssetsDefinition:
+    """Returns one step that makes any of these assets; those selected together go through the gate together."""
+
+    @dg.multi_asset(
+        name=name,
+        specs=[asset_spec(gate, declaration) for declaration in declarations],
+        check_specs=[spec for declaration in declarations for spec in check_specs(gate, declaration)],
+        can_subset=True,
+    )
+    def step(context: dg.AssetExecutionContext) -> Iterator[Any]:
+        yield from take_step(context, replace(gate, say=context.log.info), make)
+
+    return step
+
+
+def take_step(context: dg.AssetExecutionContext, gate: Gate, make: Make) -> Iterator[StepEvent]:
+    """Yields what happened.
+
+    Raises:
+        dagster.Failure: Something asked for is not served from its present inputs; raised last, so
+            that whatever was published is recorded first. Trying again changes nothing.
+    """
+    try:
+        yield from _take(context, gate, make)
+    except OrchestratorError as error:
+        raise dg.Failure(
+            description=str(error), metadata={"code": error.code}, allow_retries=error.retryable
+        ) from error
+
+
+def _take(context: dg.AssetExecutionContext, gate: Gate, make: Make) -> Iterator[StepEvent]:
+    sync_versions(gate, context.instance)
+    selected = {platform_key(key) for key in context.selected_asset_keys}
+    asked = [asset for asset in gate.assets if asset in selected]
+    planned = _planned(context)
+    made = make(gate, asked, on_behalf_of(context.run.run_id)) if asked else Made(())
+    served = read_served(gate, selected | planned.keys())
+    reporting = Reporting(gate, served, planned, _needed_downstream(context, selected), made.extra)
+    yield from reporting.events(made.outcomes)
+    for asset in gate.assets:
+        if asset in planned and asset not in selected:
+            yield from _audit(gate, asset, planned[asset], reporting)
+    for text in warnings_of(made.outcomes):
+        context.log.warning(text)
+    shortfalls = explain_shortfalls(gate, made.outcomes, served)
+    if shortfalls:
+        raise dg.Failure(description="\n".join(shortfalls), allow_retries=False)
+
+
+def _audit(gate: Gate, asset: AssetKey, checks: frozenset[str], reporting: Reporting) -> Iterator[StepEvent]:
+    """Checks without their asset: the waiting candidate, or what serves, is judged and nothing is published."""
+    audits = checks - {SERVED}
+    if audits:
+        again = audit_again(gate, asset)
+        gate.say(f"{asset}: {again.subject} was audited, nothing was published")
+        lost = audits - {finding.check for finding in again.verdict.findings}
+        if lost:
+            raise Misuse(f"The audit of {asset} gave no finding for {', '.join(sorted(lost))}.")
+        for finding in again.verdict.findings:
+            if finding.check in audits:
+                yield reporting.result(finding, again.verdict.candidate)
+    if SERVED in checks:
+        yield reporting.result(reporting.served[asset].finding)
+
+
+def _planned(context: dg.AssetExecutionContext) -> Mapping[AssetKey, frozenset[str]]:
+    planned: dict[AssetKey, set[str]] = {}
+    for check in context.selected_asset_check_keys:
+        planned.setdefault(platform_key(check.asset_key), set()).add(check.name)
+    return {asset: frozenset(names) for asset, names in planned.items()}
+
+
+def _needed_downstream(context: dg.AssetExecutionContext, own: set[AssetKey]) -> frozenset[AssetKey]:
+    layer = context.job_def.asset_layer
+    keys = {dagster_key(asset): asset for asset in own}
+    others = layer.executable_asset_keys - keys.keys()
+    return frozenset(asset for key, asset in keys.items() if layer.asset_graph.get(key).child_keys & others)

@@ -1,0 +1,11 @@
+"""What Dagster loads: the project around the working folder, or the one shipped with this code."""
+
+import dagster as dg
+
+from .components.load import load_definitions
+from .settings import load_settings
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    return load_definitions(load_settings())

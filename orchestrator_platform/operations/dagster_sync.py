@@ -1,0 +1,39 @@
+"""Brings Dagster's event log up to what is published: at the start of every step, and by a job of its own."""
+
+from pathlib import Path
+
+import dagster as dg
+from filelock import FileLock
+
+from ..gate.context import Gate
+from ..lake.published import cut_published
+from ..lake.readers import latest_snapshot
+from ..projections.dagster_events import NAME, DagsterLog, on_behalf_of
+from ..projections.outbox import Projection, applied_snapshot, apply_outbox
+
+__all__ = ["on_behalf_of", "sync_versions"]
+
+
+def sync_versions(gate: Gate, instance: dg.DagsterInstance) -> Projection | None:
+    """Reports versions that Dagster never saw; `None` for an instance that forgets everything anyway.
+
+    How far each instance has come is kept with the home where the instance is the home's own, and
+    with the instance where it is another.
+    """
+    if instance.is_ephemeral:
+        return None
+    home = gate.settings.home
+    root = Path(instance.root_directory)
+    state = home.projections if root.resolve() == home.dagster.resolve() else root / "orchestrator"
+    state.mkdir(parents=True, exist_ok=True)
+    newest = latest_snapshot(gate.layout.catalog)
+    if newest is not None and applied_snapshot(state, NAME) >= newest:
+        return Projection(NAME, newest, 0)
+    with FileLock(state / f".{NAME}.lock", timeout=gate.settings.lock_timeout_seconds):
+        cut = cut_published(gate.layout, gate.settings.lock_timeout_seconds)
+        contracts = {asset: declaration.contract for asset, declaration in gate.assets.items()}
+        log = DagsterLog(instance, cut, contracts, home.candidates)
+        (projection,) = apply_outbox(cut, state, {NAME: log.report})
+    if projection.error:
+        gate.say(f"Dagster's log is {projection.lag} snapshots behind: {projection.error}")
+    return projection

@@ -1,0 +1,149 @@
+"""Tells Dagster's event log of versions and rejections that no run of it made. Any number of times, with one result.
+
+A publication made inside a run is that run's to record; it is reported here only where the run ended
+without doing so.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
+
+from ..lake.history import read_receipt
+from ..lake.published import PublishedCut
+from ..records.contracts import Contract
+from ..records.events import Event
+from ..records.findings import Finding
+from ..records.keys import AssetKey, Version
+from ..records.receipts import Receipt
+from ..records.verdicts import Decision, Verdict
+from .dagster_values import CANDIDATE, SERVED, check_arguments, dagster_key, receipt_metadata
+
+NAME = "dagster"
+CANDIDATE_TAG = f"orchestrator/{CANDIDATE}"
+_RUN = "dagster run "
+_VERDICT = "verdict.json"
+
+
+def on_behalf_of(run_id: str) -> str:
+    """Returns how a publication names the run that it is part of."""
+    return f"{_RUN}{run_id}"
+
+
+@dataclass(frozen=True)
+class DagsterLog:
+    """Dagster's event log as a target of the outbox. `candidates` is where rejected ones wait with their verdicts."""
+
+    instance: dg.DagsterInstance
+    cut: PublishedCut
+    contracts: Mapping[AssetKey, Contract]
+    candidates: Path
+
+    def report(self, events: Sequence[Event]) -> None:
+        """Reports what the log does not hold yet, in the order in which it happened.
+
+        Raises:
+            BlockingIOError: A run that is still going has yet to record its own publication.
+        """
+        publications = [event for event in events if event.act == "publish"]
+        newest = {asset: version for event in publications for asset, version in _versions(event)}
+        for event in events:
+            if event.act == "publish":
+                for asset, version in _versions(event):
+                    self._report_version(event, asset, version, with_checks=newest[asset] == version)
+            elif event.act == "audit" and event.outcome != Decision.APPROVE:
+                self._report_rejection(event)
+
+    def _report_version(self, event: Event, asset: AssetKey, version: Version, *, with_checks: bool) -> None:
+        receipt = self._receipt(asset, version)
+        if receipt is None or self._is_recorded(receipt):
+            return
+        run = self._run_of(event)
+        if run is not None and not run.is_finished:
+            raise BlockingIOError(f"run {run.run_id} has yet to record {asset}@{version}")
+        self.instance.report_runless_asset_event(
+            dg.AssetMaterialization(
+                dagster_key(asset),
+                description=f"{receipt.reason} (outside Dagster)",
+                metadata=receipt_metadata(receipt, self.contracts.get(asset)),
+                tags={
+                    "dagster/data_version": receipt.data_version,
+                    "dagster/data_version_is_user_provided": "true",
+                    CANDIDATE_TAG: receipt.candidate,
+                },
+            )
+        )
+        if with_checks:
+            served = Finding(asset=asset, check=SERVED, passed=True, measured=version, engine="python")
+            self._report_checks(asset, (*receipt.findings, served), receipt.candidate)
+
+    def _report_rejection(self, event: Event) -> None:
+        candidate = str(event.inputs.get("candidate", ""))
+        try:
+            verdict = Verdict.model_validate_json((self.candidates / candidate / _VERDICT).read_bytes())
+        except (OSError, ValueError):
+            return  # it does not wait any more
+        if verdict.findings and not self._is_judged(verdict):
+            self._report_checks(verdict.asset, verdict.findings, candidate)
+
+    def _report_checks(self, asset: AssetKey, findings: Sequence[Finding], candidate: str) -> None:
+        target = self._target(asset)
+        for finding in findings:
+            self.instance.report_runless_asset_event(
+                dg.AssetCheckEvaluation(
+                    dagster_key(asset),
+                    finding.check,
+                    target_materialization_data=target,
+                    **check_arguments(finding, candidate),
+                )
+            )
+
+    def _target(self, asset: AssetKey) -> AssetCheckEvaluationTargetMaterializationData | None:
+        records = self.instance.fetch_materializations(dagster_key(asset), limit=1).records
+        return next(
+            (
+                AssetCheckEvaluationTargetMaterializationData(
+                    storage_id=record.storage_id, run_id=record.run_id, timestamp=record.timestamp
+                )
+                for record in records
+            ),
+            None,
+        )
+
+    def _is_recorded(self, receipt: Receipt) -> bool:
+        key, cursor = dagster_key(receipt.asset), None
+        while True:
+            page = self.instance.fetch_materializations(key, limit=100, cursor=cursor)
+            for record in page.records:
+                made = record.asset_materialization
+                if made is not None and (made.tags or {}).get(CANDIDATE_TAG) == receipt.candidate:
+                    return True
+            if not page.has_more:
+                return False
+            cursor = page.cursor
+
+    def _is_judged(self, verdict: Verdict) -> bool:
+        key = dg.AssetCheckKey(dagster_key(verdict.asset), verdict.findings[0].check)
+        history = self.instance.event_log_storage.get_asset_check_execution_history(key, limit=20)
+        found = (record.evaluation for record in history)
+        shown = (evaluation.metadata.get(CANDIDATE) for evaluation in found if evaluation is not None)
+        return any(value is not None and value.value == verdict.candidate for value in shown)
+
+    def _run_of(self, event: Event) -> dg.DagsterRun | None:
+        if not event.on_behalf_of.startswith(_RUN):
+            return None
+        return self.instance.get_run_by_id(event.on_behalf_of.removeprefix(_RUN))
+
+    def _receipt(self, asset: AssetKey, version: Version) -> Receipt | None:
+        connection = self.cut.connect()
+        try:
+            return read_receipt(connection, asset, version)
+        finally:
+            connection.close()
+
+
+def _versions(event: Event) -> Iterator[tuple[AssetKey, Version]]:
+    for asset, version in event.details.get("versions", {}).items():
+        yield AssetKey(asset), Version(version)

@@ -1,0 +1,113 @@
+"""The platform's values as Dagster shows them: receipts, findings, schemas. Reports nothing itself."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from ..records.candidates import SchemaColumn
+from ..records.contracts import Contract
+from ..records.findings import Finding, Severity
+from ..records.keys import AssetKey
+from ..records.receipts import Receipt
+
+SERVED = "served"
+CANDIDATE = "candidate"
+# Large failure metadata freezes Dagster's pages.
+_MAX_CHARACTERS = 2000
+
+
+def dagster_key(asset: AssetKey) -> dg.AssetKey:
+    return dg.AssetKey([asset.schema, asset.name])
+
+
+def platform_key(key: dg.AssetKey) -> AssetKey:
+    return AssetKey(".".join(key.path))
+
+
+def receipt_metadata(receipt: Receipt, contract: Contract | None) -> dict[str, Any]:
+    """Returns what a materialization shows; numbers become plots."""
+    parents = {parent.asset: parent.version for parent in receipt.parents}
+    return {
+        "version": int(receipt.version),
+        "dagster/row_count": receipt.n_rows,
+        "inserted": receipt.n_inserted,
+        "deleted": receipt.n_deleted,
+        "warnings": sum(1 for finding in receipt.findings if not finding.passed),
+        "snapshot": int(receipt.snapshot),
+        "producer": str(receipt.producer),
+        "auditor": str(receipt.auditor),
+        "reason": receipt.reason,
+        "parents": ", ".join(f"{asset}@{version}" for asset, version in parents.items()) or "landed files",
+        "receipt": f"orchestrator receipt {receipt.asset}@{receipt.version}",
+        CANDIDATE: str(receipt.candidate),
+        "dagster/column_schema": receipt_schema(receipt.columns, contract),
+    }
+
+
+def receipt_schema(columns: Sequence[SchemaColumn], contract: Contract | None) -> dg.TableSchema:
+    """Returns the columns as they are served, with what the contract promises of them."""
+    promised = {column.name: column for column in contract_schema(contract).columns} if contract else {}
+    return dg.TableSchema(
+        [
+            dg.TableColumn(column.name, column.type, found.description, found.constraints, tags=found.tags)
+            if (found := promised.get(column.name))
+            else dg.TableColumn(column.name, column.type)
+            for column in columns
+        ]
+    )
+
+
+def contract_schema(contract: Contract) -> dg.TableSchema:
+    """Returns the promised columns with their rules as constraints."""
+    unique = {columns[0] for columns in (contract.grain or (), *contract.unique) if len(columns) == 1}
+    rules: dict[str, list[str]] = {}
+    for rule in contract.rules:
+        for name in rule.columns:
+            rules.setdefault(name, []).append(rule.name)
+    return dg.TableSchema(
+        [
+            dg.TableColumn(
+                column.name,
+                column.type,
+                column.description or None,
+                dg.TableColumnConstraints(
+                    nullable=column.nullable, unique=column.name in unique, other=rules.get(column.name)
+                ),
+                tags={"pii": ""} if column.pii else None,
+            )
+            for column in contract.columns
+        ]
+    )
+
+
+def check_arguments(finding: Finding, candidate: str | None = None) -> dict[str, Any]:
+    """Returns what `AssetCheckResult` and `AssetCheckEvaluation` are made of, but asset and check."""
+    # A question to a person keeps a candidate from being published just as an error does.
+    severity = dg.AssetCheckSeverity.WARN if finding.severity is Severity.WARN else dg.AssetCheckSeverity.ERROR
+    return {
+        "passed": finding.passed,
+        "severity": severity,
+        "description": finding.message[:_MAX_CHARACTERS] or None,
+        "metadata": _check_metadata(finding, candidate),
+    }
+
+
+def _check_metadata(finding: Finding, candidate: str | None) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "measured": finding.measured,
+        "limit": finding.limit,
+        "failing_rows": finding.n_failing,
+        "judged_by": finding.engine,
+        CANDIDATE: candidate,
+    }
+    if finding.sample:
+        shown["sample"] = dg.MetadataValue.table(
+            [dg.TableRecord(_row(row)) for row in finding.sample],
+            schema=dg.TableSchema([dg.TableColumn(name) for name in finding.sample[0]]),
+        )
+    return {name: value for name, value in shown.items() if value is not None}
+
+
+def _row(row: Mapping[str, Any]) -> dict[str, str]:
+    return {name: "null" if value is None else str(value) for name, value in row.items()}

@@ -1,0 +1,265 @@
+"""The commands on a small project, from landing to what is read back."""
+
+import csv
+import io
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pytest
+from small_project import make_project, write, write_orders
+
+from orchestrator_platform.lake.session import load_statements
+
+Call = Callable[..., object]
+
+
+def test_files_are_landed_built_and_read_back(orchestrator: Call, tmp_path: Path) -> None:
+    folder = make_project(tmp_path)
+    file = write_orders(folder, "a.csv", (1, "ann", 10, "open"), (2, "bob", 20, "paid"), (3, "ann", -5, "open"))
+    before = file.read_bytes(), file.stat().st_mtime_ns
+
+    planned = orchestrator(folder, "land", "orders", file.parent, "--dry-run")
+    assert planned.code == 0
+    assert "1 file would be copied into landing\n  a.csv" in planned.out
+    assert not list((folder / ".orchestrator" / "landing").rglob("*.csv"))
+
+    landed = orchestrator(folder, "land", "orders", file.parent)
+    assert landed.code == 0, landed.err
+    assert "raw.orders  published  version none → 1, 2 rows (+2 −0)" in landed.out
+    assert "1 row in quarantine: 1 × amount ≥ 0; look: `orchestrator quarantine show 1`" in landed.out
+    assert (file.read_bytes(), file.stat().st_mtime_ns) == before
+
+    plan = json.loads(orchestrator(folder, "build", "--dry-run", "--json").out)
+    assert [(item["asset"], item["need"]) for item in plan] == [("marts.totals", "stale"), ("marts.ranking", "stale")]
+
+    built = orchestrator(folder, "build", "--why", "the first time", "--by", "ada")
+    assert built.code == 0, built.err
+    assert built.out.startswith("marts.totals   published  version none → 1, 2 rows (+2 −0)\nmarts.ranking  published")
+
+    again = orchestrator(folder, "build")
+    assert (again.code, again.out) == (0, "Nothing changed. 2 tables up to date.\n")
+    assert orchestrator(folder, "query", "--json", "select count(*) n from raw.orders").out == '[{"n": 2}]\n'
+    event = json.loads(orchestrator(folder, "journal", "--json").out)[-1]
+    assert (event["act"], event["reason"], event["on_behalf_of"]) == ("publish", "the first time", "person:ada")
+
+
+def test_a_file_landed_twice_is_a_duplicate_and_publishes_nothing(orchestrator: Call, tmp_path: Path) -> None:
+    folder = make_project(tmp_path)
+    file = write_orders(folder, "a.csv", (1, "ann", 10, "open"))
+    orchestrator(folder, "land", "orders", file)
+    again = json.loads(orchestrator(folder, "land", "orders", file, "--json").out)
+    assert (again["outcome"], again["version"]) == ("unchanged", 1)
+    assert [(entry["state"], entry["n_duplicate"]) for entry in again["files"]] == [("duplicate", 1)]
+
+
+def test_a_landing_that_is_rejected_says_no(orchestrator: Call, tmp_path: Path) -> None:
+    folder = make_project(tmp_path)
+    component = folder / "defs" / "orders" / "defs.yaml"
+    write(component, component.read_text() + "  checks: [{name: nobody_is_eve, file: eve.sql}]\n")
+    write(component.with_name("eve.sql"), "select * from raw.orders where customer = 'eve'")
+    file = write_orders(folder, "a.csv", (1, "ann", 1, "open"), (2, "eve", 2, "open"))
+    landed = orchestrator(folder, "land", "orders", file)
+    assert landed.code == 1
+    assert re.search(
+        r"raw\.orders  rejected   .*no version serves yet; look: `orchestrator quarantine show 1`", landed.out
+    )
+    again = orchestrator(folder, "land", "orders")
+    assert again.out == "raw.orders  unchanged  no new files\nwaiting in landing: a.csv: its candidate was rejected\n"
+
+
+def test_a_file_that_is_refused_whole_says_no(orchestrator: Call, tmp_path: Path) -> None:
+    folder = make_project(tmp_path)
+    file = write_orders(folder, "a.csv", (1, "ann", -1, "open"), (2, "bob", -2, "open"), (3, "eve", 3, "open"))
+    landed = orchestrator(folder, "land", "orders", file)
+    assert landed.code == 1
+    assert re.search(r"a\.csv +3 +0 +3 +0 +refused", landed.out)
+    assert "the files hold no row that could be published" in landed.out
+
+
+def test_two_files_of_one_name_are_refused_before_either_is_copied(orchestrator: Call, tmp_path: Path) -> None:
+    folder = make_project(tmp_path)
+    files = [write_orders(folder, f"{place}/a.csv", (1, place, 10, "open")) for place in ("north", "south")]
+    said = orchestrator(folder, "land", "orders", *files)
+    assert said.code == 2
+    assert "would both be a.csv in landing" in said.err
+    assert not list((folder / ".orchestrator" / "landing").rglob("*.csv"))
+    missing = orchestrator(folder, "land", "orders", files[0], folder / "nowhere")
+    assert missing.code == 2
+    assert not list((folder / ".orchestrator" / "landing").rglob("*.csv"))
+    assert orchestrator(folder, "land", "orders", folder / "incoming").code == 0
+
+
+def test_status_says_what_serves_and_why_not_more(orchestrator: Call, told: Path) -> None:
+    said = orchestrator(told, "status", "--json")
+    found = {item["asset"]: item for item in json.loads(said.out)}
+    assert list(found) == ["raw.orders", "marts.totals", "marts.ranking"]
+    totals = found["marts.totals"]
+    assert {"asset", "kind", "version", "n_rows", "state", "producer", "auditor"} <= set(totals)
+    assert (totals["version"], totals["n_rows"], totals["state"]) == (1, 2, "rejected")
+    assert (totals["producer"], totals["auditor"]) == ("maker", "judge")
+    text = orchestrator(told, "status").out
+    assert re.search(r"marts\.totals +table +1 +2 +rejected +maker +judge", text)
+
+
+def test_a_rejection_says_what_failed_what_serves_and_where_to_look(orchestrator: Call, told: Path) -> None:
+    said = orchestrator(told, "build")
+    assert "held" in said.out
+    assert "version 1 still serves" in said.out
+    entries = json.loads(orchestrator(told, "quarantine", "list", "--json").out)
+    assert [(entry["id"], entry["kind"]) for entry in entries] == [(1, "rows"), (2, "candidate")]
+    shown = orchestrator(told, "quarantine", "show", 2).out
+    assert "total < 1000" in shown
+    assert '"total": "5000.0"' in shown
+
+
+def test_the_ledger_adds_up(orchestrator: Call, told: Path) -> None:
+    text = orchestrator(told, "ledger").out
+    assert text.endswith("2 files: 4 rows = 3 published + 1 quarantined + 0 duplicate\n")
+    entries = json.loads(orchestrator(told, "ledger", "orders", "--json").out)
+    first = {name: entries[0][name] for name in ("source", "file", "n_rows", "n_published", "n_quarantined", "version")}
+    assert first == {
+        "source": "orders", "file": "may.csv", "n_rows": 3, "n_published": 2, "n_quarantined": 1, "version": 1,
+    }  # fmt: skip
+    assert orchestrator(told, "ledger", "nothing").out == "Nothing has been landed of nothing yet.\n"
+
+
+def test_a_quarantined_row_is_found_by_file_and_line(orchestrator: Call, told: Path) -> None:
+    view = json.loads(orchestrator(told, "quarantine", "show", 1, "--json").out)
+    assert [(row["file"], row["line"], row["rule"]) for row in view["rows"]] == [("may.csv", 3, "amount ≥ 0")]
+    assert re.search(r"may\.csv +3 +amount ≥ 0", orchestrator(told, "quarantine", "show", 1).out)
+
+
+def test_history_and_receipt_say_who_made_and_judged(orchestrator: Call, told: Path) -> None:
+    versions = json.loads(orchestrator(told, "history", "raw.orders", "--json").out)
+    assert [(item["version"], item["n_inserted"]) for item in versions] == [(2, 1), (1, 2)]
+    receipt = json.loads(orchestrator(told, "receipt", "raw.orders@1", "--json").out)
+    assert (receipt["version"], receipt["producer"], receipt["auditor"]) == (1, "maker", "judge")
+    text = orchestrator(told, "receipt", "marts.totals").out
+    assert "built from   raw.orders, version 1" in text
+    assert re.search(r"grain_customer_unique +yes +error", text)
+
+
+def test_any_kept_snapshot_can_be_queried(orchestrator: Call, told: Path) -> None:
+    snapshot = json.loads(orchestrator(told, "history", "raw.orders", "--json").out)[1]["snapshot"]
+    sql = "select count(*) as n from raw.orders"
+    assert orchestrator(told, "query", sql, "--snapshot", snapshot, "--json").out == '[{"n": 2}]\n'
+    assert orchestrator(told, "query", sql, "--json").out == '[{"n": 3}]\n'
+
+
+def test_what_lies_in_a_cell_is_whole_in_data_and_harmless_in_text(orchestrator: Call, told: Path) -> None:
+    sql = "select customer from raw.orders where order_id = 4"
+    assert json.loads(orchestrator(told, "query", sql, "--json").out) == [{"customer": "e\x1b[2Jve"}]
+    rows = list(csv.reader(io.StringIO(orchestrator(told, "query", sql, "--csv").out)))
+    assert rows == [["customer"], ["e\x1b[2Jve"]]
+    for arguments in (["query", sql], ["quarantine", "show", 2]):
+        text = orchestrator(told, *arguments).out
+        assert "\x1b" not in text
+        assert "[2Jve" in text
+
+
+@pytest.mark.parametrize(
+    "sql", ["selec 1", "select nothing from raw.orders", "from nowhere", "drop table raw.orders", "", "select 'x'::int"]
+)
+def test_wrong_sql_is_a_short_message(orchestrator: Call, told: Path, sql: str) -> None:
+    said = orchestrator(told, "query", sql)
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith("error: ")
+    assert "Traceback" not in said.err
+    assert len(said.err) < 700
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["query", "select 1", "--snapshot", "99999"],
+        ["query", "select 1", "--json", "--csv"],
+        ["receipt", "raw.orders@9"],
+        ["receipt", "raw.nothing"],
+        ["history", "Not A Name"],
+        ["quarantine", "show", "99"],
+        ["land", "nothing"],
+        ["build", "marts.nothing"],
+        ["build", "--by", "no such\nperson"],
+    ],
+)
+def test_what_is_not_there_is_misuse(orchestrator: Call, told: Path, arguments: list[str]) -> None:
+    said = orchestrator(told, *arguments)
+    assert said.code == 2, said.err
+    assert said.out == ""
+    assert said.err.count("\n") == 1 or "--json" in arguments
+
+
+def test_connect_prints_statements_that_any_duckdb_runs(orchestrator: Call, told: Path) -> None:
+    statements = json.loads(orchestrator(told, "connect", "--json").out)
+    with duckdb.connect(config={"autoinstall_known_extensions": "false"}) as other:
+        for statement in load_statements():
+            other.execute(statement)
+        for statement in statements:
+            if not statement.startswith("INSTALL"):
+                other.execute(statement)
+        assert other.execute("SELECT count(*) FROM raw.orders").fetchall() == [(3,)]
+
+
+def test_agents_are_listed_with_their_assets(orchestrator: Call, told: Path) -> None:
+    found = {item["name"]: item for item in json.loads(orchestrator(told, "agents", "--json").out)}
+    assert found["maker"]["produces"] == ["raw.orders", "marts.totals", "marts.ranking"]
+    assert found["judge"]["audits"] == found["maker"]["produces"]
+    assert found["judge"]["may"] == ["audit", "quarantine", "discard"]
+    assert orchestrator(told, "agents", "check").out == "3 agents, 3 assets: no problem.\n"
+
+
+def test_agents_are_checked_where_an_agent_file_keeps_the_project_from_loading(
+    orchestrator: Call, tmp_path: Path
+) -> None:
+    folder = make_project(tmp_path)
+    judge = folder / "agents" / "judge.md"
+    write(judge, judge.read_text().replace("audits: ['*']", "audits: []"))
+    write(folder / "agents" / "maker.md", (folder / "agents" / "maker.md").read_text().replace("context", "contxt"))
+    assert orchestrator(folder, "status").code == 2
+    said = orchestrator(folder, "agents", "check")
+    assert said.code == 1
+    assert re.search(r"maker\.md:\d+: ", said.out)
+    found = json.loads(orchestrator(folder, "agents", "check", "--json").out)
+    assert len(found["problems"]) >= 1
+
+
+def test_agents_are_checked_where_a_component_is_wrong(orchestrator: Call, tmp_path: Path) -> None:
+    folder = make_project(tmp_path, changes={"defs/orders/defs.yaml": "type: ["})
+    said = orchestrator(folder, "agents", "check")
+    assert said.code == 1
+    assert "The seats were not checked: " in said.out
+    assert "defs/orders/defs.yaml" in said.out
+
+
+def test_an_interrupted_query_ends_at_once(told: Path) -> None:
+    sql = "select sum(a.range * b.range) from range(1000000) a, range(1000000) b"
+    command = [sys.executable, "-c", _SAYS_WHEN_IT_RUNS, "query", sql]
+    with subprocess.Popen(command, cwd=told, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "running\n"
+        time.sleep(0.5)  # the query itself cannot be awaited: it says nothing
+        process.send_signal(signal.SIGINT)
+        try:
+            _, err = process.communicate(timeout=30)
+        finally:
+            process.kill()
+    assert process.returncode == 130
+    assert err.startswith("error: interrupted.")
+
+
+_SAYS_WHEN_IT_RUNS = """
+from orchestrator_platform.cli import main, results
+fetch = results._rows
+def said(*arguments):
+    print("running", flush=True)
+    return fetch(*arguments)
+results._rows = said
+main()
+"""

@@ -1,0 +1,250 @@
+"""A small shop: a source of orders, a dbt model over it, a Python table over that, and the runs of Dagster."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from orchestrator_platform.components.load import load_definitions
+from orchestrator_platform.gate.context import Gate
+from orchestrator_platform.operations.dev import write_dagster_home
+from orchestrator_platform.operations.project_assets import load_gate
+from orchestrator_platform.settings import Settings, load_settings
+
+FILES = {
+    "pyproject.toml": """
+[tool.orchestrator]
+defs = "shop/defs"
+""",
+    "shop/__init__.py": "",
+    "shop/defs/__init__.py": "",
+    "shop/defs/orders/defs.yaml": """
+type: orchestrator_platform.components.SourceComponent
+attributes:
+  name: orders
+  asset: raw.orders
+  contract: contract.py:Orders
+  description: Orders as they came in.
+  pattern: ["**/*.csv"]
+  format: csv
+  max_bad_share: 0.5
+  checks:
+    - {name: no_refunds, file: no_refunds.sql}
+""",
+    "shop/defs/orders/no_refunds.sql": "SELECT * FROM raw.orders WHERE amount < 0",
+    "shop/defs/orders/contract.py": '''
+"""What an order promises."""
+
+import pandera.pandas as pa
+
+
+class Orders(pa.DataFrameModel):
+    order_id: int = pa.Field(ge=1, description="The order's number.")
+    customer: str = pa.Field(metadata={"pii": True})
+    amount: float
+
+    class Config:
+        strict = True
+        metadata = {"grain": "none"}
+''',
+    "shop/defs/tables/defs.yaml": "type: orchestrator_platform.components.DbtTablesComponent\nattributes: {}\n",
+    "shop/defs/best/defs.yaml": """
+type: orchestrator_platform.components.PythonTableComponent
+attributes:
+  module: best.py
+""",
+    "shop/defs/best/best.py": '''
+"""The best customers."""
+
+from orchestrator_platform.transforming.python_table import python_table
+
+
+@python_table(key="marts.best", parents={"totals": "marts.totals"}, contract="contract.py:Best")
+def best(totals):
+    """Customers of more than ten."""
+    return totals.filter("total > 10").project("customer, total")
+''',
+    "shop/defs/best/contract.py": '''
+"""What a best customer promises."""
+
+import pandera.pandas as pa
+
+
+class Best(pa.DataFrameModel):
+    customer: str
+    total: float = pa.Field(gt=10)
+
+    class Config:
+        strict = True
+        metadata = {"grain": ["customer"], "rows": {"subset_of": "marts.totals"}}
+''',
+    "dbt_project/dbt_project.yml": """
+name: shop
+version: '1.0.0'
+config-version: 2
+profile: shop
+models:
+  +schema: marts
+""",
+    "dbt_project/profiles.yml": "shop: {target: dev, outputs: {dev: {type: duckdb, path: target/dev.duckdb}}}\n",
+    "dbt_project/macros/schema.sql": (
+        "{% macro generate_schema_name(name, node) -%}{{ name or target.schema }}{%- endmacro %}"
+    ),
+    "dbt_project/models/sources.yml": """
+sources:
+  - name: raw
+    schema: raw
+    tables:
+      - name: orders
+""",
+    "dbt_project/models/totals.sql": (
+        "select customer, sum(amount) as total from {{ source('raw', 'orders') }} group by customer\n"
+    ),
+    "dbt_project/models/names.sql": "select distinct customer from {{ source('raw', 'orders') }}\n",
+    "dbt_project/models/models.yml": """
+models:
+  - name: totals
+    description: What each customer spent in all.
+    config: {meta: {grain: [customer]}}
+    columns:
+      - {name: customer, data_type: varchar, data_tests: [not_null]}
+      - name: total
+        data_type: double
+        data_tests:
+          - accepted_values: {arguments: {values: [666], quote: false}, config: {severity: warn}}
+  - name: names
+    description: Who ever bought.
+    config: {meta: {grain: [customer]}}
+    columns:
+      - name: customer
+        data_type: varchar
+        data_tests: [{accepted_values: {arguments: {values: [ann, bob, cy]}}}]
+""",
+}
+AGENT = """---
+name: {name}
+description: {name} of the shop.
+produces: [{produces}]
+audits: [{audits}]
+may: [{may}]
+escalates: []
+never: []
+invocation: automatic
+context_budget: 1000
+---
+Do it.
+"""
+FILES |= {
+    "agents/maker.md": AGENT.format(name="maker", produces='"*"', audits="", may="land, build, publish"),
+    "agents/judge.md": AGENT.format(name="judge", produces="", audits='"*"', may="audit, quarantine"),
+}
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A project, its home, and Dagster's instance in it."""
+
+    settings: Settings
+    instance: dg.DagsterInstance
+
+    @property
+    def gate(self) -> Gate:
+        return load_gate(self.settings)
+
+    def write(self, files: Mapping[str, str]) -> None:
+        for name, text in files.items():
+            file = self.settings.project.root / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+
+    def drop(self, name: str, *rows: str) -> None:
+        """Puts a file into landing that was written long ago."""
+        file = self.settings.home.landing / "orders" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("\n".join(["order_id,customer,amount", *rows]) + "\n", encoding="utf-8")
+        os.utime(file, (1_700_000_000, 1_700_000_000))
+
+    def run(self, *assets: str, job: str | None = None, checks: Sequence[tuple[str, str]] | None = None) -> "Run":
+        defs = load_definitions(self.settings)
+        graph_job = defs.resolve_job_def(job) if job else defs.resolve_implicit_global_asset_job_def()
+        if checks is not None:
+            keys = [dg.AssetCheckKey(_key(asset), name) for asset, name in checks]
+            graph_job = graph_job.get_subset(asset_selection=set(), asset_check_selection=set(keys))
+        elif assets:
+            graph_job = graph_job.get_subset(asset_selection={_key(asset) for asset in assets})
+        return Run(graph_job.execute_in_process(instance=self.instance, raise_on_error=False))
+
+    def materializations(self, asset: str) -> list[Any]:
+        records = self.instance.fetch_materializations(_key(asset), limit=100, ascending=True).records
+        return [record.asset_materialization for record in records]
+
+    def latest_check(self, asset: str, name: str) -> Any:
+        key = dg.AssetCheckKey(_key(asset), name)
+        (record,) = self.instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
+        return record
+
+
+@dataclass(frozen=True)
+class Run:
+    result: Any
+
+    @property
+    def ok(self) -> bool:
+        return bool(self.result.success)
+
+    @property
+    def materialized(self) -> list[str]:
+        events = self.result.get_asset_materialization_events()
+        return [".".join(event.asset_key.path) for event in events]
+
+    @property
+    def checks(self) -> dict[tuple[str, str], bool]:
+        found = self.result.get_asset_check_evaluations()
+        return {(".".join(each.asset_key.path), each.check_name): each.passed for each in found}
+
+    @property
+    def failure(self) -> str:
+        """The text that the run page shows first."""
+        for event in self.result.all_events:
+            if event.is_step_failure:
+                data = event.event_specific_data
+                return str(data.user_failure_data.description if data.user_failure_data else data.error.message)
+        return ""
+
+
+def _key(asset: str) -> dg.AssetKey:
+    return dg.AssetKey(asset.split("."))
+
+
+def _settings(tmp_path: Path) -> Settings:
+    root = tmp_path / "project"
+    for name, text in FILES.items():
+        file = root / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    return load_settings(home=tmp_path / "home", project=root, environment={})
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    """With an instance in memory, which is quick."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Shop(_settings(tmp_path), instance)
+
+
+@pytest.fixture(scope="module")
+def shared_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Shop(_settings(tmp_path_factory.mktemp("shared")), instance)
+
+
+@pytest.fixture
+def kept_shop(tmp_path: Path) -> Iterator[Shop]:
+    """With the instance of the home, as the server has it."""
+    settings = _settings(tmp_path)
+    with dg.DagsterInstance.from_config(str(write_dagster_home(settings))) as instance:
+        yield Shop(settings, instance)

@@ -1,0 +1,155 @@
+"""Definitions load from any project, by Dagster's loader and by the platform's own, and say what is wrong."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from orchestrator_platform.components.load import load_definitions
+from orchestrator_platform.errors import AgentFileError, DefinitionError
+from orchestrator_platform.operations.project_assets import load_gate
+from orchestrator_platform.settings import load_project, load_settings
+
+ROOT = Path(__file__).resolve().parents[2]
+DG_PROJECT = """
+[tool.orchestrator]
+defs = "shop/defs"
+
+[tool.dg]
+directory_type = "project"
+
+[tool.dg.project]
+root_module = "shop"
+defs_module = "shop.defs"
+code_location_target_module = "orchestrator_platform.definitions"
+"""
+# Its loader, and what that imports, call what is deprecated.
+DAGSTERS_OWN = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+AT_IMPORT = """
+import json, sys, threading
+import duckdb
+opened = []
+duckdb.connect = lambda *a, **k: opened.append(a)
+from orchestrator_platform.definitions import defs
+loaded = defs()
+keys = sorted(".".join(spec.key.path) for spec in loaded.resolve_all_asset_specs())
+print(json.dumps({"assets": keys, "threads": threading.active_count(), "connections": len(opened)}))
+"""
+
+
+@DAGSTERS_OWN
+def test_dagsters_loader_and_the_platforms_give_the_same_assets(shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = {spec.key for spec in load_definitions(shop.settings).resolve_all_asset_specs()}
+    shop.write({"pyproject.toml": DG_PROJECT})
+    monkeypatch.syspath_prepend(str(shop.settings.project.root))
+    try:
+        by_dagster = load_definitions(shop.settings)
+    finally:
+        for name in [name for name in sys.modules if name.split(".")[0] == "shop"]:
+            del sys.modules[name]
+    assert {spec.key for spec in by_dagster.resolve_all_asset_specs()} == own
+    assert own == {dg.AssetKey(key.split(".")) for key in shop.gate.assets}
+
+
+def test_an_asset_shows_who_makes_and_judges_it_and_where_it_is_defined(shop: Any) -> None:
+    specs = {".".join(spec.key.path): spec for spec in load_definitions(shop.settings).resolve_all_asset_specs()}
+    orders, totals = specs["raw.orders"], specs["marts.totals"]
+    assert {orders.tags["producer"], orders.tags["auditor"]} == {"maker", "judge"}
+    assert orders.kinds == {"ducklake", "csv"}
+    assert totals.kinds == {"ducklake", "dbt", "table"}
+    assert totals.description.splitlines()[0] == "What each customer spent in all."
+    assert totals.metadata["grain"] == "customer"
+    places = [place.file_path for place in totals.metadata["dagster/code_references"].code_references]
+    assert [Path(place).name for place in places] == ["totals.sql", "models.yml"]
+    columns = {column.name: column for column in orders.metadata["dagster/column_schema"].columns}
+    assert columns["order_id"].constraints.nullable is False
+    assert "pii" in columns["customer"].tags
+    assert specs["marts.best"].deps
+
+
+def test_every_audit_is_a_check_and_drift_does_not_block(shop: Any) -> None:
+    defs = load_definitions(shop.settings)
+    checks = {key: defs.resolve_asset_graph().get(key) for key in defs.resolve_asset_graph().asset_check_keys}
+    for asset in shop.gate.assets:
+        names = {key.name for key in checks if ".".join(key.asset_key.path) == asset}
+        assert names == {*shop.gate.audit_plan(asset).checks, "served"}
+    assert all(check.blocking != key.name.startswith("drift_") for key, check in checks.items())
+
+
+def test_a_check_may_not_take_the_name_that_the_platform_uses(shop: Any) -> None:
+    file = shop.settings.project.root / "shop/defs/orders/defs.yaml"
+    shop.write({"shop/defs/orders/defs.yaml": file.read_text().replace("name: no_refunds", "name: served")})
+    with pytest.raises(DefinitionError, match="'served'"):
+        load_definitions(shop.settings)
+
+
+@DAGSTERS_OWN
+def test_a_component_that_dagster_passes_over_is_an_error(shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    best = shop.settings.project.root / "shop/defs/best"
+    best.rename(shop.settings.project.root / "shop/defs/orders/best")
+    shop.write({"pyproject.toml": DG_PROJECT})
+    monkeypatch.syspath_prepend(str(shop.settings.project.root))
+    try:
+        with pytest.raises(DefinitionError, match=r"marts\.best is declared here"):
+            load_definitions(shop.settings)
+    finally:
+        for name in [name for name in sys.modules if name.split(".")[0] == "shop"]:
+            del sys.modules[name]
+
+
+def test_an_asset_without_an_auditor_does_not_load(shop: Any) -> None:
+    (shop.settings.project.root / "agents/judge.md").unlink()
+    with pytest.raises(AgentFileError, match="audits"):
+        load_definitions(shop.settings)
+
+
+@pytest.mark.parametrize("folder", ["absent", "empty"])
+def test_a_project_without_definitions_is_an_empty_working_platform(tmp_path: Path, folder: str) -> None:
+    project = tmp_path / "copy"
+    project.mkdir()
+    for name in ("pyproject.toml", "agents", "dbt_project"):
+        source = ROOT / name
+        shutil.copytree(source, project / name) if source.is_dir() else shutil.copy(source, project / name)
+    if folder == "empty":
+        (project / "orchestrator_platform/defs").mkdir(parents=True)
+        text = (project / "pyproject.toml").read_text(encoding="utf-8")
+        # Without the package beside it, the copy is no project of `dg`.
+        (project / "pyproject.toml").write_text(text.replace("[tool.dg.project]", "[tool.nothing]"), encoding="utf-8")
+    settings = load_settings(home=tmp_path / "home", project=project, environment={})
+    defs = load_definitions(settings)
+    assert list(defs.resolve_all_asset_specs()) == []
+    job = defs.resolve_job_def("sync_versions")
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert job.execute_in_process(instance=instance).success
+
+
+def test_loading_opens_no_connection_and_starts_no_thread_and_finds_the_shipped_assets(tmp_path: Path) -> None:
+    found = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", AT_IMPORT],
+        env={**os.environ, "ORCHESTRATOR_HOME": str(tmp_path), "ORCHESTRATOR_PROJECT": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = json.loads(found.stdout.splitlines()[-1])
+    gate = load_gate(load_settings(home=tmp_path, project=load_project(ROOT).root, environment={}))
+    assert loaded == {"assets": sorted(gate.assets), "threads": 1, "connections": 0}
+
+
+@pytest.mark.slow
+def test_dg_checks_the_shipped_definitions(tmp_path: Path) -> None:
+    checked = subprocess.run(
+        [Path(sys.executable).with_name("dg"), "check", "defs"],
+        cwd=ROOT,
+        env={**os.environ, "ORCHESTRATOR_HOME": str(tmp_path), "DAGSTER_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
