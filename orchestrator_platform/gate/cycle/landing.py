@@ -125,7 +125,7 @@ class _LandingPass:
         return self._land(intake, known)
 
     def _held(self, entries: Sequence[QuarantineEntry]) -> set[str]:
-        """Hashes of files whose candidate was rejected under the very contract and code in force."""
+        """Hashes of files whose candidate was rejected under the very contract, code and audits in force."""
         held: set[str] = set()
         for entry in entries:
             waits = entry.kind is QuarantineKind.CANDIDATE and entry.state is QuarantineState.WAITING
@@ -136,12 +136,9 @@ class _LandingPass:
             except CandidateDamaged:
                 # Without the rejected candidate its files are simply judged again.
                 continue
-            same = (manifest.contract_hash, manifest.code_version) == self._identity()
-            held |= set(_files_of(self.gate.settings.home.candidates, manifest)) if same else set()
+            files = _fresh_files_of(self.gate.settings.home.candidates, manifest)
+            held |= files if manifest.fingerprint == raw_fingerprint(self.declaration, sorted(files)) else set()
         return held
-
-    def _identity(self) -> tuple[str, str]:
-        return self.declaration.contract.hash(), self.declaration.code_version
 
     def _land(self, intake: Intake, known: Sequence[LedgerEntry]) -> Landed:
         self.gate.say(f"landing {len(intake.fresh)} new and {len(intake.duplicates)} known files of {self.build.name}")
@@ -174,7 +171,6 @@ class _LandingPass:
         return self._judge(closed.manifest, landing, intake)
 
     def _draft(self, landing: Landing, intake: Intake) -> Draft:
-        contract_hash, code_version = self._identity()
         assert landing.relation is not None
         return Draft(
             asset=self.declaration.key,
@@ -183,8 +179,8 @@ class _LandingPass:
             key=(),
             parents=(),
             fingerprint=raw_fingerprint(self.declaration, [taken.sha256 for taken in intake.fresh]),
-            code_version=code_version,
-            contract_hash=contract_hash,
+            code_version=self.declaration.code_version,
+            contract_hash=self.declaration.contract.hash(),
             producer=self.declaration.producer,
             reason=self.order.reason,
             append=True,
@@ -292,7 +288,8 @@ class _LandingPass:
         )
 
 
-def _files_of(candidates: Path, manifest: Manifest) -> list[str]:
+def _fresh_files_of(candidates: Path, manifest: Manifest) -> set[str]:
     names = [file.name for file in manifest.files_of(FileRole.LEDGER)]
     lines = [line for name in names for line in (candidates / manifest.id / name).read_text("utf-8").splitlines()]
-    return [LedgerEntry.model_validate_json(line).file_sha256 for line in lines]
+    entries = [LedgerEntry.model_validate_json(line) for line in lines]
+    return {entry.file_sha256 for entry in entries if entry.state is not FileState.DUPLICATE}
