@@ -231,7 +231,8 @@ class _LandingPass:
             ),
         )
         self._retire(intake.fresh, intake.duplicates)
-        outcome = Unchanged(self.declaration.key, "the files hold no row that could be published")
+        why = "the files hold no row that could be published" if intake.fresh else "the same bytes were landed before"
+        outcome = Unchanged(self.declaration.key, why)
         return self._landed(outcome, landing.ledger, done.quarantined, landing.extra_columns)
 
     def _reject(self, manifest: Manifest, verdict: Verdict, landing: Landing, intake: Intake) -> Landed:
