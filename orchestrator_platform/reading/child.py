@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any, TextIO
 
 from .count_rows import count_rows
-from .file_format import CSV, JSON, NDJSON, PARQUET, format_of
+from .file_format import CSV, JSON, NDJSON, PARQUET, format_by_name, format_of
 from .file_rows import FileRows
 from .read_spec import FileSpec, ReadSpec
 from .refusals import OUT_OF_MEMORY_EXIT, FileRefused, ReadingFailed
@@ -28,7 +28,6 @@ def main() -> None:
     emit = _emitter()
     spec = ReadSpec.from_json(sys.stdin.read())
     if spec.task == "count":
-        limit_memory(spec.limits.memory_mb)
         _count_files(spec, emit)
     else:
         _read_files(spec, emit)
@@ -67,14 +66,19 @@ def limit_memory(memory_mb: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _read_files(spec: ReadSpec, emit: Emit) -> None:
+def _prepare_arrow() -> None:
+    """One thread and the plain allocator: address space then follows what is in use."""
     sys.meta_path.insert(0, _WithoutPandas())
     import pyarrow
+    import pyarrow.parquet
 
-    # One thread and the plain allocator: address space then follows what is in use.
     pyarrow.set_memory_pool(pyarrow.system_memory_pool())
     pyarrow.set_cpu_count(1)
     pyarrow.set_io_thread_count(1)
+
+
+def _read_files(spec: ReadSpec, emit: Emit) -> None:
+    _prepare_arrow()
     from .csv_rows import read_csv
     from .json_rows import read_json, read_ndjson
     from .parquet_rows import read_parquet
@@ -136,6 +140,9 @@ def _result(rows: FileRows, refused: FileRefused | None) -> dict[str, Any]:
 
 
 def _count_files(spec: ReadSpec, emit: Emit) -> None:
+    if PARQUET in {spec.format, *(format_by_name(file.name)[0] for file in spec.files)}:
+        _prepare_arrow()
+    limit_memory(spec.limits.memory_mb)
     for number, file in enumerate(spec.files):
         emit(event="start", file=number)
         try:
