@@ -1,11 +1,15 @@
-"""A data platform in which agents produce assets, other agents audit them, and nothing unaudited is readable."""
+"""A data platform in which agents produce assets, other agents audit them, and nothing unaudited is readable.
+
+What a project's own code imports: the platform to read from, and the decorator of Python tables.
+"""
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .operations.platform import Platform
+    from .transforming.python_table import python_table
 
-__all__ = ["Platform"]
+__all__ = ["Platform", "python_table"]
 
 
 def __getattr__(name: str) -> Any:
@@ -14,4 +18,8 @@ def __getattr__(name: str) -> Any:
         from .operations.platform import Platform
 
         return Platform
+    if name == "python_table":
+        from .transforming.python_table import python_table
+
+        return python_table
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

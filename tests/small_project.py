@@ -70,7 +70,7 @@ FILES = {
     "defs/marts/tables.py": """
         import duckdb
 
-        from orchestrator_platform.transforming.python_table import python_table
+        from orchestrator_platform import python_table
 
 
         @python_table(key="marts.totals", parents={"orders": "raw.orders"}, contract="contract.py:Totals")

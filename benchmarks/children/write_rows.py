@@ -48,7 +48,7 @@ _TABLES = """
     import duckdb
     import pyarrow as pa
 
-    from orchestrator_platform.transforming.python_table import python_table
+    from orchestrator_platform import python_table
 
 
     @python_table(key="marts.size", parents={{}}, contract="contract.py:Size")

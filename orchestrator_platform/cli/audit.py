@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 @click.argument("assets", nargs=-1, required=True)
 @takes_place
 def audit(place: Place, assets: tuple[str, ...]) -> int:
-    """Judge again the candidate of each of ASSETS that waits, or else what serves."""
+    """Judge again what waits, or else what serves.
+
+    Of each of ASSETS it is the candidate in quarantine, or the served version. Nothing is published.
+    """
     from ..operations.audit import audit_again
 
     with Progress() as progress:

@@ -1,6 +1,6 @@
 """`orchestrator land`: brings files into landing, lands them, and says what became of every file."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,11 +63,17 @@ def _plan(place: Place, source: str, paths: tuple[Path, ...]) -> int:
 
 def _plan_lines(planned: "LandPlan") -> Iterator[str]:
     yield f"{planned.source}: {plural(len(planned.copied), 'file')} would be copied into landing"
-    yield from (f"  {visible(name)}" for name in planned.copied)
+    yield from _names(planned.copied)
     if planned.present:
         yield f"{plural(len(planned.present), 'file')} in landing would be landed too"
-        yield from (f"  {visible(name)}" for name in planned.present)
+        yield from _names(planned.present)
     yield from _left_lines(planned.waiting, (*planned.passed_over, *planned.ignored))
+
+
+def _names(names: Sequence[str]) -> Iterator[str]:
+    yield from (f"  {visible(name)}" for name in names[:_NAMES_SHOWN])
+    if len(names) > _NAMES_SHOWN:
+        yield f"  … and {len(names) - _NAMES_SHOWN:,} more"
 
 
 def _lines(gate: "Gate", result: "LandResult") -> Iterator[str]:

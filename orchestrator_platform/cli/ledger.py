@@ -24,7 +24,7 @@ _FIELDS = (
     "file_sha256",
     "landed_at",
 )
-_LISTED_FILES = 40
+_LISTED_FILES = 10
 _HEADERS = ("source", "file", "rows", "published", "quarantined", "duplicate", "version", "state")
 
 
@@ -32,7 +32,10 @@ _HEADERS = ("source", "file", "rows", "published", "quarantined", "duplicate", "
 @click.argument("source", required=False)
 @takes_place
 def ledger(place: Place, source: str | None) -> None:
-    """Show what became of every landed file of SOURCE, by default of all."""
+    """Show what became of every landed file.
+
+    Of SOURCE, by default of all sources.
+    """
     from ..operations.records_of import ledger as read_ledger
 
     entries = read_ledger(place.platform(), source)
@@ -55,10 +58,11 @@ def ledger_excerpt(entries: "Sequence[LedgerEntry]") -> str:
     if len(entries) == 1:
         return ledger_table(entries)
     listed = entries if len(entries) <= _LISTED_FILES else [e for e in entries if e.n_published < e.n_rows]
-    shown = listed[:_LISTED_FILES]
-    left = len(entries) - len(shown)
-    more = f"… and {plural(left, 'more file')}: `orchestrator ledger {entries[0].source}`\n" if left else ""
-    return f"{ledger_table(shown)}\n{more}{sum_line(entries)}"
+    lines = [ledger_table(listed[:_LISTED_FILES])] if listed else []
+    if len(listed) > _LISTED_FILES:
+        left = plural(len(listed) - _LISTED_FILES, "more file")
+        lines.append(f"… and {left} not published whole: `orchestrator ledger {entries[0].source}`")
+    return "\n".join([*lines, sum_line(entries)])
 
 
 def sum_line(entries: "Sequence[LedgerEntry]") -> str:

@@ -26,7 +26,10 @@ def new() -> None:
 @click.option("--dry-run", is_flag=True, help="Print the files; write nothing.")
 @takes_place
 def source(place: Place, name: str, files: tuple[Path, ...], dry_run: bool) -> None:
-    """Propose the source NAME from sample FILES: a component and a contract, to be read and edited."""
+    """Propose a source from sample FILES.
+
+    A component and a contract are written, to be read and edited.
+    """
     from ..operations.new_source import propose_new_source, write_new_source
 
     proposed = propose_new_source(place.settings(), name, files)

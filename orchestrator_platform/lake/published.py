@@ -1,10 +1,13 @@
 """One consistent cut of the published lake, for builders and auditors: a pinned snapshot and its heads."""
 
+import sqlite3
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import duckdb
 
+from ..errors import OrchestratorError
 from ..records.keys import AssetKey, Snapshot
 from ..records.receipts import Head
 from .history import read_heads
@@ -46,11 +49,42 @@ def cut_published(layout: LakeLayout, lock_timeout_seconds: float) -> PublishedC
     Raises:
         LockTimeout: The lake had to be made whole and another writer held the lock.
         ForeignSnapshot: The lake holds a snapshot that no receipt explains.
+        CommitMismatch: What a killed writer committed is not what it says.
     """
+    if not _is_whole(layout):
+        _make_whole(layout, lock_timeout_seconds)
+    return _cut(layout)
+
+
+def cut_for_readers(layout: LakeLayout, lock_timeout_seconds: float) -> PublishedCut:
+    """Returns the newest cut that readers may see.
+
+    What stops a writer does not stop a reader: it waits for nobody and needs no permission to write.
+
+    Raises:
+        LockTimeout: There is no lake yet, and another writer held the lock.
+    """
+    if latest_snapshot(layout.readers) is None:
+        return cut_published(layout, lock_timeout_seconds)
+    if not _is_whole(layout):
+        with suppress(OrchestratorError, OSError, duckdb.Error, sqlite3.Error):
+            _make_whole(layout, 0)
+    return _cut(layout)
+
+
+def _is_whole(layout: LakeLayout) -> bool:
+    seen = latest_snapshot(layout.readers)
+    return seen is not None and seen == latest_snapshot(layout.catalog)
+
+
+def _make_whole(layout: LakeLayout, lock_timeout_seconds: float) -> None:
+    # Opening a writer finishes what a crash left undone.
+    with open_writer(layout, lock_timeout_seconds):
+        pass
+
+
+def _cut(layout: LakeLayout) -> PublishedCut:
     snapshot = latest_snapshot(layout.readers)
-    if snapshot is None or snapshot != latest_snapshot(layout.catalog):
-        with open_writer(layout, lock_timeout_seconds):
-            snapshot = latest_snapshot(layout.readers)
     assert snapshot is not None
     root = connect_reader(layout, snapshot)
     return PublishedCut(layout, snapshot, read_heads(root), root)

@@ -6,6 +6,7 @@ publication and never blocks the writer.
 
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import duckdb
@@ -44,28 +45,20 @@ def replace_readers_copy(layout: LakeLayout) -> None:
 
 
 def latest_snapshot(catalog: Path) -> Snapshot | None:
-    """Returns the newest snapshot in a catalog file, `None` where there is no lake yet."""
+    """Returns the newest snapshot in a catalog file, `None` where there is none, or it cannot be read."""
     if not catalog.exists():
         return None
     # Without a write-ahead log nobody writes, and looking leaves no files of shared memory behind.
     alone = not catalog.with_name(f"{catalog.name}-wal").exists()
-    try:
-        return _read_latest(catalog, "mode=ro&immutable=1" if alone else "mode=ro")
-    except sqlite3.DatabaseError:
-        # A writer may have come in between; where there is no lake yet, there is none this way either.
+    for how in ("mode=ro&immutable=1", "mode=ro") if alone else ("mode=ro",):
+        # A writer may have come in between the first look and the second.
         try:
-            return _read_latest(catalog, "mode=ro")
-        except sqlite3.OperationalError:
-            return None
-
-
-def _read_latest(catalog: Path, how: str) -> Snapshot | None:
-    connection = sqlite3.connect(f"{catalog.absolute().as_uri()}?{how}", uri=True)
-    try:
-        row = connection.execute("SELECT max(snapshot_id) FROM ducklake_snapshot").fetchone()
-    finally:
-        connection.close()
-    return Snapshot(row[0]) if row and row[0] is not None else None
+            with closing(sqlite3.connect(f"{catalog.absolute().as_uri()}?{how}", uri=True)) as connection:
+                row = connection.execute("SELECT max(snapshot_id) FROM ducklake_snapshot").fetchone()
+        except sqlite3.DatabaseError:
+            continue
+        return Snapshot(row[0]) if row and row[0] is not None else None
+    return None
 
 
 def attach_statement(layout: LakeLayout, snapshot: Snapshot, alias: str = "lake") -> str:

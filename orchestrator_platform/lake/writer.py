@@ -19,8 +19,8 @@ from ..records.keys import AssetKey, Snapshot
 from ..records.ledger import LedgerEntry, QuarantineEntry, RowAddress
 from ..records.receipts import Head, Receipt
 from ..records.verdicts import Decision, Verdict
-from .content import measure_content
-from .history import read_heads
+from .content import Content, measure_content
+from .history import read_heads, read_receipt
 from .layout import LakeLayout
 from .lock import writer_lock
 from .platform_tables import (
@@ -87,10 +87,10 @@ class LakeWriter:
         assert row is not None
         return int(row[0])
 
-    def known_files(self) -> set[str]:
-        """Returns the sha256 of every file that the ledger accounts for."""
-        rows = self.connection.execute(f"SELECT DISTINCT file_sha256 FROM lake.{SCHEMA}.ledger").fetchall()
-        return {row[0] for row in rows}
+    def known_files(self) -> set[tuple[str, str]]:
+        """Returns source and sha256 of every file that the ledger accounts for."""
+        rows = self.connection.execute(f"SELECT DISTINCT source, file_sha256 FROM lake.{SCHEMA}.ledger").fetchall()
+        return {(row[0], row[1]) for row in rows}
 
     def commit(self, commit: Commit) -> Snapshot:
         """Makes the commit true in one transaction, re-reads it, then shows it to readers.
@@ -171,7 +171,7 @@ class LakeWriter:
         if found != snapshot:
             raise CommitMismatch(asset=commit.events[0].subject, what="the snapshot", expected=snapshot, found=found)
         for approved in commit.approved:
-            reread(self.connection, approved.manifest, snapshot)
+            reread(self.connection, approved.receipt)
 
 
 @contextmanager
@@ -181,9 +181,10 @@ def open_writer(layout: LakeLayout, timeout_seconds: float) -> Iterator[LakeWrit
     Raises:
         LockTimeout: Another writer held the lock for too long.
         ForeignSnapshot: The lake holds a snapshot that no receipt explains.
+        CommitMismatch: What a killed writer committed is not what it says.
     """
     layout.data.mkdir(parents=True, exist_ok=True)
-    # Loading the extensions costs more than most publications, so nobody has to wait for it. The inner closing
+    # Loading the extensions may cost more than a publication, so nobody has to wait for it. The inner closing
     # lets go of the catalog before the lock is free; the outer one is for a lock that was never had.
     with closing(connect()) as connection, writer_lock(layout.lock, timeout_seconds), closing(connection):
         _attach(connection, layout)
@@ -193,7 +194,9 @@ def open_writer(layout: LakeLayout, timeout_seconds: float) -> Iterator[LakeWrit
         if found != explained:
             raise ForeignSnapshot(snapshot=found, explained=explained)
         # A writer that was killed right after its commit leaves readers one publication behind.
-        if latest_snapshot(layout.readers) != found:
+        seen = latest_snapshot(layout.readers)
+        if seen != found:
+            _reread_unseen(connection, seen)
             replace_readers_copy(layout)
         yield LakeWriter(connection, layout)
 
@@ -211,28 +214,42 @@ def head_of(receipt: Receipt) -> Head:
     )
 
 
-def reread(connection: duckdb.DuckDBPyConnection, manifest: Manifest, snapshot: Snapshot) -> None:
-    """Compares what the lake holds with what the manifest promised.
+def reread(connection: duckdb.DuckDBPyConnection, receipt: Receipt) -> None:
+    """Compares what the lake holds with what the receipt says of it.
 
     Raises:
         CommitMismatch: Rows, columns or content differ.
     """
-    table = f"lake.{manifest.asset.quoted}"
+    table = f"lake.{receipt.asset.quoted}"
     row = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
-    _require_equal(manifest.asset, "the number of rows", manifest.n_rows, int(row[0]) if row else None)
+    _require_equal(receipt.asset, "the number of rows", receipt.n_rows, int(row[0]) if row else None)
     columns = read_columns(connection, table)
-    _require_equal(manifest.asset, "the columns", _sorted(manifest.columns), _sorted(columns))
-    if manifest.n_inserted and manifest.n_inserted <= _REREAD_ROWS and manifest.base_version is not None:
-        _reread_change(connection, manifest, snapshot)
-    elif manifest.n_rows <= _REREAD_ROWS:
-        found = measure_content(connection, table, manifest.columns)
-        _require_equal(manifest.asset, "the content", manifest.data_version, str(found))
+    _require_equal(receipt.asset, "the columns", _sorted(receipt.columns), _sorted(columns))
+    if receipt.n_inserted and receipt.n_inserted <= _REREAD_ROWS and receipt.base_version is not None:
+        _reread_change(connection, receipt)
+    elif receipt.n_rows <= _REREAD_ROWS:
+        _reread_content(connection, receipt, table)
 
 
-def _reread_change(connection: duckdb.DuckDBPyConnection, manifest: Manifest, snapshot: Snapshot) -> None:
-    where = f"{literal(manifest.asset.schema)}, {literal(manifest.asset.name)}, {snapshot}, {snapshot}"
-    inserted = measure_content(connection, f"ducklake_table_insertions('lake', {where})", manifest.columns)
-    _require_equal(manifest.asset, "the number of rows added", manifest.n_inserted, inserted.n_rows)
+def _reread_content(connection: duckdb.DuckDBPyConnection, receipt: Receipt, table: str) -> None:
+    found = measure_content(connection, table, receipt.columns)
+    if found.algorithm == Content.parse(receipt.data_version).algorithm:
+        _require_equal(receipt.asset, "the content", receipt.data_version, str(found))
+
+
+def _reread_change(connection: duckdb.DuckDBPyConnection, receipt: Receipt) -> None:
+    snapshot = receipt.snapshot
+    where = f"{literal(receipt.asset.schema)}, {literal(receipt.asset.name)}, {snapshot}, {snapshot}"
+    inserted = measure_content(connection, f"ducklake_table_insertions('lake', {where})", receipt.columns)
+    _require_equal(receipt.asset, "the number of rows added", receipt.n_inserted, inserted.n_rows)
+
+
+def _reread_unseen(connection: duckdb.DuckDBPyConnection, seen: Snapshot | None) -> None:
+    """Re-reads what no reader has seen: whoever committed it was killed, or stopped because it was wrong."""
+    for head in read_heads(connection).values():
+        receipt = read_receipt(connection, head.asset, head.version) if head.snapshot > (seen or 0) else None
+        if receipt is not None:
+            reread(connection, receipt)
 
 
 def _sorted(columns: Sequence[SchemaColumn]) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ from ..errors import BaseMoved, SealBroken, UnknownAsset
 from ..gate.context import Gate
 from ..gate.cycle.order import Order
 from ..gate.cycle.tables import build_tables, known_inputs, plan_tables
-from ..gate.outcomes import Escalated, Failed, Outcome, Rejected, Withheld
+from ..gate.outcomes import Escalated, Failed, Held, Outcome, Rejected, Withheld
 from ..gate.plan import Planned
 from ..lake.published import cut_published
 from ..records.candidates import AssetKind
@@ -26,8 +26,8 @@ class BuildResult:
 
     @property
     def is_no(self) -> bool:
-        """Whether something was rejected, escalated, or broke."""
-        return any(isinstance(outcome, Rejected | Escalated | Failed) for outcome in self.outcomes)
+        """Whether something was rejected, now or before with the same inputs, escalated, or broke."""
+        return any(isinstance(outcome, Rejected | Held | Escalated | Failed) for outcome in self.outcomes)
 
 
 def build(

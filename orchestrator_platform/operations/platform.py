@@ -11,7 +11,7 @@ from ..errors import Misuse, UnknownAsset
 from ..gate.context import Gate
 from ..lake.history import read_heads, read_receipt
 from ..lake.layout import LakeLayout
-from ..lake.published import PublishedCut, cut_published
+from ..lake.published import PublishedCut, cut_for_readers
 from ..lake.readers import connect_reader
 from ..records.keys import AssetKey, Snapshot, Version
 from ..settings import Settings, load_settings, make_home
@@ -74,7 +74,7 @@ class Platform:
 
     def cut(self) -> PublishedCut:
         """Returns what is published now, with what a crash left undone finished first."""
-        return cut_published(self.layout, self.settings.lock_timeout_seconds)
+        return cut_for_readers(self.layout, self.settings.lock_timeout_seconds)
 
     def at(self, snapshot: int | None = None) -> Cut:
         """Returns all tables at one snapshot, by default the newest: reads of several tables then agree."""

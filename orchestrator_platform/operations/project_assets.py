@@ -21,7 +21,7 @@ from ..records.declarations import AssetDeclaration, DbtBuild, FreeCheck, Python
 from ..records.keys import AgentName, AssetKey
 from ..settings import Settings
 from ..transforming.dbt_project import DbtNode, DbtProject, load_dbt_project
-from ..transforming.python_table import PythonTable, load_python_tables
+from ..transforming.python_table import load_python_tables
 from .component_files import (
     CheckAttributes,
     ComponentFile,
@@ -52,7 +52,17 @@ def load_declarations(settings: Settings) -> Declarations:
     """
     components = read_component_files(settings.project.defs)
     dbt, variables = _load_dbt(settings, components)
-    return Declarations(tuple(_ordered(list(_declare(settings, components, dbt)))), dbt, variables)
+    declared = [
+        replace(declaration, audits=_audits(declaration, dbt)) for declaration in _declare(settings, components, dbt)
+    ]
+    return Declarations(tuple(_ordered(declared)), dbt, variables)
+
+
+def _audits(declaration: AssetDeclaration, dbt: DbtProject) -> str:
+    """A check that was mended or made stricter must judge again what it judged before."""
+    checks = [[check.name, check.severity, check.function, check.code_version] for check in declaration.checks]
+    tests = [[test.unique_id, test.code_version] for test in dbt.tests if test.attached == declaration.key]
+    return sha256_of([checks, sorted(tests)]) if checks or tests else ""
 
 
 def load_gate(settings: Settings) -> Gate:
@@ -97,10 +107,19 @@ def _load_dbt(settings: Settings, components: Sequence[ComponentFile]) -> tuple[
             problem=f"the dbt tables are declared already in {found[0].origin}",
             fix="Keep one DbtTablesComponent: it holds every model of the dbt project.",
         )
-    variables = (
-        dict(found[0].attributes.variables) if found and isinstance(found[0].attributes, DbtTablesAttributes) else {}
-    )
-    root = settings.project.dbt_project if found else Path("/nonexistent")
+    if not found:
+        return DbtProject(root=settings.project.dbt_project, nodes=(), manifest=settings.home.cache / "none"), {}
+    (component,) = found
+    assert isinstance(component.attributes, DbtTablesAttributes)
+    root = settings.project.dbt_project
+    if not (root / "dbt_project.yml").is_file():
+        raise DefinitionError(
+            file=component.file,
+            line=component.line,
+            problem=f"declares dbt tables, but there is no {root / 'dbt_project.yml'}",
+            fix="Write it, or say in pyproject.toml where it is: `dbt_project` in [tool.orchestrator].",
+        )
+    variables = dict(component.attributes.variables)
     return load_dbt_project(root, settings.home.cache / "dbt", variables), variables
 
 
@@ -169,7 +188,7 @@ def _python_tables(
         yield AssetDeclaration(
             key=table.key,
             kind=AssetKind.TABLE,
-            contract=_python_contract(settings, component, table, depends_on),
+            contract=_pandera_contract(settings, component, table.key, table.contract, depends_on),
             parents=tuple(dict.fromkeys(table.parents.values())),
             code_version=table.code_version,
             build=PythonBuild(file, table.name),
@@ -182,18 +201,6 @@ def _python_tables(
             atomic=component.origin if attributes.atomic else None,
             kinds=("table", "python", "ducklake"),
         )
-
-
-def _python_contract(
-    settings: Settings, component: ComponentFile, table: PythonTable, depends_on: Sequence[Path]
-) -> Contract:
-    if not isinstance(table.contract, str):
-        raise DefinitionError(
-            file=component.folder,
-            problem=f"the table {table.key} has no contract",
-            fix='Name one in the decorator: contract="contract.py:ClassName".',
-        )
-    return _pandera_contract(settings, component, table.key, table.contract, depends_on)
 
 
 def _pandera_contract(
@@ -213,7 +220,7 @@ def _pandera_contract(
 
 
 def _free_checks(component: ComponentFile, checks: Sequence[CheckAttributes]) -> tuple[FreeCheck, ...]:
-    found = []
+    found: list[FreeCheck] = []
     for check in checks:
         file = component.folder / check.file
         if not file.is_file():
@@ -223,7 +230,15 @@ def _free_checks(component: ComponentFile, checks: Sequence[CheckAttributes]) ->
                 problem=f"check {check.name!r} names {check.file!r}, which is not there",
                 fix="Write the file, or take the check out.",
             )
-        found.append(FreeCheck(check.name, file, check.severity, check.function))
+        if any(check.name == other.name for other in found):
+            raise DefinitionError(
+                file=component.file,
+                line=component.line,
+                problem=f"two checks are called {check.name!r}",
+                fix="Give each its own name, so that each has its own result.",
+            )
+        code = sha256_of(file.read_bytes().hex())
+        found.append(FreeCheck(check.name, file, check.severity, check.function, code))
     return tuple(found)
 
 
@@ -253,10 +268,11 @@ def _ordered(declarations: Sequence[AssetDeclaration]) -> list[AssetDeclaration]
 
 def _require_parents(by_key: Mapping[AssetKey, AssetDeclaration]) -> None:
     for declaration in by_key.values():
-        for parent in declaration.parents:
+        promise = declaration.contract.rows
+        for parent in (*declaration.parents, *([promise.parent] if promise else ())):
             if parent not in by_key:
                 raise DefinitionError(
                     file=declaration.origin,
-                    problem=f"{declaration.key} reads {parent}, which nothing declares",
+                    problem=f"{declaration.key} reads {parent}, or promises rows of it, and nothing declares it",
                     fix="Declare it (a source, a dbt model, a Python table), or read something else.",
                 )

@@ -9,7 +9,7 @@ from ..gate.context import Gate
 from ..gate.cycle.order import Order
 from ..gate.cycle.tables import known_inputs, plan_tables
 from ..gate.plan import Need
-from ..lake.published import PublishedCut, cut_published
+from ..lake.published import PublishedCut, cut_for_readers
 from ..records.candidates import AssetKind
 from ..records.declarations import AssetDeclaration, SourceBuild
 from ..records.keys import AgentName, AssetKey, Version
@@ -45,7 +45,7 @@ class AssetStatus:
 
 def read_status(gate: Gate) -> tuple[AssetStatus, ...]:
     """Returns the state of every declared asset, parents first, then of what is published undeclared."""
-    cut = cut_published(gate.layout, gate.settings.lock_timeout_seconds)
+    cut = cut_for_readers(gate.layout, gate.settings.lock_timeout_seconds)
     goal = frozenset(key for key, d in gate.assets.items() if d.kind is not AssetKind.RAW)
     order = Order(goal, ORCHESTRATOR, "")
     needs = {item.asset: item for item in plan_tables(gate, order, cut, known_inputs(gate, cut))}
@@ -64,7 +64,7 @@ def read_status(gate: Gate) -> tuple[AssetStatus, ...]:
 
 def read_serving(gate: Gate) -> Mapping[AssetKey, Version]:
     """Returns the version that serves of each published asset."""
-    cut = cut_published(gate.layout, gate.settings.lock_timeout_seconds)
+    cut = cut_for_readers(gate.layout, gate.settings.lock_timeout_seconds)
     return {asset: head.version for asset, head in cut.heads.items()}
 
 

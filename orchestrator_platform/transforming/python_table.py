@@ -31,9 +31,8 @@ class PythonTable:
     code_version: str
     file: Path
     line: int
-    contract: str | type | None = None
+    contract: str
     description: str = ""
-    group: str | None = None
 
     @property
     def name(self) -> str:
@@ -47,12 +46,12 @@ def python_table(
     *,
     key: str,
     parents: Mapping[str, str],
-    contract: str | type | None = None,
+    contract: str,
     description: str = "",
-    group: str | None = None,
 ) -> Callable[[Callable[..., Any]], PythonTable]:
     """Declares that the function makes the table `key` out of `parents`, parameter name -> table.
 
+    `contract` is `file.py:Class`, the file beside the component's.
     A parameter is a DuckDB relation, or a pandas, Polars or Arrow table where it is annotated so; the
     function returns any of these. Without a description, the function's docstring is it.
 
@@ -70,7 +69,7 @@ def python_table(
         _check_parameters(function, keys, file, line)
         version = hashlib.sha256(file.read_bytes()).hexdigest()
         text = description or inspect.getdoc(function) or ""
-        return PythonTable(function, own, keys, version, file, line, contract, text, group)
+        return PythonTable(function, own, keys, version, file, line, contract, text)
 
     return declare
 
@@ -98,7 +97,7 @@ def load_python_tables(file: Path) -> tuple[PythonTable, ...]:
     found = {id(value): value for value in vars(module).values() if isinstance(value, PythonTable)}
     tables = tuple(sorted((t for t in found.values() if t.file.resolve() == file.resolve()), key=lambda t: t.line))
     if not tables:
-        fix = "Decorate a function with @python_table(key=…, parents=…)."
+        fix = "Decorate a function with @python_table(key=…, parents=…, contract=…)."
         raise DefinitionError(file=file, problem="declares no Python table", fix=fix)
     for table in tables:
         if sum(other.key == table.key for other in tables) > 1:

@@ -56,6 +56,7 @@ def test_a_file_landed_twice_is_a_duplicate_and_publishes_nothing(orchestrator: 
     orchestrator(folder, "land", "orders", file)
     again = json.loads(orchestrator(folder, "land", "orders", file, "--json").out)
     assert (again["outcome"], again["version"]) == ("unchanged", 1)
+    assert again["why"] == "the same bytes were landed before"
     assert [(entry["state"], entry["n_duplicate"]) for entry in again["files"]] == [("duplicate", 1)]
 
 
@@ -96,6 +97,18 @@ def test_two_files_of_one_name_are_refused_before_either_is_copied(orchestrator:
     assert orchestrator(folder, "land", "orders", folder / "incoming").code == 0
 
 
+def test_of_many_files_only_those_not_published_whole_are_listed(orchestrator: Call, tmp_path: Path) -> None:
+    folder = make_project(tmp_path)
+    for number in range(15):
+        write_orders(folder, f"{number:02}.csv", (number, "ann", 10, "open"), (number, "bob", 20, "paid"))
+    write_orders(folder, "bad.csv", (90, "ann", -1, "open"), (91, "bob", 2, "paid"))
+    planned = orchestrator(folder, "land", "orders", folder / "incoming", "--dry-run").out
+    assert planned.endswith("\n  09.csv\n  … and 6 more\n")
+    landed = orchestrator(folder, "land", "orders", folder / "incoming").out
+    assert [line.split()[1] for line in landed.splitlines() if line.startswith("orders ")] == ["bad.csv"]
+    assert "16 files: 32 rows = 31 published + 1 quarantined + 0 duplicate" in landed
+
+
 def test_status_says_what_serves_and_why_not_more(orchestrator: Call, told: Path) -> None:
     said = orchestrator(told, "status", "--json")
     found = {item["asset"]: item for item in json.loads(said.out)}
@@ -110,6 +123,7 @@ def test_status_says_what_serves_and_why_not_more(orchestrator: Call, told: Path
 
 def test_a_rejection_says_what_failed_what_serves_and_where_to_look(orchestrator: Call, told: Path) -> None:
     said = orchestrator(told, "build")
+    assert said.code == 1
     assert "held" in said.out
     assert "version 1 still serves" in said.out
     entries = json.loads(orchestrator(told, "quarantine", "list", "--json").out)

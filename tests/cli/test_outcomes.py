@@ -81,7 +81,10 @@ OUTCOMES: dict[type, tuple[Outcome, str]] = {
             " still serves; look: `orchestrator quarantine show 8`"
         ),
     ),
-    Held: (Held(ASSET, "rejected before"), "marts.totals  held       rejected before; version 4 still serves"),
+    Held: (
+        Held(ASSET, "rejected before"),
+        "marts.totals  held       rejected before; version 4 still serves; look: `orchestrator quarantine list`",
+    ),
     Withheld: (
         Withheld(ASSET, (AssetKey("marts.a"),)),
         "marts.totals  withheld   because of marts.a; version 4 still serves",
@@ -114,8 +117,8 @@ def test_an_outcome_as_json_says_the_same(kind: type) -> None:
 
 
 def test_where_nothing_serves_it_says_so() -> None:
-    (line,) = outcome_lines([Held(ASSET, "rejected before")], {})
-    assert line.endswith("rejected before; no version serves yet")
+    (line,) = outcome_lines([Withheld(ASSET, (AssetKey("marts.a"),))], {})
+    assert line.endswith("because of marts.a; no version serves yet")
 
 
 def test_an_audit_that_found_nothing_is_told_as_a_rejection() -> None:

@@ -60,7 +60,7 @@ attributes:
     "shop/defs/best/best.py": '''
 """The best customers."""
 
-from orchestrator_platform.transforming.python_table import python_table
+from orchestrator_platform import python_table
 
 
 @python_table(key="marts.best", parents={"totals": "marts.totals"}, contract="contract.py:Best")

@@ -125,7 +125,7 @@ def test_what_was_built_from_the_rejected_is_built_again_over_what_serves(projec
 def test_an_atomic_group_is_withheld_whole(tmp_path: Path) -> None:
     tables = """
         import duckdb
-        from orchestrator_platform.transforming.python_table import python_table
+        from orchestrator_platform import python_table
 
         @python_table(key="marts.totals", parents={"orders": "raw.orders"}, contract="contract.py:Totals")
         def totals(orders):

@@ -8,7 +8,8 @@ from publishing import approve, approved, close, event, publish, rows
 from orchestrator_platform.errors import BaseMoved, CommitMismatch, ForeignSnapshot, SealBroken
 from orchestrator_platform.lake.content import Content, measure_content
 from orchestrator_platform.lake.layout import LakeLayout
-from orchestrator_platform.lake.published import cut_published
+from orchestrator_platform.lake.lock import writer_lock
+from orchestrator_platform.lake.published import cut_for_readers, cut_published
 from orchestrator_platform.lake.readers import connect_reader, latest_snapshot
 from orchestrator_platform.lake.session import connect
 from orchestrator_platform.lake.writer import Commit, open_writer
@@ -130,6 +131,40 @@ def test_readers_are_brought_up_to_a_commit_whose_writer_died_before_showing_it(
     layout.readers.write_bytes(before)
     assert latest_snapshot(layout.readers) != latest_snapshot(layout.catalog)
     assert rows(tmp_path, T) == [(2,)]
+
+
+def test_a_commit_that_reads_back_wrong_is_never_shown_by_the_next_start(tmp_path: Path) -> None:
+    publish(tmp_path, close(tmp_path, T, "SELECT 1 AS id"))
+    layout = LakeLayout(tmp_path / "lake")
+    lying = close(tmp_path, T, "SELECT 2 AS id").model_copy(update={"n_rows": 2})
+    for attempt in (
+        lambda: publish(tmp_path, lying),
+        lambda: cut_published(layout, 5),
+        lambda: cut_published(layout, 5),
+    ):
+        with pytest.raises(CommitMismatch, match="number of rows"):
+            attempt()
+    assert cut_for_readers(layout, 5).connect().execute(f"SELECT id FROM lake.{T}").fetchall() == [(1,)]
+
+
+def test_readers_wait_for_nobody_and_go_on_when_publishing_has_stopped(tmp_path: Path) -> None:
+    publish(tmp_path, close(tmp_path, T, "SELECT 1 AS id"))
+    layout = LakeLayout(tmp_path / "lake")
+    foreign = connect()
+    foreign.execute(f"ATTACH 'ducklake:sqlite:{layout.catalog}' AS lake (DATA_PATH '{layout.data}')")
+    foreign.execute(f"DELETE FROM lake.{T}")
+    foreign.close()
+    assert cut_for_readers(layout, 60).connect().execute(f"SELECT id FROM lake.{T}").fetchall() == [(1,)]
+    with writer_lock(layout.lock, 5):
+        assert cut_for_readers(layout, 60).heads.keys() == {T}
+
+
+def test_a_damaged_readers_copy_is_made_anew(tmp_path: Path) -> None:
+    publish(tmp_path, close(tmp_path, T, "SELECT 1 AS id"))
+    layout = LakeLayout(tmp_path / "lake")
+    for damage in (b"", b"no database" * 500):
+        layout.readers.write_bytes(damage)
+        assert rows(tmp_path, T) == [(1,)]
 
 
 def test_columns_are_added_and_dropped_in_place(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from orchestrator_platform.transforming.python_table import load_python_tables, 
 TRIAGE = AssetKey("marts.triage")
 HEAD = """
 import duckdb, pandas as pd, polars as pl, pyarrow as pa
-from orchestrator_platform.transforming.python_table import python_table
+from orchestrator_platform import python_table
 """
 
 
@@ -96,14 +96,22 @@ def test_a_parent_without_a_version_is_named(tmp_path, connection):
         ("x = 1", "declares no Python table"),
         ("import nothing_of_that_name", "cannot be loaded"),
         ("def f(:", "cannot be loaded"),
-        ("@python_table(key='Top', parents={})\ndef f(): pass", "not an asset key"),
-        ("@python_table(key='marts.top', parents={'a': 'raw.a'})\ndef f(b): pass", "differ in: a, b"),
-        ("@python_table(key='marts.top', parents={'a': 'raw.a'})\ndef f(a: dict): pass", "wants a as"),
-        ("@python_table(key='a.b', parents={})\ndef f(): pass\n" * 2 + "g = f\n", None),
+        ("@python_table(key='Top', parents={}, contract='c.py:C')\ndef f(): pass", "not an asset key"),
         (
-            "@python_table(key='a.b', parents={})\ndef f(): pass\n@python_table(key='a.b', parents={})\ndef g(): pass",
+            "@python_table(key='marts.top', parents={'a': 'raw.a'}, contract='c.py:C')\ndef f(b): pass",
+            "differ in: a, b",
+        ),
+        (
+            "@python_table(key='marts.top', parents={'a': 'raw.a'}, contract='c.py:C')\ndef f(a: dict): pass",
+            "wants a as",
+        ),
+        ("@python_table(key='a.b', parents={}, contract='c.py:C')\ndef f(): pass\n" * 2 + "g = f\n", None),
+        (
+            "declare = python_table(key='a.b', parents={}, contract='c.py:C')\n@declare\ndef f(): pass\n"
+            + "@declare\ndef g(): pass",
             "declared twice",
         ),
+        ("@python_table(key='a.b', parents={})\ndef f(): pass", "missing 1 required keyword-only argument: 'contract'"),
     ],
 )
 def test_a_wrong_declaration_is_named_with_its_file(tmp_path, text, message):
