@@ -6,7 +6,7 @@ from typing import Any
 
 from ..records.contracts import Contract, Engine, Rule
 from ..records.findings import SAMPLE_LIMIT
-from .literals import quote_name
+from ..sql import identifier
 
 MASK = "•••"
 _LONGEST_VALUE = 200
@@ -32,7 +32,7 @@ class RuleResult:
 
 def text_of(name: str) -> str:
     """Returns the SQL that shows a column's value as a text of bounded length."""
-    return f"left(cast({quote_name(name)} as varchar), {_LONGEST_VALUE})"
+    return f"left(cast({identifier(name)} as varchar), {_LONGEST_VALUE})"
 
 
 def masked_rows(names: Sequence[str], rows: Sequence[Sequence[Any]], contract: Contract) -> tuple[dict[str, Any], ...]:

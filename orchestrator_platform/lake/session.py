@@ -6,6 +6,7 @@ from pathlib import Path
 import duckdb
 
 from ..errors import Fault
+from ..sql import literal
 
 EXTENSIONS = ("sqlite_scanner", "ducklake")
 
@@ -41,13 +42,3 @@ def _extension_file(name: str) -> Path:
             f" Install it: `uv sync`, or the package duckdb-extension-{name.replace('_', '-')}."
         )
     return files[0]
-
-
-def literal(text: str) -> str:
-    """Returns the text as an SQL string literal."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def identifier(name: str) -> str:
-    """Returns the name as a quoted SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
