@@ -13,8 +13,10 @@ RUN := $(UV) run --frozen --quiet
 demo: .venv/ready
 	$(RUN) python -m orchestrator_platform.defs.demo $(if $(FEED),--feed $(FEED))
 
+# The long suites are run by name: make test SUITE=slow
+SUITE ?= not slow
 test: .venv/ready
-	$(RUN) python -m pytest -n 2 $(TESTS)
+	$(RUN) python -m pytest -n 2 -m "$(SUITE)" $(TESTS)
 
 dev: .venv/ready
 	$(RUN) orchestrator dev --port $(PORT)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from ..records.candidates import AssetKind
@@ -91,14 +92,9 @@ def _checks(
         ]
     checks.append(("dbt tests", lambda: findings_of_tests(view.asset, plan.tests, test_results, contract)))
     for check in declaration.checks:
-        checks.append((check.name, _free_check(view, plan, check.name)))
+        checks.append((check.name, partial(run_free_check, view, contract, check)))
     checks.append(("drift", lambda: check_drift(view, plan.drift_limits)))
     return checks
-
-
-def _free_check(view: CandidateView, plan: AuditPlan, name: str) -> _Check:
-    check = next(check for check in plan.declaration.checks if check.name == name)
-    return lambda: run_free_check(view, plan.declaration.contract, check)
 
 
 def _guarded(view: CandidateView, name: str, check: _Check) -> Iterable[Finding]:

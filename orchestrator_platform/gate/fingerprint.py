@@ -1,4 +1,4 @@
-"""The identity of everything that a candidate is made from: code, contract, parents' contents."""
+"""The identity of everything that a candidate is made from and judged by: code, contract, audits, parents' contents."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,6 +14,7 @@ def table_fingerprint(declaration: AssetDeclaration, parents: Mapping[AssetKey, 
             "asset": declaration.key,
             "code": declaration.code_version,
             "contract": declaration.contract.hash(),
+            "audits": declaration.audits,
             "parents": {parent: parents[parent] for parent in declaration.parents},
         }
     )
@@ -26,6 +27,7 @@ def raw_fingerprint(declaration: AssetDeclaration, files: Sequence[str]) -> str:
             "asset": declaration.key,
             "code": declaration.code_version,
             "contract": declaration.contract.hash(),
+            "audits": declaration.audits,
             "files": sorted(files),
         }
     )

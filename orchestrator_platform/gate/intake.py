@@ -6,11 +6,12 @@ A landed file is never altered. It leaves landing only when its rows are account
 import hashlib
 import os
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..audits.raw_checks import archived_path
-from ..reading.landing_files import LandedFile
+from ..reading.landing_files import LandedFile, identity_of
 from ..records.ledger import FileState, LedgerEntry
 
 
@@ -73,7 +74,7 @@ def archive_file(file: LandedFile, archive: Path) -> str | None:
             writing.flush()
             os.fsync(writing.fileno())
             after = os.fstat(reading.fileno())
-        if (after.st_size, after.st_mtime_ns) != (file.size_bytes, file.modified_ns):
+        if identity_of(after) != file.identity:
             return None
         target = archived_path(archive, digest.hexdigest())
         target.parent.mkdir(exist_ok=True)
@@ -96,11 +97,22 @@ def duplicate_rows(known: Sequence[LedgerEntry], batch: Mapping[str, int], taken
 
 
 def retire(files: Sequence[TakenFile]) -> None:
-    """Removes files from landing whose rows are accounted for; a newer file of the same name stays."""
+    """Removes files from landing whose rows are accounted for; another file of the same name stays."""
     for taken in files:
-        try:
-            found = taken.landed.path.stat()
-        except FileNotFoundError:
-            continue
-        if (found.st_size, found.st_mtime_ns) == (taken.landed.size_bytes, taken.landed.modified_ns):
-            taken.landed.path.unlink()
+        with suppress(FileNotFoundError):
+            if identity_of(taken.landed.path.lstat()) == taken.landed.identity:
+                _remove(taken.landed)
+
+
+def _remove(file: LandedFile) -> None:
+    # Looked at again under a name of our own: another file may have come in between.
+    aside = file.path.with_name(f".{os.urandom(8).hex()}.partial")
+    file.path.rename(aside)
+    if identity_of(aside.lstat()) == file.identity:
+        aside.unlink()
+        return
+    try:
+        os.link(aside, file.path)
+        aside.unlink()
+    except FileExistsError:
+        aside.rename(file.path.with_name(f"{file.path.stem}-{os.urandom(4).hex()}{file.path.suffix}"))

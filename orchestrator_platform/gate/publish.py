@@ -105,7 +105,7 @@ def _require_new_files(writer: LakeWriter, ledger: Sequence[LedgerEntry]) -> Non
     if not new:
         return
     known = writer.known_files()
-    again = [entry.file for entry in new if entry.file_sha256 in known]
+    again = [entry.file for entry in new if (entry.source, entry.file_sha256) in known]
     if again:
         raise AlreadyLanded(files=again)
 

@@ -88,10 +88,10 @@ class LakeWriter:
         assert row is not None
         return int(row[0])
 
-    def known_files(self) -> set[str]:
-        """Returns the sha256 of every file that the ledger accounts for."""
-        rows = self.connection.execute(f"SELECT DISTINCT file_sha256 FROM lake.{SCHEMA}.ledger").fetchall()
-        return {row[0] for row in rows}
+    def known_files(self) -> set[tuple[str, str]]:
+        """Returns source and sha256 of every file that the ledger accounts for."""
+        rows = self.connection.execute(f"SELECT DISTINCT source, file_sha256 FROM lake.{SCHEMA}.ledger").fetchall()
+        return {(row[0], row[1]) for row in rows}
 
     def commit(self, commit: Commit) -> Snapshot:
         """Makes the commit true in one transaction, re-reads it, then shows it to readers.

@@ -1,8 +1,9 @@
 """Brings files into landing and lands them: the use case behind `orchestrator land`."""
 
+import filecmp
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,16 +75,16 @@ def land(
     """Copies files or folders into landing, leaving them untouched, and lands what is there.
 
     Raises:
-        Misuse: There is no such source or path, or no file under the paths fits the source.
+        Misuse: There is no such source or path, no file under the paths fits the source, or another
+            file of the same name waits in landing.
     """
     declaration = find_source(gate, source)
     build = declaration.build
     assert isinstance(build, SourceBuild)
     chosen, passed_over = _choose(build, paths)
-    for name, file in chosen.items():
-        _copy(file, gate.settings.home.landing / build.name / name)
     copied = tuple(chosen)
     order = Order(frozenset({declaration.key}), ORCHESTRATOR, reason, on_behalf_of)
+    _bring_in(gate, order, declaration, gate.settings.home.landing / build.name, chosen)
     landed = _land_once(gate, order, declaration, copied, on_progress)
     project(gate)
     return LandResult(build.name, landed, copied, passed_over)
@@ -155,8 +156,34 @@ def _files(path: Path) -> list[tuple[Path, str]]:
     return [(file, file.relative_to(path).as_posix()) for file in found]
 
 
-def _copy(file: Path, target: Path) -> None:
+def _bring_in(gate: Gate, order: Order, declaration: AssetDeclaration, folder: Path, files: Mapping[str, Path]) -> None:
+    """Copies files into landing; what has such a name there already is landed first, never overwritten."""
+    taken = [name for name, file in files.items() if not _copy(file, folder / name)]
+    if not taken:
+        return
+    landed = _land_once(gate, order, declaration, (), None)
+    for name in taken:
+        # The rows of a held file wait in quarantine, its bytes are in the archive.
+        if not _copy(files[name], folder / name, replace=name in landed.held):
+            why = dict(landed.waiting).get(name, "it came in just now")
+            raise Misuse(
+                f"Landing holds another {name} that is not landed yet: {why}. {files[name]} was not copied."
+                f" Land what is there first: `orchestrator land {folder.name}`, then this file again."
+            )
+
+
+def _copy(file: Path, target: Path, *, replace: bool = False) -> bool:
+    """Returns whether the target now holds the file's bytes; without `replace` nothing else is lost for it."""
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name[:200]}.{os.getpid()}.partial")
     shutil.copy2(file, partial)
-    partial.replace(target)
+    try:
+        if replace:
+            partial.replace(target)
+        else:
+            os.link(partial, target)
+    except FileExistsError:
+        return filecmp.cmp(partial, target, shallow=False)
+    finally:
+        partial.unlink(missing_ok=True)
+    return True

@@ -52,7 +52,17 @@ def load_declarations(settings: Settings) -> Declarations:
     """
     components = read_component_files(settings.project.defs)
     dbt, variables = _load_dbt(settings, components)
-    return Declarations(tuple(_ordered(list(_declare(settings, components, dbt)))), dbt, variables)
+    declared = [
+        replace(declaration, audits=_audits(declaration, dbt)) for declaration in _declare(settings, components, dbt)
+    ]
+    return Declarations(tuple(_ordered(declared)), dbt, variables)
+
+
+def _audits(declaration: AssetDeclaration, dbt: DbtProject) -> str:
+    """A check that was mended or made stricter must judge again what it judged before."""
+    checks = [[check.name, check.severity, check.function, check.code_version] for check in declaration.checks]
+    tests = [[test.unique_id, test.code_version] for test in dbt.tests if test.attached == declaration.key]
+    return sha256_of([checks, sorted(tests)]) if checks or tests else ""
 
 
 def load_gate(settings: Settings) -> Gate:
@@ -210,7 +220,7 @@ def _pandera_contract(
 
 
 def _free_checks(component: ComponentFile, checks: Sequence[CheckAttributes]) -> tuple[FreeCheck, ...]:
-    found = []
+    found: list[FreeCheck] = []
     for check in checks:
         file = component.folder / check.file
         if not file.is_file():
@@ -220,7 +230,15 @@ def _free_checks(component: ComponentFile, checks: Sequence[CheckAttributes]) ->
                 problem=f"check {check.name!r} names {check.file!r}, which is not there",
                 fix="Write the file, or take the check out.",
             )
-        found.append(FreeCheck(check.name, file, check.severity, check.function))
+        if any(check.name == other.name for other in found):
+            raise DefinitionError(
+                file=component.file,
+                line=component.line,
+                problem=f"two checks are called {check.name!r}",
+                fix="Give each its own name, so that each has its own result.",
+            )
+        code = sha256_of(file.read_bytes().hex())
+        found.append(FreeCheck(check.name, file, check.severity, check.function, code))
     return tuple(found)
 
 

@@ -5,7 +5,6 @@ from decimal import Decimal
 from typing import Any
 
 import pyarrow
-import pyarrow.compute
 from pyarrow import types
 
 from .json_values import NumberText, compact
@@ -65,21 +64,22 @@ def _text(value: pyarrow.Scalar, index: int, bad: BadRows) -> str | None:
 
 def _plain(type_: pyarrow.DataType) -> pyarrow.DataType:
     """The same nested type with text in place of dates and times, which Python cannot hold to the nanosecond."""
+    made = type_
     if types.is_temporal(type_):
-        return pyarrow.string()
-    if types.is_dictionary(type_):
-        return _plain(type_.value_type)
-    if types.is_struct(type_):
-        return pyarrow.struct([field.with_type(_plain(field.type)) for field in type_])
-    if types.is_map(type_):
-        return pyarrow.map_(_plain(type_.key_type), _plain(type_.item_type))
-    if types.is_large_list(type_):
-        return pyarrow.large_list(_plain(type_.value_type))
-    if types.is_fixed_size_list(type_):
-        return pyarrow.list_(_plain(type_.value_type), type_.list_size)
-    if types.is_list(type_):
-        return pyarrow.list_(_plain(type_.value_type))
-    return type_
+        made = pyarrow.string()
+    elif types.is_dictionary(type_):
+        made = _plain(type_.value_type)
+    elif types.is_struct(type_):
+        made = pyarrow.struct([field.with_type(_plain(field.type)) for field in type_])
+    elif types.is_map(type_):
+        made = pyarrow.map_(_plain(type_.key_type), _plain(type_.item_type))
+    elif types.is_fixed_size_list(type_):
+        made = pyarrow.list_(_plain(type_.value_type), type_.list_size)
+    elif types.is_large_list(type_):
+        made = pyarrow.large_list(_plain(type_.value_type))
+    elif types.is_list(type_):
+        made = pyarrow.list_(_plain(type_.value_type))
+    return made
 
 
 def plain_value(value: Any, index: int, bad: BadRows) -> Any:

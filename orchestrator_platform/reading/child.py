@@ -7,18 +7,19 @@ import json
 import os
 import resource
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from importlib.abc import MetaPathFinder
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TextIO
 
 from .count_rows import count_rows
-from .file_format import CSV, JSON, NDJSON, PARQUET, format_of
+from .file_format import CSV, JSON, NDJSON, PARQUET, format_by_name, format_of
 from .file_rows import FileRows
 from .read_spec import FileSpec, ReadSpec
-from .refusals import FileRefused, ReadingFailed
+from .refusals import OUT_OF_MEMORY_EXIT, FileRefused, ReadingFailed
 
 _MAX_NAMES = 1_000
-OUT_OF_MEMORY_EXIT = 71
 Emit = Callable[..., None]
 Reader = Callable[[Path, str | None, FileRows], None]
 
@@ -27,11 +28,18 @@ def main() -> None:
     emit = _emitter()
     spec = ReadSpec.from_json(sys.stdin.read())
     if spec.task == "count":
-        limit_memory(spec.limits.memory_mb)
         _count_files(spec, emit)
     else:
         _read_files(spec, emit)
     emit(event="end")
+
+
+class _WithoutPandas(MetaPathFinder):
+    """pyarrow imports pandas with the first array, if it is there: a second and 100 MB for nothing."""
+
+    def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:  # noqa: ARG002
+        if fullname == "pandas":
+            raise ModuleNotFoundError(fullname, name=fullname)
 
 
 def _emitter() -> Emit:
@@ -58,14 +66,25 @@ def limit_memory(memory_mb: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _read_files(spec: ReadSpec, emit: Emit) -> None:
+def _prepare_arrow() -> None:
+    """One thread and the plain allocator: address space then follows what is in use."""
+    sys.meta_path.insert(0, _WithoutPandas())
     import pyarrow
+    import pyarrow.parquet
 
-    # One thread and the plain allocator: address space then follows what is in use.
     pyarrow.set_memory_pool(pyarrow.system_memory_pool())
     pyarrow.set_cpu_count(1)
     pyarrow.set_io_thread_count(1)
+
+
+def _read_files(spec: ReadSpec, emit: Emit) -> None:
+    _prepare_arrow()
+    from .csv_rows import read_csv
+    from .json_rows import read_json, read_ndjson
+    from .parquet_rows import read_parquet
     from .row_parts import RowParts
+
+    readers: dict[str, Reader] = {NDJSON: read_ndjson, JSON: read_json, CSV: read_csv, PARQUET: read_parquet}
 
     done = 0
     parts = RowParts(spec, lambda: emit(event="durable", files=done, parts=parts.n_parts))
@@ -74,7 +93,7 @@ def _read_files(spec: ReadSpec, emit: Emit) -> None:
         for number, file in enumerate(spec.files):
             emit(event="start", file=number)
             rows = FileRows(spec, file.sha256, parts)
-            refused = _read_file(file, rows)
+            refused = _read_file(file, rows, readers)
             emit(event="done", file=number, **_result(rows, refused))
             done = number + 1
             (parts.drop_file if refused else parts.keep_file)()
@@ -85,36 +104,17 @@ def _read_files(spec: ReadSpec, emit: Emit) -> None:
         os._exit(OUT_OF_MEMORY_EXIT)
 
 
-def _read_file(file: FileSpec, rows: FileRows) -> FileRefused | None:
+def _read_file(file: FileSpec, rows: FileRows, readers: Mapping[str, Reader]) -> FileRefused | None:
     try:
         path = Path(file.path)
         found = format_of(path, file.name, rows.spec.format)
         if not found.empty or found.format == CSV:
-            _reader(found.format)(path, found.compression, rows)
+            readers[found.format](path, found.compression, rows)
     except FileRefused as error:
         return error
     except OSError as error:
         raise ReadingFailed(f"{file.name}: {error}") from error
     return None
-
-
-def _reader(format_: str) -> Reader:
-    """Each format's libraries are imported where they are needed."""
-    if format_ == NDJSON:
-        from .json_rows import read_ndjson
-
-        return read_ndjson
-    if format_ == JSON:
-        from .json_rows import read_json
-
-        return read_json
-    if format_ == PARQUET:
-        from .parquet_rows import read_parquet
-
-        return read_parquet
-    from .csv_rows import read_csv
-
-    return read_csv
 
 
 def _result(rows: FileRows, refused: FileRefused | None) -> dict[str, Any]:
@@ -140,6 +140,9 @@ def _result(rows: FileRows, refused: FileRefused | None) -> dict[str, Any]:
 
 
 def _count_files(spec: ReadSpec, emit: Emit) -> None:
+    if PARQUET in {spec.format, *(format_by_name(file.name)[0] for file in spec.files)}:
+        _prepare_arrow()
+    limit_memory(spec.limits.memory_mb)
     for number, file in enumerate(spec.files):
         emit(event="start", file=number)
         try:

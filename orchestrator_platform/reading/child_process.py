@@ -14,9 +14,12 @@ from typing import Any
 
 from ..errors import ReaderFailed
 from .read_spec import ReadSpec
+from .refusals import OUT_OF_MEMORY_EXIT
 
-OUT_OF_MEMORY_EXIT = 71
 _START_SECONDS = 120.0
+# So many files in a row that stop the process by an error of its own are not to blame.
+_MAX_FAILURES_IN_A_ROW = 5
+_CHILD = "orchestrator_platform.reading.child"
 _ROOT = Path(__file__).resolve().parents[2]
 
 Event = dict[str, Any]
@@ -24,10 +27,14 @@ Event = dict[str, Any]
 
 @dataclass(frozen=True)
 class Stopped:
-    """Reading a file ended the process: rule and reason of its refusal."""
+    """Reading a file ended the process: rule and reason of its refusal.
+
+    `is_failure` tells an error in our own code or a library from a limit or a signal.
+    """
 
     rule: str
     reason: str
+    is_failure: bool = False
 
 
 def run_reader(spec: ReadSpec, source: str, on_done: Callable[[int], None] | None = None) -> dict[int, Event | Stopped]:
@@ -41,26 +48,22 @@ def run_reader(spec: ReadSpec, source: str, on_done: Callable[[int], None] | Non
     """
     results: dict[int, Event | Stopped] = {}
     pending = list(range(len(spec.files)))
-    first_part = spec.first_part
+    first_part, failures, culprit = spec.first_part, 0, -1
     while pending:
         attempt = replace(spec, files=tuple(spec.files[i] for i in pending), first_part=first_part)
-        run = _Run(attempt, source, lambda n, here=pending: _report(on_done, len(spec.files) - len(here) + n))  # type: ignore[misc]
+        run = _Run(attempt, source, len(spec.files) - len(pending), on_done or (lambda _: None))
         stopped = run.follow()
         n_safe = len(pending) if stopped is None else run.n_durable
         results |= {pending[i]: run.done[i] for i in range(n_safe)}
-        if stopped is None:
-            return results
-        assert run.current is not None
-        culprit = pending[run.current]
-        results[culprit] = stopped
+        if stopped is not None and run.current is not None and run.current >= n_safe:
+            before, culprit = culprit, pending[run.current]
+            results[culprit] = stopped
+            failures = (failures if culprit == before + 1 else 0) + stopped.is_failure
+            if failures >= _MAX_FAILURES_IN_A_ROW:
+                raise ReaderFailed(file=source, problem=f"file after file, {stopped.reason}. {run.errors}".strip())
         first_part = max(first_part, run.n_parts + 1)
-        pending = [i for i in pending[n_safe:] if i != culprit]
+        pending = [i for i in pending[n_safe:] if i not in results]
     return results
-
-
-def _report(on_done: Callable[[int], None] | None, n_done: int) -> None:
-    if on_done is not None:
-        on_done(n_done)
 
 
 class _Run:
@@ -70,11 +73,12 @@ class _Run:
     file at which it stopped.
     """
 
-    def __init__(self, spec: ReadSpec, source: str, on_done: Callable[[int], None]) -> None:
-        self.spec, self.source, self.on_done = spec, source, on_done
+    def __init__(self, spec: ReadSpec, source: str, n_before: int, on_done: Callable[[int], None]) -> None:
+        self.spec, self.source, self.n_before, self.on_done = spec, source, n_before, on_done
         self.done: dict[int, Event] = {}
         self.n_durable = self.n_parts = 0
         self.current: int | None = None
+        self.errors = ""
 
     def follow(self) -> Stopped | None:
         """Follows the process; returns why it stopped, `None` where it came to its end."""
@@ -87,9 +91,10 @@ class _Run:
                 except queue.Empty:
                     process.kill()
                     process.wait()
-                    return self._stopped(Stopped("time", f"not read within {wait_seconds:g} s"), "")
+                    return self._stopped(Stopped("time", f"not read within {wait_seconds:g} s"))
                 if event is None:
-                    return self._stopped(_death(process.wait(), self.spec.limits.memory_mb), _tail(errors))
+                    exit_code, self.errors = process.wait(), _tail(errors)
+                    return self._stopped(_death(exit_code, self.spec.limits.memory_mb))
                 if event["event"] == "end":
                     return None
                 self._take(event)
@@ -100,17 +105,16 @@ class _Run:
                 self.current = event["file"]
             case "done":
                 self.done[event["file"]] = event
-                self.on_done(len(self.done))
+                self.on_done(self.n_before + len(self.done))
             case "durable":
                 self.n_durable, self.n_parts = event["files"], event["parts"]
             case _:
                 raise ReaderFailed(file=self.source, problem=str(event.get("problem", event)))
 
-    def _stopped(self, why: Stopped, detail: str) -> Stopped:
+    def _stopped(self, why: Stopped) -> Stopped:
         if self.current is None:
-            raise ReaderFailed(
-                file=self.source, problem=f"the reading process did not start ({why.reason}). {detail}".strip()
-            )
+            problem = f"the reading process did not start ({why.reason}). {self.errors}".strip()
+            raise ReaderFailed(file=self.source, problem=problem)
         return why
 
 
@@ -119,7 +123,7 @@ def _death(exit_code: int, memory_mb: int) -> Stopped:
         return Stopped("memory", f"reading it takes more than {memory_mb} MB")
     if exit_code < 0:
         return Stopped("reader", f"the reading process was ended by signal {-exit_code}")
-    return Stopped("reader", f"the reading process stopped with exit code {exit_code}")
+    return Stopped("reader", f"the reading process stopped with exit code {exit_code}", is_failure=True)
 
 
 @contextmanager
@@ -127,8 +131,8 @@ def _started(spec: ReadSpec) -> Iterator[tuple[subprocess.Popen[bytes], Any]]:
     with tempfile.TemporaryFile() as task, tempfile.TemporaryFile() as errors:
         task.write(spec.to_json().encode("utf-8"))
         task.seek(0)
-        process = subprocess.Popen(  # our own module under our own interpreter
-            [sys.executable, "-m", "orchestrator_platform.reading.child"],
+        process = subprocess.Popen(  # noqa: S603  # our own module under our own interpreter
+            [sys.executable, "-m", _CHILD],
             stdin=task,
             stdout=subprocess.PIPE,
             stderr=errors,

@@ -2,10 +2,13 @@
 
 from collections.abc import Collection, Sequence
 from itertools import compress
+from typing import TYPE_CHECKING
 
 from .read_spec import ReadSpec
 from .refusals import FileRefused, RejectedRow
-from .row_parts import RowParts
+
+if TYPE_CHECKING:
+    from .row_parts import RowParts
 
 # Every rejected row has an address; a file with more of them than this is not what it should be.
 MAX_REJECTED = 100_000
@@ -17,7 +20,7 @@ class FileRows:
     `extra` are columns that nobody declared, `seen` the declared ones that had a value.
     """
 
-    def __init__(self, spec: ReadSpec, sha256: str, parts: RowParts) -> None:
+    def __init__(self, spec: ReadSpec, sha256: str, parts: "RowParts") -> None:
         self.spec, self.sha256, self.parts = spec, sha256, parts
         self.n_rows = self.n_written = 0
         self.rejected: list[RejectedRow] = []

@@ -132,5 +132,9 @@ def _unsettled(status: os.stat_result, now: float, settle_seconds: float) -> str
 
 
 def _landed(path: Path, name: str, status: os.stat_result) -> LandedFile:
-    identity = f"{status.st_dev}:{status.st_ino}:{status.st_size}:{status.st_mtime_ns}"
-    return LandedFile(path, name, status.st_size, status.st_mtime_ns, identity)
+    return LandedFile(path, name, status.st_size, status.st_mtime_ns, identity_of(status))
+
+
+def identity_of(status: os.stat_result) -> str:
+    """Returns what tells one arrival of a file from another: device, inode, size and modification time."""
+    return f"{status.st_dev}:{status.st_ino}:{status.st_size}:{status.st_mtime_ns}"

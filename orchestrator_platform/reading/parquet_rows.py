@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow
-import pyarrow.compute
 import pyarrow.parquet
 from pyarrow import types
 

@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+# With this code the reading process says that a file took more memory than it may.
+OUT_OF_MEMORY_EXIT = 71
+
 
 class RejectedRow(NamedTuple):
     """A row that was not read. `line` counts from 1: the line, or the record's ordinal."""

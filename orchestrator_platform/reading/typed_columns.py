@@ -6,11 +6,11 @@ from ..errors import DefinitionError
 from ..sql import identifier
 
 # DuckDB's own casts are lenient: '1.7' becomes 2, '1_0' becomes 10, and a timestamp's offset is dropped.
-_INTEGER = r"[+-]?[0-9]+"
-_NUMBER = r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?"
-_DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+INTEGER_TEXT = r"[+-]?[0-9]+"
+NUMBER_TEXT = r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?"
+DAY_TEXT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _UUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
-_ZONE = r"(Z|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)"
+ZONE_TEXT = r"(Z|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)"
 
 _INTEGER_TYPES = frozenset(
     {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"}
@@ -46,7 +46,7 @@ def untyped_predicate_sql(name: str, type: str) -> str:  # noqa: A002  # the wor
 
 def _written_as(column: str, name: str, type_: str) -> str:
     if type_ in {"DOUBLE", "FLOAT"}:
-        return f"{_matches(column, _NUMBER)} AND isfinite(TRY_CAST({column} AS {type_}))"
+        return f"{_matches(column, NUMBER_TEXT)} AND isfinite(TRY_CAST({column} AS {type_}))"
     if type_ == "JSON":
         return f"json_valid({column})"
     if type_ == "BOOLEAN":
@@ -56,14 +56,14 @@ def _written_as(column: str, name: str, type_: str) -> str:
 
 def _pattern(name: str, type_: str) -> str:
     if type_ in _INTEGER_TYPES:
-        return _INTEGER
+        return INTEGER_TEXT
     if decimal := _DECIMAL.fullmatch(type_):
         return rf"[+-]?[0-9]+{_fraction(int(decimal[2]))}"
     if type_ in _FRACTION_DIGITS:
-        return rf"{_DAY}([T ]{_clock(_FRACTION_DIGITS[type_])})?"
+        return rf"{DAY_TEXT}([T ]{clock_text(_FRACTION_DIGITS[type_])})?"
     if type_ == "TIMESTAMP WITH TIME ZONE":
-        return rf"{_DAY}[T ]{_clock(6)} ?{_ZONE}"
-    patterns = {"DATE": _DAY, "TIME": _clock(6), "UUID": _UUID}
+        return rf"{DAY_TEXT}[T ]{clock_text(6)} ?{ZONE_TEXT}"
+    patterns = {"DATE": DAY_TEXT, "TIME": clock_text(6), "UUID": _UUID}
     if type_ in patterns:
         return patterns[type_]
     raise DefinitionError(
@@ -73,7 +73,8 @@ def _pattern(name: str, type_: str) -> str:
     )
 
 
-def _clock(digits: int) -> str:
+def clock_text(digits: int) -> str:
+    """Returns the pattern of a time of day with so many digits of a second."""
     # 24:00 and a 60th second would be moved to another instant.
     return rf"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]{_fraction(digits)})?"
 

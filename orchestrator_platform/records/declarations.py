@@ -99,12 +99,16 @@ class PythonBuild:
 
 @dataclass(frozen=True)
 class FreeCheck:
-    """A check that the project brings along: a SQL file that selects failing rows, or a Python function."""
+    """A check that the project brings along: a SQL file that selects failing rows, or a Python function.
+
+    `code_version` is the hash of the file.
+    """
 
     name: str
     file: Path
     severity: str = "error"
     function: str | None = None
+    code_version: str = ""
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,8 @@ class AssetDeclaration:
     """An asset as the project declares it, seats taken.
 
     `code_version` is the hash of the code and configuration that build it; `group` is what the
-    UI shows; `atomic` names a group that is published whole or not at all.
+    UI shows; `atomic` names a group that is published whole or not at all; `audits` is the hash of
+    the checks that the project brings along, dbt's tests among them.
     """
 
     key: AssetKey
@@ -128,4 +133,5 @@ class AssetDeclaration:
     origin: str = ""
     atomic: str | None = None
     checks: tuple[FreeCheck, ...] = ()
+    audits: str = ""
     kinds: tuple[str, ...] = ()

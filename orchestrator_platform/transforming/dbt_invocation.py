@@ -14,7 +14,7 @@ from typing import Any
 
 from ..errors import DbtFailed, StatementRefused
 from .statement_check import StatementCheck
-from .workbench import WORKBENCH
+from .workbench import CONFIGURATION, WORKBENCH
 
 MACROS = Path(__file__).parent / "dbt_macros"
 PROFILE = "orchestrator_workbench"
@@ -82,7 +82,14 @@ def _profile(call: DbtCall, folder: Path) -> Iterator[None]:
         "module": "orchestrator_platform.transforming.workbench_plugin",
         "config": {"setup": json.dumps(list(call.setup)).encode().hex()},
     }
-    output = {"type": "duckdb", "path": str(call.workbench), "schema": "main", "threads": 1, "plugins": [plugin]}
+    output = {
+        "type": "duckdb",
+        "path": str(call.workbench),
+        "schema": "main",
+        "threads": 1,
+        "plugins": [plugin],
+        "config_options": dict(CONFIGURATION),
+    }
     file = folder / "profiles.yml"
     file.touch(mode=0o600)
     file.write_text(json.dumps({PROFILE: {"target": WORKBENCH, "outputs": {WORKBENCH: output}}}), encoding="utf-8")

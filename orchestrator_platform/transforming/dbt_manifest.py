@@ -59,7 +59,15 @@ def _test(root: Path, manifest: Any, test: Any) -> DbtTest:
     attached = _attached(root, manifest, test, assets)
     if test.resource_type == "unit_test":
         assets = tuple(dict.fromkeys([*assets, *_parents(root, manifest, test.depends_on.nodes)]))
-    return DbtTest(str(test.unique_id), str(test.name), severity, assets, attached)
+    return DbtTest(str(test.unique_id), str(test.name), severity, assets, attached, _test_code(manifest, test))
+
+
+def _test_code(manifest: Any, test: Any) -> str:
+    """A unit test is the rows given and expected, a data test its SQL and macros; both with their configuration."""
+    entry = test.to_dict(omit_none=True)
+    said = {name: entry.get(name) for name in ("given", "expect", "overrides", "config", "test_metadata")}
+    code = _code(manifest, test.unique_id, set())
+    return sha256_of(json.loads(json.dumps({"code": code, "said": said}, default=str, sort_keys=True)))
 
 
 def _attached(root: Path, manifest: Any, test: Any, assets: tuple[AssetKey, ...]) -> AssetKey:

@@ -21,19 +21,23 @@ from ..errors import DefinitionError
 from ..records.base import canonical_json
 from ..records.keys import AssetKey
 
-FORMAT = 1
+FORMAT = 2
 _NOT_PART = {"target", "logs", ".git", "__pycache__", ".user.yml"}
 
 
 @dataclass(frozen=True)
 class DbtTest:
-    """A data test or unit test. `assets` are all it reads; `attached` is the one whose audit it is."""
+    """A data test or unit test. `assets` are all it reads; `attached` is the one whose audit it is.
+
+    `code_version` is the hash of what it checks and how.
+    """
 
     unique_id: str
     name: str
     severity: str
     assets: tuple[AssetKey, ...]
     attached: AssetKey
+    code_version: str
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,8 @@ from ..records.keys import AssetKey
 from ..sql import identifier
 
 WORKBENCH = "workbench"
+# What the setup loads was checked by whoever wrote it; model code cannot load anything.
+CONFIGURATION: Mapping[str, str] = {"allow_unsigned_extensions": "true"}
 BASE, PART, GONE = "_base", "_part", "_gone"
 
 _HUGE = re.compile(r"\b(U?)HUGEINT\b")
@@ -44,7 +46,7 @@ def connect_workbench(workbench: Path, setup: Sequence[str] = ()) -> Iterator[du
     if workbench.stem != WORKBENCH:
         raise Misuse(f"{workbench} cannot be a workbench: name the file `{WORKBENCH}.duckdb`, in a folder of its own.")
     workbench.parent.mkdir(parents=True, exist_ok=True)
-    connection = duckdb.connect(str(workbench))
+    connection = duckdb.connect(str(workbench), config=dict(CONFIGURATION))
     try:
         prepare_connection(connection, setup)
         yield connection

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -32,12 +33,13 @@ from .order import Order, bench_of, judged_events, keep_verdict, publish_in, rem
 
 @dataclass(frozen=True)
 class Landed:
-    """What became of a source's landing folder in one pass."""
+    """What became of a source's landing folder in one pass; `held` are files whose candidate waits in quarantine."""
 
     outcome: Outcome
     ledger: tuple[LedgerEntry, ...] = ()
     quarantined: tuple[QuarantineEntry, ...] = ()
     waiting: tuple[tuple[str, str], ...] = ()
+    held: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     extra_columns: tuple[str, ...] = ()
 
@@ -85,7 +87,8 @@ def _find(
     now = gate.now().timestamp()
     found = find_landed_files(folder, build.options, now=now, settle_seconds=gate.settings.settle_seconds)
     settled = {file.name for file in found.ready}
-    every = find_landed_files(folder, build.options, now=now, settle_seconds=0).ready if complete else found.ready
+    # Whole files need no time to settle, not even those whose time lies in the future.
+    every = find_landed_files(folder, build.options, now=inf, settle_seconds=0).ready if complete else found.ready
     files = [file for file in every if file.name in settled or file.name in complete]
     waiting = tuple(item for item in found.waiting if item[0] not in complete)
     return FilesFound(ready=tuple(files), waiting=waiting, ignored=found.ignored), files
@@ -102,6 +105,7 @@ class _LandingPass:
     found: FilesFound
     on_progress: Callable[[int, int], None] | None = None
     waiting: list[tuple[str, str]] = field(default_factory=list)
+    held: list[str] = field(default_factory=list)
 
     def run(self, files: Sequence[LandedFile]) -> Landed:
         self.waiting.extend(self.found.waiting)
@@ -113,14 +117,15 @@ class _LandingPass:
             connection.close()
         intake = take_in(files, known, self._held(entries), self.gate.settings.home.archive)
         self.waiting += [(file.name, "it changed while it was read") for file in intake.changing]
-        self.waiting += [(taken.landed.name, "its candidate was rejected") for taken in intake.held]
+        self.held += [taken.landed.name for taken in intake.held]
+        self.waiting += [(name, "its candidate was rejected") for name in self.held]
         retire(intake.accounted)
         if not intake.fresh and not intake.duplicates:
             return self._landed(Unchanged(self.declaration.key, "no new files"))
         return self._land(intake, known)
 
     def _held(self, entries: Sequence[QuarantineEntry]) -> set[str]:
-        """Hashes of files whose candidate was rejected under the very contract and code in force."""
+        """Hashes of files whose candidate was rejected under the very contract, code and audits in force."""
         held: set[str] = set()
         for entry in entries:
             waits = entry.kind is QuarantineKind.CANDIDATE and entry.state is QuarantineState.WAITING
@@ -131,12 +136,9 @@ class _LandingPass:
             except CandidateDamaged:
                 # Without the rejected candidate its files are simply judged again.
                 continue
-            same = (manifest.contract_hash, manifest.code_version) == self._identity()
-            held |= set(_files_of(self.gate.settings.home.candidates, manifest)) if same else set()
+            files = _fresh_files_of(self.gate.settings.home.candidates, manifest)
+            held |= files if manifest.fingerprint == raw_fingerprint(self.declaration, sorted(files)) else set()
         return held
-
-    def _identity(self) -> tuple[str, str]:
-        return self.declaration.contract.hash(), self.declaration.code_version
 
     def _land(self, intake: Intake, known: Sequence[LedgerEntry]) -> Landed:
         self.gate.say(f"landing {len(intake.fresh)} new and {len(intake.duplicates)} known files of {self.build.name}")
@@ -169,7 +171,6 @@ class _LandingPass:
         return self._judge(closed.manifest, landing, intake)
 
     def _draft(self, landing: Landing, intake: Intake) -> Draft:
-        contract_hash, code_version = self._identity()
         assert landing.relation is not None
         return Draft(
             asset=self.declaration.key,
@@ -178,8 +179,8 @@ class _LandingPass:
             key=(),
             parents=(),
             fingerprint=raw_fingerprint(self.declaration, [taken.sha256 for taken in intake.fresh]),
-            code_version=code_version,
-            contract_hash=contract_hash,
+            code_version=self.declaration.code_version,
+            contract_hash=self.declaration.contract.hash(),
             producer=self.declaration.producer,
             reason=self.order.reason,
             append=True,
@@ -253,6 +254,7 @@ class _LandingPass:
             ),
         )
         keep_verdict(self.gate.settings.home.candidates, verdict)
+        self.held += [taken.landed.name for taken in intake.fresh]
         self._retire(tuple(taken for taken in intake.duplicates if taken.sha256 not in fresh))
         made = Rejected if verdict.decision is Decision.REJECT else Escalated
         outcome = made(manifest.asset, manifest, verdict, done.quarantined[0].id)
@@ -276,10 +278,19 @@ class _LandingPass:
         quarantined: tuple[QuarantineEntry, ...] = (),
         extra_columns: tuple[str, ...] = (),
     ) -> Landed:
-        return Landed(outcome, ledger, quarantined, tuple(self.waiting), self.found.ignored, extra_columns)
+        return Landed(
+            outcome=outcome,
+            ledger=ledger,
+            quarantined=quarantined,
+            waiting=tuple(self.waiting),
+            held=tuple(self.held),
+            ignored=self.found.ignored,
+            extra_columns=extra_columns,
+        )
 
 
-def _files_of(candidates: Path, manifest: Manifest) -> list[str]:
+def _fresh_files_of(candidates: Path, manifest: Manifest) -> set[str]:
     names = [file.name for file in manifest.files_of(FileRole.LEDGER)]
     lines = [line for name in names for line in (candidates / manifest.id / name).read_text("utf-8").splitlines()]
-    return [LedgerEntry.model_validate_json(line).file_sha256 for line in lines]
+    entries = [LedgerEntry.model_validate_json(line) for line in lines]
+    return {entry.file_sha256 for entry in entries if entry.state is not FileState.DUPLICATE}

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...authority.agent_files import load_agent_files
 from ...lake.published import PublishedCut
 from ...records.candidates import Manifest
 from ...records.events import Event
@@ -46,7 +47,8 @@ def publish_in(gate: Gate, publication: Publication) -> Done:
         gate.layout,
         gate.settings.home.candidates,
         publication,
-        gate.principals,
+        # Read anew: what an agent may do can be taken from it while it builds.
+        {principal.name: principal for principal in load_agent_files(gate.settings.project.agents)},
         lock_timeout_seconds=gate.settings.lock_timeout_seconds,
         now=gate.now(),
         event_id=gate.new_id(),

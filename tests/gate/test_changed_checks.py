@@ -1,0 +1,98 @@
+"""Checks and agent files that change: between two builds, and while one is running."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_project import DBT_FILES, FILES, gate_of, make_project, open_project, write, write_orders
+
+from orchestrator_platform.errors import DefinitionError, SealBroken
+from orchestrator_platform.gate.cycle import table_pass
+from orchestrator_platform.operations.build import build
+from orchestrator_platform.operations.land import land
+
+PASSES, FAILS = "SELECT 1 WHERE false", "SELECT 1"
+ORDER = (1, "ada", 10, "open")
+
+
+def with_checks(component: str, *checks: str) -> str:
+    last = "max_bad_share: 0.5" if component == "orders" else "module: tables.py"
+    listed = "".join(f"\n            - {check}" for check in checks)
+    return FILES[f"defs/{component}/defs.yaml"].replace(last, f"{last}\n          checks:{listed}")
+
+
+def make(folder: Path, changes: Mapping[str, str], *, dbt: bool = False) -> Path:
+    project = make_project(folder, dbt=dbt, changes=changes)
+    land(gate_of(project), "orders", [write_orders(project, "a.csv", ORDER)])
+    return project
+
+
+def became(project: Path) -> dict[str, str]:
+    return {outcome.asset: type(outcome).__name__ for outcome in build(gate_of(project)).outcomes}
+
+
+def test_two_checks_of_one_name_do_not_load(tmp_path: Path) -> None:
+    twice = with_checks("marts", "{name: c, file: good.sql}", "{name: c, file: bad.sql}")
+    changes = {"defs/marts/defs.yaml": twice, "defs/marts/good.sql": PASSES, "defs/marts/bad.sql": FAILS}
+    with pytest.raises(DefinitionError, match="two checks are called 'c'"):
+        gate_of(make_project(tmp_path, changes=changes))
+
+
+def test_what_a_mended_check_rejected_is_judged_again(tmp_path: Path) -> None:
+    check = {"defs/marts/defs.yaml": with_checks("marts", "{name: c, file: c.sql}"), "defs/marts/c.sql": FAILS}
+    project = make(tmp_path, check)
+    assert became(project)["marts.totals"] == "Rejected"
+    assert became(project)["marts.totals"] == "Held"
+    write(project / "defs/marts/c.sql", PASSES)
+    assert became(project)["marts.totals"] == "Published"
+    assert became(project)["marts.totals"] == "Unchanged"
+
+
+def test_a_check_that_became_stricter_judges_what_serves(tmp_path: Path) -> None:
+    check = {"defs/marts/defs.yaml": with_checks("marts", "{name: c, file: c.sql}"), "defs/marts/c.sql": PASSES}
+    project = make(tmp_path, check)
+    assert became(project)["marts.totals"] == "Published"
+    write(project / "defs/marts/c.sql", FAILS)
+    assert became(project)["marts.totals"] == "Rejected"
+
+
+def test_files_that_a_mended_check_rejected_are_landed(tmp_path: Path) -> None:
+    check = {"defs/orders/defs.yaml": with_checks("orders", "{name: c, file: c.sql}"), "defs/orders/c.sql": FAILS}
+    project = make(tmp_path, check)
+    assert open_project(project).cut().heads == {}
+    write(project / "defs/orders/c.sql", PASSES)
+    land(gate_of(project), "orders", [project / "incoming" / "a.csv"])
+    assert open_project(project).read("raw.orders").fetchall()
+
+
+def test_what_a_mended_dbt_test_rejected_is_judged_again(tmp_path: Path) -> None:
+    test = "dbt/tests/none_open.sql"
+    project = make(tmp_path, {test: "select * from {{ ref('statuses') }} where status = 'open'"}, dbt=True)
+    assert became(project)["marts.statuses"] == "Rejected"
+    assert became(project)["marts.statuses"] == "Held"
+    write(project / test, "select * from {{ ref('statuses') }} where status = 'lost'")
+    assert became(project)["marts.statuses"] == "Published"
+    models = DBT_FILES["dbt/models/models.yml"].replace(
+        "[unique, not_null]", "[unique, not_null, accepted_values: {values: [paid]}]"
+    )
+    make_project(tmp_path, dbt=True, changes={"dbt/models/models.yml": models})
+    assert became(project)["marts.statuses"] == "Rejected"
+
+
+def test_a_right_that_is_taken_away_during_a_build_stops_its_publication(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = make(tmp_path, {})
+    audit = table_pass.audit_candidates
+
+    def audit_and_revoke(*args: Any, **kwargs: Any) -> Any:
+        verdicts = audit(*args, **kwargs)
+        maker = project / "agents" / "maker.md"
+        maker.write_text(maker.read_text().replace("may: [land, build, ", "may: ["))
+        return verdicts
+
+    monkeypatch.setattr(table_pass, "audit_candidates", audit_and_revoke)
+    with pytest.raises(SealBroken, match="the producer's permissions"):
+        build(gate_of(project))
+    assert set(open_project(project).cut().heads) == {"raw.orders"}
