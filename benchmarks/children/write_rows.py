@@ -10,6 +10,7 @@ from pathlib import Path
 from textwrap import dedent
 
 from benchmarks.children.phases import Phases
+from orchestrator_platform.sql import literal
 
 ROWS_SQL = """
     SELECT i AS order_id, 'customer ' || hash(i) % 100000 AS customer, (hash(i + 1) % 1000000) / 100 AS amount,
@@ -114,7 +115,7 @@ def _ours(folder: Path, n_rows: int) -> dict[str, float]:
 
 def _plain(folder: Path, n_rows: int) -> dict[str, float]:
     """The same lake: the same catalog, extensions and settings, and one statement."""
-    from orchestrator_platform.lake.session import connect, literal
+    from orchestrator_platform.lake.session import connect
 
     folder.mkdir(parents=True, exist_ok=True)
     connection = connect()

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import duckdb
 
-from ..lake.session import identifier, literal
 from ..records.base import Record
 from ..records.candidates import CandidateFile, FileRole, Form, Manifest, SchemaColumn
 from ..records.keys import AssetKey
 from ..records.receipts import Receipt
+from ..sql import identifier, literal
 
 
 @dataclass(frozen=True)

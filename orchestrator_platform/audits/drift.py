@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import duckdb
 
-from ..lake.session import identifier
 from ..records.candidates import SchemaColumn
 from ..records.findings import Finding, Severity
+from ..sql import identifier
 from .candidate_view import CandidateView
 
 CHECKS = ("drift_rows", "drift_nulls", "drift_categories", "drift_numbers")

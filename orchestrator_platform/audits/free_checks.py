@@ -8,10 +8,10 @@ import importlib.util
 from collections.abc import Iterable
 from typing import Any
 
-from ..lake.session import identifier
 from ..records.contracts import Contract
 from ..records.declarations import FreeCheck
 from ..records.findings import SAMPLE_LIMIT, Finding, Severity
+from ..sql import identifier
 from ..transforming.statement_check import check_query
 from .candidate_view import CandidateView, create_views
 from .masking import mask_rows

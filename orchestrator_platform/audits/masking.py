@@ -4,10 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..records.contracts import Contract
-from ..records.findings import SAMPLE_LIMIT
-
-MASK = "•••"
-_MAX_CHARACTERS = 200
+from ..records.findings import MASK, SAMPLE_LIMIT, VALUE_LIMIT
 
 
 def mask_rows(rows: Iterable[Mapping[str, Any]], contract: Contract) -> tuple[dict[str, Any], ...]:
@@ -24,7 +21,7 @@ def mask_rows(rows: Iterable[Mapping[str, Any]], contract: Contract) -> tuple[di
             return None
         if masked and name not in safe:
             return MASK
-        return str(value)[:_MAX_CHARACTERS]
+        return str(value)[:VALUE_LIMIT]
 
     listed = [row for _, row in zip(range(SAMPLE_LIMIT), rows, strict=False)]
     return tuple({name: shown(name, value) for name, value in row.items()} for row in listed)

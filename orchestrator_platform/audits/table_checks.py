@@ -3,10 +3,9 @@
 from collections.abc import Iterable, Mapping
 
 from ..contracts.evaluate import RuleResult, evaluate_keys, evaluate_rules, schema_problems
-from ..lake.schema_change import read_columns
-from ..lake.session import identifier
 from ..records.contracts import Column, Contract, Relation, RowsPromise
 from ..records.findings import Finding
+from ..sql import identifier, read_columns
 from .candidate_view import CandidateView
 from .check_names import rule_check_names
 

@@ -9,7 +9,7 @@ import duckdb
 from ..errors import Misuse
 from ..records.contracts import Contract, Rule
 from ..records.findings import Severity
-from .literals import quote_name, quote_text
+from ..sql import identifier, literal
 from .pandas_rules import failing_batches, registered
 from .sql_rules import null_rules
 from .subject import Subject, describe_subject
@@ -35,7 +35,7 @@ def failing_rows(
     subject = describe_subject(connection, relation, contract)
     _refuse_broken(subject, rules)
     identity = hashlib.sha256("|".join((relation, contract.hash(), *address)).encode()).hexdigest()[:16]
-    table = quote_name(f"failing_rows_{identity}")
+    table = identifier(f"failing_rows_{identity}")
     _create(subject, table, address, [rule for rule in rules if rule.sql])
     _add_from_pandera(subject, table, address, [rule for rule in rules if not rule.sql])
     return table
@@ -55,12 +55,12 @@ def _refuse_broken(subject: Subject, rules: Sequence[Rule]) -> None:
 
 
 def _create(subject: Subject, table: str, address: Sequence[str], rules: Sequence[Rule]) -> None:
-    listed = ", ".join(quote_name(name) for name in address)
+    listed = ", ".join(identifier(name) for name in address)
     broken = " or ".join(f"not ({rule.sql})" for rule in rules) or "false"
     # One scan: each failing row carries the numbers of the rules that it breaks.
     numbers = ", ".join(f"case when not ({rule.sql}) then {number} end" for number, rule in enumerate(rules))
-    names = ", ".join(quote_text(rule.name) for rule in rules)
-    reasons = ", ".join(quote_text(reason_of(rule)) for rule in rules)
+    names = ", ".join(literal(rule.name) for rule in rules)
+    reasons = ", ".join(literal(reason_of(rule)) for rule in rules)
     subject.connection.execute(
         f"create or replace temp table {table} as"
         f" select {listed}, ([{names}]::varchar[])[__rule + 1] as rule, ([{reasons}]::varchar[])[__rule + 1] as reason"
@@ -73,9 +73,9 @@ def _add_from_pandera(subject: Subject, table: str, address: Sequence[str], rule
     wanted = {rule.name: tuple(address) for rule in rules}
     # Collected first: the connection is busy while it gives out batches.
     found: list[tuple[Rule, pa.Table]] = list(failing_batches(subject, rules, wanted))
-    listed = ", ".join(quote_name(name) for name in address)
+    listed = ", ".join(identifier(name) for name in address)
     for rule, rows in found:
-        said = f"{quote_text(rule.name)}, {quote_text(reason_of(rule))}"
+        said = f"{literal(rule.name)}, {literal(reason_of(rule))}"
         with registered(subject.connection, rows) as view:
             subject.connection.execute(f"insert into {table} select {listed}, {said} from {view}")
 

@@ -1,17 +1,9 @@
-"""What columns a relation has, and how they differ from what a contract promises."""
+"""How the columns of a relation differ from what a contract promises."""
 
 from collections.abc import Sequence
 
-import duckdb
-
 from ..records.candidates import SchemaColumn
 from ..records.contracts import Contract
-
-
-def describe_columns(connection: duckdb.DuckDBPyConnection, relation: str) -> tuple[SchemaColumn, ...]:
-    """Returns the relation's columns in order, types as DuckDB prints them."""
-    described = connection.execute(f"describe select * from {relation}").fetchall()
-    return tuple(SchemaColumn(name=row[0], type=row[1]) for row in described)
 
 
 def schema_problems(columns: Sequence[SchemaColumn], contract: Contract) -> tuple[str, ...]:

@@ -7,7 +7,8 @@ NaN is a null to pandas, so floating columns let it pass too.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .literals import FLOATING, INTEGER_RANGES, quote_name, quote_text, sql_literal
+from ..sql import identifier, literal
+from .literals import FLOATING, INTEGER_RANGES, sql_literal
 from .patterns import translate_pattern
 
 _OPERATORS = {
@@ -33,7 +34,7 @@ def compile_check(column: str, type_name: str, check: str, statistics: Mapping[s
     compiled = _compile(column, type_name, check, statistics)
     if compiled is None or type_name not in FLOATING:
         return compiled
-    return f"(isnan({quote_name(column)}) or {compiled})"
+    return f"(isnan({identifier(column)}) or {compiled})"
 
 
 def _compile(column: str, type_name: str, check: str, statistics: Mapping[str, Any]) -> str | None:
@@ -45,7 +46,7 @@ def _compile(column: str, type_name: str, check: str, statistics: Mapping[str, A
     if check in ("isin", "notin"):
         return _membership(column, type_name, check, statistics)
     if type_name == "VARCHAR" and check in _TEXT_CHECKS:
-        return _TEXT_CHECKS[check](quote_name(column), statistics)
+        return _TEXT_CHECKS[check](identifier(column), statistics)
     return None
 
 
@@ -54,15 +55,15 @@ def _comparison(column: str, type_name: str, operator: str, value: Any) -> str |
         return None
     if type_name in INTEGER_RANGES and type(value) is float:
         # pandas compares integers with a float as floats, rounding included.
-        literal = sql_literal(value, "DOUBLE")
-        return f"({quote_name(column)}::DOUBLE {operator} {literal})" if literal else None
-    literal = sql_literal(value, type_name)
-    return f"({_compared(column, type_name)} {operator} {literal})" if literal else None
+        number = sql_literal(value, "DOUBLE")
+        return f"({identifier(column)}::DOUBLE {operator} {number})" if number else None
+    limit = sql_literal(value, type_name)
+    return f"({_compared(column, type_name)} {operator} {limit})" if limit else None
 
 
 def _compared(column: str, type_name: str) -> str:
     # Code point order, whatever collation the column or the connection carries.
-    return f"{quote_name(column)} collate c" if type_name == "VARCHAR" else quote_name(column)
+    return f"{identifier(column)} collate c" if type_name == "VARCHAR" else identifier(column)
 
 
 def _in_range(column: str, type_name: str, statistics: Mapping[str, Any]) -> str | None:
@@ -82,11 +83,11 @@ def _membership(column: str, type_name: str, check: str, statistics: Mapping[str
     literals = [sql_literal(value, member_type) for value in values]
     if None in literals:
         return None
-    name = quote_name(column)
+    name = identifier(column)
     if not literals:
         return f"({name} is null)" if allowed else "true"
     subject = f"{name}::DOUBLE" if type_name == "FLOAT" else _compared(column, type_name)
-    listed = ", ".join(sorted({literal for literal in literals if literal}))
+    listed = ", ".join(sorted({member for member in literals if member}))
     return f"({subject} {'in' if allowed else 'not in'} ({listed}))"
 
 
@@ -94,12 +95,12 @@ def _pattern(name: str, pattern: object, *, anchored: bool) -> str | None:
     translated = translate_pattern(pattern)
     if translated is None:
         return None
-    return f"regexp_matches({name}, {quote_text(f'^(?:{translated})' if anchored else translated)})"
+    return f"regexp_matches({name}, {literal(f'^(?:{translated})' if anchored else translated)})"
 
 
 def _affix(function: str, name: str, text: object) -> str | None:
-    literal = sql_literal(text, "VARCHAR")
-    return f"{function}({name}, {literal})" if literal else None
+    affix = sql_literal(text, "VARCHAR")
+    return f"{function}({name}, {affix})" if affix else None
 
 
 def _length(name: str, statistics: Mapping[str, Any]) -> str | None:

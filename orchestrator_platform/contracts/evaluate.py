@@ -7,7 +7,7 @@ import duckdb
 
 from ..records.contracts import Contract, Rule
 from .bad_rows import failing_rows
-from .columns import describe_columns, schema_problems
+from .columns import schema_problems
 from .keys import evaluate_keys, key_rules
 from .pandas_rules import evaluate_row_rules, evaluate_whole_rules
 from .results import RuleResult
@@ -16,7 +16,6 @@ from .subject import describe_subject
 
 __all__ = [
     "RuleResult",
-    "describe_columns",
     "evaluate_keys",
     "evaluate_rules",
     "failing_rows",

@@ -7,7 +7,8 @@ import duckdb
 
 from ..records.contracts import Contract, Engine, Rule
 from ..records.findings import SAMPLE_LIMIT
-from .literals import FLOATING, quote_name
+from ..sql import identifier
+from .literals import FLOATING
 from .results import RuleResult, masked_rows, text_of
 from .sql_rules import evaluate_sql_rules, present_sql
 from .subject import Subject, describe_subject
@@ -69,13 +70,13 @@ def _unique(subject: Subject, title: str, names: tuple[str, ...]) -> RuleResult:
 
 def _repeated(subject: Subject, names: Sequence[str]) -> str:
     keys = [_comparable(name, subject.types[name]) for name in names]
-    listed = ", ".join(f"{key} as {quote_name(name)}" for key, name in zip(keys, names, strict=True))
+    listed = ", ".join(f"{key} as {identifier(name)}" for key, name in zip(keys, names, strict=True))
     grouped = ", ".join(keys)
     return f"(select {listed}, count(*) as __n from {subject.relation} group by {grouped} having count(*) > 1)"
 
 
 def _comparable(name: str, type_name: str) -> str:
-    quoted = quote_name(name)
+    quoted = identifier(name)
     if type_name in FLOATING:
         return f"nullif({quoted}, 'nan'::{type_name})"
     return f"{quoted} collate c" if type_name == "VARCHAR" else quoted

@@ -9,6 +9,8 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+from ..sql import literal
+
 _BITS = {"TINYINT": 8, "SMALLINT": 16, "INTEGER": 32, "BIGINT": 64}
 INTEGER_RANGES = {
     **{name: (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for name, bits in _BITS.items()},
@@ -18,18 +20,6 @@ FLOATING = ("FLOAT", "DOUBLE")
 _EXACT_IN_DOUBLE = 2**53
 _LARGEST_FLOAT = 3.4028234663852886e38
 _DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
-
-
-def quote_name(name: str) -> str:
-    """Returns the name as a quoted SQL identifier."""
-    escaped = name.replace('"', '""')
-    return f'"{escaped}"'
-
-
-def quote_text(text: str) -> str:
-    """Returns the text as a SQL literal."""
-    escaped = text.replace("'", "''")
-    return f"'{escaped}'"
 
 
 def sql_literal(value: Any, type_name: str) -> str | None:
@@ -70,7 +60,7 @@ def _float(value: Any) -> str | None:
 def _text(value: Any) -> str | None:
     if type(value) is not str or "\0" in value or not _is_unicode(value):
         return None
-    return quote_text(value)
+    return literal(value)
 
 
 def _is_unicode(text: str) -> bool:

@@ -11,7 +11,7 @@ import duckdb
 
 from ..records.contracts import Engine, Rule
 from ..records.findings import SAMPLE_LIMIT
-from .literals import quote_name
+from ..sql import identifier
 from .pandera_checks import PanderaChecks, failing_of, n_failing_of
 from .results import RuleResult, masked_rows, text_of
 from .subject import Subject
@@ -88,7 +88,7 @@ def read_batches(subject: Subject, columns: Sequence[str]) -> "Iterator[pa.Table
     """Yields the columns as Arrow tables of bounded length, at least one, which may be empty."""
     import pyarrow as pa
 
-    listed = ", ".join(quote_name(name) for name in columns)
+    listed = ", ".join(identifier(name) for name in columns)
     reader = subject.connection.execute(f"select {listed} from {subject.relation}").to_arrow_reader(BATCH_ROWS)
     yield reader.schema.empty_table()
     for batch in reader:
@@ -100,7 +100,7 @@ def registered(connection: duckdb.DuckDBPyConnection, table: "pa.Table") -> Iter
     """Lets SQL read the Arrow table, under the name that is given back, until the block ends."""
     connection.register(_VIEW, table)
     try:
-        yield quote_name(_VIEW)
+        yield identifier(_VIEW)
     finally:
         connection.unregister(_VIEW)
 

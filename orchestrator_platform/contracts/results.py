@@ -5,11 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..records.contracts import Contract, Engine, Rule
-from ..records.findings import SAMPLE_LIMIT
-from .literals import quote_name
-
-MASK = "•••"
-_LONGEST_VALUE = 200
+from ..records.findings import MASK, SAMPLE_LIMIT, VALUE_LIMIT
+from ..sql import identifier
 
 
 @dataclass(frozen=True)
@@ -32,7 +29,7 @@ class RuleResult:
 
 def text_of(name: str) -> str:
     """Returns the SQL that shows a column's value as a text of bounded length."""
-    return f"left(cast({quote_name(name)} as varchar), {_LONGEST_VALUE})"
+    return f"left(cast({identifier(name)} as varchar), {VALUE_LIMIT})"
 
 
 def masked_rows(names: Sequence[str], rows: Sequence[Sequence[Any]], contract: Contract) -> tuple[dict[str, Any], ...]:

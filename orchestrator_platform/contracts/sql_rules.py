@@ -8,7 +8,8 @@ import duckdb
 from ..errors import DefinitionError
 from ..records.contracts import Contract, Engine, Rule
 from ..records.findings import SAMPLE_LIMIT
-from .literals import FLOATING, quote_name
+from ..sql import identifier
+from .literals import FLOATING
 from .results import RuleResult, masked_rows, text_of
 from .subject import Subject
 
@@ -24,7 +25,7 @@ def null_rules(contract: Contract) -> tuple[Rule, ...]:
 
 def present_sql(name: str, type_name: str) -> str:
     """Returns the predicate that a column holds a value."""
-    quoted = quote_name(name)
+    quoted = identifier(name)
     nan = f" and not isnan({quoted})" if type_name in FLOATING else ""
     return f"({quoted} is not null{nan})"
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import duckdb
 
 from ..records.contracts import Contract, Rule
-from .columns import describe_columns
+from ..sql import read_columns
 
 
 @dataclass(frozen=True)
@@ -35,5 +35,5 @@ class Subject:
 
 
 def describe_subject(connection: duckdb.DuckDBPyConnection, relation: str, contract: Contract) -> Subject:
-    types = {column.name: column.type for column in describe_columns(connection, relation)}
+    types = {column.name: column.type for column in read_columns(connection, relation)}
     return Subject(connection, relation, contract, types)

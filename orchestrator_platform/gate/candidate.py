@@ -11,8 +11,6 @@ import duckdb
 
 from ..errors import CandidateDamaged, Misuse
 from ..lake.content import Content, hash_algorithm, measure_content
-from ..lake.schema_change import read_columns
-from ..lake.session import identifier, literal
 from ..records.candidates import (
     AssetKind,
     CandidateFile,
@@ -24,6 +22,7 @@ from ..records.candidates import (
 )
 from ..records.keys import AgentName, AssetKey, CandidateId
 from ..records.receipts import Head
+from ..sql import identifier, literal, read_columns
 from ..transforming.workbench import close_columns_sql
 from .delta import Delta, find_delta
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import duckdb
 
-from ..lake.session import identifier
 from ..records.candidates import SchemaColumn
+from ..sql import identifier
 
 # Past this share of changed rows one fresh file is smaller and quicker to read than a delta.
 _WHOLE_ABOVE = 0.5

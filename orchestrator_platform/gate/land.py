@@ -1,7 +1,7 @@
 """Landing: new files of a source become one raw candidate, a ledger and addresses of what is not in it."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,13 +10,13 @@ import duckdb
 
 from ..audits.raw_checks import archived_path
 from ..contracts.evaluate import failing_rows
-from ..lake.session import identifier, literal
 from ..reading.read_files import FileRead, FileToRead, read_files
 from ..reading.typed_columns import typed_value_sql, untyped_predicate_sql
 from ..records.candidates import FileRole
 from ..records.contracts import Column, Contract
-from ..records.declarations import AssetDeclaration, FilesAre, OnDrift, SourceBuild, SourceOptions
+from ..records.declarations import AssetDeclaration, OnDrift, SourceBuild, SourceOptions
 from ..records.ledger import FileState, LedgerEntry, RowAddress
+from ..sql import identifier, literal
 from .intake import Intake, TakenFile, duplicate_rows
 
 PLATFORM_COLUMNS = (
@@ -305,14 +305,3 @@ def _attachments(
         path.write_text("".join(record.canonical_json() + "\n" for record in records), encoding="utf-8")
         written.append((path, role, len(records)))
     return tuple(written)
-
-
-def is_snapshot(options: SourceOptions) -> bool:
-    """Whether a key that a file lacks was deleted."""
-    return options.files_are is FilesAre.SNAPSHOT
-
-
-def describe_reasons(reasons: Mapping[str, int]) -> str:
-    """Returns `9 × amount ≥ 0, 3 × status in set`, most frequent first."""
-    ordered = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
-    return ", ".join(f"{count} × {rule}" for rule, count in ordered)

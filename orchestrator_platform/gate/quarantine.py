@@ -53,12 +53,8 @@ def rejected_fingerprints(entries: Iterable[QuarantineEntry]) -> frozenset[tuple
     )
 
 
-def describe_findings(findings: Iterable[Finding]) -> str:
-    """Returns `unique_order_id: 3 rows (measured 3, limit 0)`, one per failed finding."""
-    return "; ".join(describe_finding(finding) for finding in findings if not finding.passed)
-
-
 def describe_finding(finding: Finding) -> str:
+    """Returns `unique_order_id, 3 failing rows (measured 3, limit 0): …`."""
     rows = f"{finding.n_failing} failing row{'' if finding.n_failing == 1 else 's'}" if finding.n_failing else "failed"
     bounds = f" (measured {finding.measured}, limit {finding.limit})" if finding.measured is not None else ""
     said = f": {finding.message}" if finding.message else ""

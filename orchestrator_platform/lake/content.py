@@ -12,7 +12,7 @@ import duckdb
 
 from ..records.base import sha256_of
 from ..records.candidates import SchemaColumn
-from .session import identifier
+from ..sql import identifier
 
 _SALTS = ("first", "second")
 

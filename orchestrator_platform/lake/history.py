@@ -54,11 +54,6 @@ def read_receipts_at(
     return {(receipt.asset, receipt.version): receipt for receipt in receipts}
 
 
-def read_published_candidates(connection: duckdb.DuckDBPyConnection) -> dict[str, Version]:
-    """Returns candidate -> version for everything ever published: how a lost answer is looked up."""
-    return dict(connection.execute(f"SELECT candidate, version FROM lake.{SCHEMA}.receipts").fetchall())
-
-
 def read_ledger(connection: duckdb.DuckDBPyConnection, source: str | None = None) -> tuple[LedgerEntry, ...]:
     """Returns the ledger in the order of landing."""
     where = "WHERE source = ?" if source else ""

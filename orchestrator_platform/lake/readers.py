@@ -13,8 +13,9 @@ import duckdb
 
 from ..errors import Misuse
 from ..records.keys import Snapshot
+from ..sql import identifier, literal
 from .layout import LakeLayout
-from .session import connect, identifier, literal
+from .session import connect
 
 # DuckLake's table-level column statistics are not versioned and can be wrong: filters on them lose rows.
 # Without them readers fall back to the statistics of each file, which are right.

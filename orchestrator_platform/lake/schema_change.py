@@ -4,20 +4,14 @@ from enum import StrEnum
 
 import duckdb
 
-from ..records.candidates import Manifest, SchemaColumn
-from .session import identifier
+from ..records.candidates import Manifest
+from ..sql import identifier, read_columns
 
 
 class Change(StrEnum):
     NONE = "none"
     COLUMNS = "columns"
     NEW_TABLE = "new_table"
-
-
-def read_columns(connection: duckdb.DuckDBPyConnection, relation: str) -> tuple[SchemaColumn, ...]:
-    """Returns the columns of a relation: anything that can stand after FROM."""
-    rows = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
-    return tuple(SchemaColumn(name=row[0], type=row[1]) for row in rows)
 
 
 def change_table(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> Change:

@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 
 from ..errors import Fault
+from ..sql import literal
 
 EXTENSIONS = ("sqlite_scanner", "ducklake")
 _CLOSED: dict[str, Any] = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
@@ -49,13 +50,3 @@ def _verified_extension(name: str) -> Path:
     with duckdb.connect(config=_CLOSED) as strict:
         strict.execute(f"LOAD {literal(str(files[0]))}")
     return files[0]
-
-
-def literal(text: str) -> str:
-    """Returns the text as an SQL string literal."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def identifier(name: str) -> str:
-    """Returns the name as a quoted SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'

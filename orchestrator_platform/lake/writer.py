@@ -19,6 +19,7 @@ from ..records.keys import AssetKey, Snapshot
 from ..records.ledger import LedgerEntry, QuarantineEntry, RowAddress
 from ..records.receipts import Head, Receipt
 from ..records.verdicts import Decision, Verdict
+from ..sql import identifier, literal, read_columns
 from .content import Content, measure_content
 from .history import read_heads, read_receipt
 from .layout import LakeLayout
@@ -33,8 +34,8 @@ from .platform_tables import (
     insert_receipts,
 )
 from .readers import latest_snapshot, replace_readers_copy
-from .schema_change import Change, change_table, read_columns
-from .session import connect, identifier, literal
+from .schema_change import Change, change_table
+from .session import connect
 
 # Re-reading a small change is free; a large one was hashed file by file when it was put in place.
 _REREAD_ROWS = 1_000_000

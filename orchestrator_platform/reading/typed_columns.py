@@ -3,6 +3,7 @@
 import re
 
 from ..errors import DefinitionError
+from ..sql import identifier
 
 # DuckDB's own casts are lenient: '1.7' becomes 2, '1_0' becomes 10, and a timestamp's offset is dropped.
 INTEGER_TEXT = r"[+-]?[0-9]+"
@@ -24,7 +25,7 @@ def typed_value_sql(name: str, type: str) -> str:  # noqa: A002  # the word for 
     Raises:
         DefinitionError: Landed text cannot be of that type.
     """
-    column = '"' + name.replace('"', '""') + '"'
+    column = identifier(name)
     if type == "VARCHAR":
         return column
     condition = _written_as(column, name, type)
@@ -37,7 +38,7 @@ def untyped_predicate_sql(name: str, type: str) -> str:  # noqa: A002  # the wor
     Raises:
         DefinitionError: Landed text cannot be of that type.
     """
-    column = '"' + name.replace('"', '""') + '"'
+    column = identifier(name)
     if type == "VARCHAR":
         return "false"
     return f"({column} IS NOT NULL AND ({typed_value_sql(name, type)}) IS NULL)"

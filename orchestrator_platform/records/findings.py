@@ -7,6 +7,8 @@ from .base import Record
 from .keys import AssetKey
 
 SAMPLE_LIMIT = 10
+VALUE_LIMIT = 200
+MASK = "•••"
 
 
 class Severity(StrEnum):
@@ -20,7 +22,8 @@ class Severity(StrEnum):
 class Finding(Record):
     """What a check measured against its limit.
 
-    `sample` holds at most ten failing rows, values as text, personal data masked. `engine` says
+    `sample` holds at most SAMPLE_LIMIT failing rows, values as text of at most VALUE_LIMIT characters,
+    personal data as MASK. `engine` says
     what evaluated the check: sql, pandas, dbt or python.
     """
 

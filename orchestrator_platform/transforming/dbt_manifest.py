@@ -116,7 +116,6 @@ def read_nodes(
 def _node(root: Path, manifest: Any, node: Any, tests: tuple[DbtTest, ...], variables: Mapping[str, Any]) -> DbtNode:
     key = _key(root, node)
     unique_key = node.config.get("unique_key") or ()
-    strategy = node.config.get("incremental_strategy") if node.resource_type == "model" else node.config.get("strategy")
     return DbtNode(
         unique_id=str(node.unique_id),
         key=key,
@@ -127,7 +126,6 @@ def _node(root: Path, manifest: Any, node: Any, tests: tuple[DbtTest, ...], vari
         path=str(node.original_file_path),
         description=node.description,
         unique_key=(unique_key,) if isinstance(unique_key, str) else tuple(unique_key),
-        incremental_strategy=strategy,
         raw=json.loads(json.dumps(node.to_dict(omit_none=True), default=str)),
         tests=tuple(test for test in tests if test.attached == key),
     )

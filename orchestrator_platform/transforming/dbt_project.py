@@ -53,7 +53,6 @@ class DbtNode:
     path: str
     description: str
     unique_key: tuple[str, ...]
-    incremental_strategy: str | None
     raw: dict[str, Any]
     tests: tuple[DbtTest, ...]
 

@@ -75,7 +75,11 @@ class StatementCheck:
         self.close()
 
     def query(self, sql: str, where: str) -> None:
-        """Accepts exactly one SELECT, as `check_query` does."""
+        """Accepts exactly one SELECT over relations of the workbench; `where` names the culprit in the error.
+
+        Raises:
+            StatementRefused: It is something else, or it calls or reads what it may not.
+        """
         kinds = [statement.type for statement in self._parse(sql, where)]
         if kinds != [_SELECT]:
             found = ", ".join(kind.name for kind in kinds) or "nothing"
@@ -85,7 +89,11 @@ class StatementCheck:
         self._select(sql, where, ROW_SOURCES)
 
     def statement(self, sql: str, where: str) -> None:
-        """Accepts what dbt builds with, as `check_statement` does."""
+        """Accepts the statements by which dbt builds: they read and change relations of the workbench, and nothing else.
+
+        Raises:
+            StatementRefused: A statement is of another type, or calls or reads what it may not.
+        """
         for statement in self._parse(sql, where):
             if statement.type not in _ALLOWED:
                 why = f"{statement.type.name} is not allowed here"
@@ -122,23 +130,9 @@ class StatementCheck:
 
 
 def check_query(sql: str, where: str) -> None:
-    """Accepts exactly one SELECT over relations of the workbench; `where` names the culprit in the error.
-
-    Raises:
-        StatementRefused: It is something else, or it calls or reads what it may not.
-    """
+    """Accepts what `StatementCheck.query` accepts, with a parser for this one text."""
     with StatementCheck() as check:
         check.query(sql, where)
-
-
-def check_statement(sql: str, where: str) -> None:
-    """Accepts the statements by which dbt builds: they read and change relations of the workbench, and nothing else.
-
-    Raises:
-        StatementRefused: A statement is of another type, or calls or reads what it may not.
-    """
-    with StatementCheck() as check:
-        check.statement(sql, where)
 
 
 def _short(sql: str) -> str:

@@ -12,6 +12,7 @@ import duckdb
 
 from ..errors import Misuse
 from ..records.keys import AssetKey
+from ..sql import identifier
 
 WORKBENCH = "workbench"
 # What the setup loads was checked by whoever wrote it; model code cannot load anything.
@@ -103,7 +104,7 @@ def close_columns_sql(asset: str, described: Sequence[Sequence[object]]) -> str:
 
 
 def _close_column(asset: str, name: str, type_name: str) -> str:
-    quoted = '"' + name.replace('"', '""') + '"'
+    quoted = identifier(name)
     storable = _FIXED_LIST.sub("[]", _HUGE.sub(r"\1BIGINT", _ENUM.sub("VARCHAR", type_name)))
     if _UNSTORABLE.search(storable):
         raise Misuse(

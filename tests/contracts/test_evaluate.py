@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from orchestrator_platform.contracts.evaluate import (
     RuleResult,
-    describe_columns,
     evaluate_keys,
     evaluate_rules,
     failing_rows,
@@ -25,6 +24,7 @@ from orchestrator_platform.contracts.pandera_contract import load_pandera_contra
 from orchestrator_platform.errors import DefinitionError, Misuse
 from orchestrator_platform.records.contracts import Column, Contract, Engine, Rule
 from orchestrator_platform.records.keys import AssetKey
+from orchestrator_platform.sql import read_columns
 
 ORDERS = AssetKey("raw.orders")
 
@@ -192,7 +192,7 @@ def test_a_column_of_another_type_fails_its_rules_and_no_others(
     assert results["status in set"].passed
     with pytest.raises(Misuse, match="column 'id' is VARCHAR"):
         failing_rows(connection, relation, contract, ["line"])
-    assert schema_problems(describe_columns(connection, relation), contract) == (
+    assert schema_problems(read_columns(connection, relation), contract) == (
         "column 'amount' (DOUBLE) is missing",
         "column 'id' is VARCHAR, the contract says BIGINT",
     )
@@ -201,7 +201,7 @@ def test_a_column_of_another_type_fails_its_rules_and_no_others(
 def test_schema_problems_tell_of_case_and_of_unexpected_columns() -> None:
     promised = Contract(asset=ORDERS, columns=(Column(name="id", type="BIGINT"),), grain=None)
     with duckdb.connect() as own:
-        found = describe_columns(own, "(select 1::bigint as ID, 2 as more)")
+        found = read_columns(own, "(select 1::bigint as ID, 2 as more)")
     assert schema_problems(found, promised) == (
         "column 'id' (BIGINT) is missing; there is 'ID', and case counts",
         "column 'ID' (BIGINT) is not in the contract",
@@ -380,6 +380,7 @@ def test_judging_sql_rules_never_imports_pandera_or_pandas() -> None:
 import sys, duckdb
 from orchestrator_platform.contracts.evaluate import evaluate_rules, evaluate_keys, failing_rows
 from orchestrator_platform.records.contracts import Column, Contract, Rule
+from orchestrator_platform.sql import read_columns
 rule = Rule(name="x > 0", columns=("x",), sql="x > 0")
 column = Column(name="x", type="INTEGER", nullable=False)
 contract = Contract(asset="a.b", columns=(column,), grain=("x",), rules=(rule,))

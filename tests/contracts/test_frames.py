@@ -4,9 +4,10 @@ from pathlib import Path
 
 import duckdb
 
-from orchestrator_platform.contracts.evaluate import describe_columns, evaluate_rules, schema_problems
+from orchestrator_platform.contracts.evaluate import evaluate_rules, schema_problems
 from orchestrator_platform.contracts.pandera_contract import load_pandera_contract
 from orchestrator_platform.records.keys import AssetKey
+from orchestrator_platform.sql import read_columns
 
 MODEL = """
 import datetime
@@ -77,6 +78,6 @@ def test_every_kind_of_column_has_a_type_and_reaches_a_check_as_declared(tmp_pat
     contract = load_pandera_contract(AssetKey("raw.everything"), file, "Everything")
     assert len(contract.rules) == 13
     with duckdb.connect() as connection:
-        assert schema_problems(describe_columns(connection, ROW), contract) == ()
+        assert schema_problems(read_columns(connection, ROW), contract) == ()
         results = evaluate_rules(connection, ROW, contract)
     assert [result.rule.name for result in results if not result.passed] == []

@@ -220,6 +220,6 @@ def test_content_does_not_depend_on_order_and_equal_rows_do_not_cancel() -> None
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, relation: str):
-    from orchestrator_platform.lake.schema_change import read_columns
+    from orchestrator_platform.sql import read_columns
 
     return read_columns(connection, relation)

@@ -12,6 +12,7 @@ HEAD = """
 import duckdb, pandas as pd, polars as pl, pyarrow as pa
 from orchestrator_platform import python_table
 """
+DECLARED = "python_table(key='a.b', parents={}, contract='c.py:C')\n"
 
 
 def _table(tmp_path, body, head=HEAD, annotation=""):
@@ -105,12 +106,8 @@ def test_a_parent_without_a_version_is_named(tmp_path, connection):
             "@python_table(key='marts.top', parents={'a': 'raw.a'}, contract='c.py:C')\ndef f(a: dict): pass",
             "wants a as",
         ),
-        ("@python_table(key='a.b', parents={}, contract='c.py:C')\ndef f(): pass\n" * 2 + "g = f\n", None),
-        (
-            "declare = python_table(key='a.b', parents={}, contract='c.py:C')\n@declare\ndef f(): pass\n"
-            + "@declare\ndef g(): pass",
-            "declared twice",
-        ),
+        (f"@{DECLARED}def f(): pass\n" * 2 + "g = f\n", None),
+        (f"twice = {DECLARED}@twice\ndef f(): pass\n@twice\ndef g(): pass", "declared twice"),
         ("@python_table(key='a.b', parents={})\ndef f(): pass", "missing 1 required keyword-only argument: 'contract'"),
     ],
 )

@@ -3,7 +3,7 @@
 import pytest
 
 from orchestrator_platform.errors import StatementRefused
-from orchestrator_platform.transforming.statement_check import StatementCheck, check_query, check_statement
+from orchestrator_platform.transforming.statement_check import StatementCheck, check_query
 
 HOSTILE_QUERIES = [
     "select * from read_csv('/etc/passwd')",
@@ -158,8 +158,8 @@ def test_harmless_queries_pass():
 
 @pytest.mark.parametrize("sql", HOSTILE_STATEMENTS)
 def test_a_statement_that_reaches_outside_is_refused(sql):
-    with pytest.raises(StatementRefused):
-        check_statement(sql, "a hook")
+    with StatementCheck() as check, pytest.raises(StatementRefused):
+        check.statement(sql, "a hook")
 
 
 def test_harmless_statements_pass():
