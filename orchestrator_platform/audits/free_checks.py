@@ -18,6 +18,7 @@ from .masking import mask_rows
 
 
 def run_free_check(view: CandidateView, contract: Contract, check: FreeCheck) -> Iterable[Finding]:
+    """Yields the finding of one check; rows that it selects fail it."""
     rows = _sql_rows(view, check) if check.function is None else _python_rows(view, check)
     n_failing, sample = rows
     yield Finding(
@@ -30,15 +31,17 @@ def run_free_check(view: CandidateView, contract: Contract, check: FreeCheck) ->
         n_failing=n_failing,
         sample=mask_rows(sample, contract),
         engine="sql" if check.function is None else "python",
-        message=f"{n_failing} failing rows" if n_failing else f"{check.file.name} finds nothing",
+        message=f"{check.file.name} finds failing rows" if n_failing else f"{check.file.name} finds nothing",
     )
 
 
 def _sql_rows(view: CandidateView, check: FreeCheck) -> tuple[int, list[dict[str, Any]]]:
-    sql = check.file.read_text(encoding="utf-8").strip().rstrip(";")
+    sql = check.file.read_text(encoding="utf-8")
     check_query(sql, str(check.file))
     create_views(view.connection, view.relations)
-    return _bounded(view, f"({sql})")
+    # As a view of its own the text may end with a semicolon and comments.
+    view.connection.sql(sql).create_view("_failing", replace=True)
+    return _bounded(view, identifier("_failing"))
 
 
 def _python_rows(view: CandidateView, check: FreeCheck) -> tuple[int, list[dict[str, Any]]]:

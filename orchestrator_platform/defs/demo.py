@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
+    from orchestrator_platform.gate.context import Gate
     from orchestrator_platform.gate.outcomes import Outcome
     from orchestrator_platform.operations.land import LandResult
     from orchestrator_platform.operations.platform import Platform
@@ -94,27 +95,29 @@ def tell(feed: Feed, home: Path) -> int:
     took_first += took
     took, first = _timed(lambda: build(gate, reason="the demo's first build"))
     took_first += took
-    _show(first.outcomes, took)
+    _show(gate, first.outcomes, took)
     _show_triage(platform)
 
     _chapter(2, "The same again: nothing changed, so nothing is built")
     took, again = _timed(lambda: build(gate, reason="the demo's second build"))
-    _show([], took)
-    print(f"  {len(again.outcomes)} tables are current; {took / took_first:.1%} of the first run's time.")
+    _show(gate, [], took)
+    print(f"  {len(again.outcomes)} tables are up to date; that took {took / took_first:.0%} of the first run's time")
 
     _chapter(3, "One new batch: cost follows change")
-    took_batch, more = _timed(lambda: land(gate, "vulnrichment", [feed.next_batch], reason="the demo's new batch"))
-    _show_landed(more, took_batch)
+    took, more = _timed(lambda: land(gate, "vulnrichment", [feed.next_batch], reason="the demo's new batch"))
+    _show_landed(more, took)
     took, grown = _timed(lambda: build(gate, reason="the demo's new batch"))
-    _show(grown.outcomes, took)
-    print(f"  {(took + took_batch) / took_first:.0%} of the first run's time.")
+    _show(gate, grown.outcomes, took)
+    receipts = [outcome.receipt for outcome in grown.outcomes if isinstance(outcome, Published)]
+    written, served = sum(item.n_inserted for item in receipts), sum(item.n_rows for item in receipts)
+    print(f"  {written:,} rows were written; in full it would have been {served:,}")
 
     _chapter(4, "A bad batch: well-formed records with labels that do not exist")
     took, bad = _timed(lambda: land(gate, "vulnrichment", [feed.bad_batch], reason="the demo's bad batch"))
     _show_landed(bad, took)
     took, held = _timed(lambda: build(gate, reason="the demo's bad batch"))
-    _show(held.outcomes, took)
-    print("  The published versions still answer:")
+    _show(gate, held.outcomes, took)
+    print("  what was published still answers:")
     _show_triage(platform)
 
     _where_next(home, [outcome.quarantine for outcome in held.outcomes if isinstance(outcome, Rejected)])
@@ -162,42 +165,27 @@ def _chapter(number: int, title: str) -> None:
 
 
 def _show_landed(result: "LandResult", seconds: float) -> None:
+    from orchestrator_platform.cli.ledger import sum_line
+
     _clear_progress()
-    ledger = result.landed.ledger
-    published, quarantined, duplicate = (
-        sum(getattr(entry, name) for entry in ledger) for name in ("n_published", "n_quarantined", "n_duplicate")
-    )
-    print(
-        f"  landed {len(ledger)} files of {result.source} in {seconds:.1f} s: {published} rows published,"
-        f" {quarantined} quarantined, {duplicate} duplicate"
-    )
+    print(f"  landed in {seconds:.1f} s: {result.source}, {sum_line(result.landed.ledger)}")
     for entry in result.landed.quarantined:
         reasons = ", ".join(f"{count} × {rule}" for rule, count in entry.reasons.items())
         print(f"    quarantine {entry.id}: {reasons}")
 
 
-def _show(outcomes: "Sequence[Outcome]", seconds: float) -> None:
-    from orchestrator_platform.gate.outcomes import Escalated, Failed, Published, Rejected, Withheld
+def _show(gate: "Gate", outcomes: "Sequence[Outcome]", seconds: float) -> None:
+    from orchestrator_platform.cli.outcomes import outcome_lines
+    from orchestrator_platform.gate.outcomes import Published
+    from orchestrator_platform.operations.status import read_serving
 
     _clear_progress()
     print(f"  built in {seconds:.1f} s")
-    for outcome in outcomes:
-        match outcome:
-            case Published(asset, receipt):
-                change = f"+{receipt.n_inserted} −{receipt.n_deleted}"
-                warned = [finding.check for finding in receipt.findings if not finding.passed]
-                warning = f"; warns: {', '.join(warned)}" if warned else ""
-                print(
-                    f"    {asset:36} version {receipt.version}, {receipt.n_rows} rows ({change}),"
-                    f" made by {receipt.producer}, judged by {receipt.auditor}{warning}"
-                )
-            case Rejected(asset, _, verdict, number) | Escalated(asset, _, verdict, number):
-                failed = ", ".join(f"{f.check} ({f.n_failing} rows)" for f in verdict.blocking)
-                print(f"    {asset:36} rejected by {verdict.auditor}: {failed}; quarantine {number}")
-            case Withheld(asset, because):
-                print(f"    {asset:36} withheld, because of {', '.join(because)}")
-            case Failed(asset, message):
-                print(f"    {asset:36} failed: {message}")
+    for line in outcome_lines(outcomes, read_serving(gate)):
+        print(f"    {line}")
+    receipts = [outcome.receipt for outcome in outcomes if isinstance(outcome, Published)]
+    for producer, auditor in sorted({(item.producer, item.auditor) for item in receipts}):
+        print(f"    made by {producer}, judged by {auditor}")
 
 
 def _show_triage(platform: "Platform") -> None:
@@ -214,9 +202,10 @@ def _where_next(home: Path, quarantined: Sequence[int]) -> None:
     commands = ["status", "ledger", "history marts.triage", "receipt marts.triage", "journal"]
     commands += [f"quarantine show {number}" for number in quarantined[:1]]
     commands.append('query "select cve_id, decision from marts.triage limit 5"')
+    print("  . .venv/bin/activate")
     print(f"  export ORCHESTRATOR_HOME={home}")
     for command in commands:
-        print(f"  uv run orchestrator {command}")
+        print(f"  orchestrator {command}")
     print("  make dev      # the same in Dagster's UI, on http://127.0.0.1:3000")
 
 

@@ -89,7 +89,7 @@ class StatementCheck:
         self._select(sql, where, ROW_SOURCES)
 
     def statement(self, sql: str, where: str) -> None:
-        """Accepts the statements by which dbt builds: they read and change relations of the workbench, nothing else.
+        """Accepts the statements by which dbt builds: they read and change relations of the workbench alone.
 
         Raises:
             StatementRefused: A statement is of another type, or calls or reads what it may not.

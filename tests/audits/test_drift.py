@@ -28,9 +28,8 @@ def view(after: str, before: str | None = BASE) -> CandidateView:
     now = datetime(2024, 1, 1, tzinfo=UTC)
     shared = {
         "asset": T, "kind": AssetKind.TABLE, "form": Form.WHOLE, "base_version": None, "parents": (),
-        "columns": COLUMNS, "n_rows": 1, "n_inserted": 1, "n_deleted": 0, "data_version": "d",
-        "fingerprint": "f", "code_version": "c",
-        "contract_hash": "h", "producer": AgentName("p"), "reason": "",
+        "columns": COLUMNS, "n_rows": 1, "n_inserted": 1, "n_deleted": 0, "data_version": "d", "fingerprint": "f",
+        "code_version": "c", "contract_hash": "h", "producer": AgentName("p"), "reason": "",
     }  # fmt: skip
     manifest = Manifest(id=CandidateId("c"), files=(), created_at=now, **shared)
     receipt = Receipt(
