@@ -98,11 +98,15 @@ def _broken_promises(view: CandidateView, promise: RowsPromise, contract: Contra
         broken.append((abs(ours - theirs), f"{ours} rows, but {promise.parent} has {theirs}"))
     on = promise.on or _shared_key(view, contract, parent)
     if not on:
-        return [item for item in broken if item[0]]
+        # Counts alone prove nothing of which rows these are.
+        return [(1, f"no column of the grain is in {promise.parent}: say `on: […]`"), *broken]
     named = ", ".join(on)
     matched = " AND ".join(f"t.{identifier(k)} = p.{identifier(k)}" for k in on)
     orphans = _count(view, f"(SELECT 1 FROM {view.next} AS t ANTI JOIN {parent} AS p ON {matched})")
     broken.append((orphans, f"{orphans} rows whose {named} is not in {promise.parent}"))
+    if promise.relation is Relation.SAME_AS:
+        absent = _count(view, f"(SELECT 1 FROM {parent} AS p ANTI JOIN {view.next} AS t ON {matched})")
+        broken.append((absent, f"{absent} rows of {promise.parent} whose {named} is missing"))
     if promise.relation is Relation.AT_MOST_ONE_PER:
         listed = ", ".join(identifier(name) for name in on)
         repeated = _count(view, f"(SELECT {listed} FROM {view.next} GROUP BY ALL HAVING count(*) > 1)")

@@ -139,10 +139,12 @@ class _Closer:
             return self._append(draft.part, content)
         if draft.part is not None and draft.gone is not None:
             return self._delta(Delta(draft.part, draft.gone), base, content, draft.key)
-        delta = find_delta(self.connection, draft.relation, base, self.columns, draft.key) if draft.key else None
-        if delta is None:
+        if not draft.key:
             return self._whole(draft.relation, base)
-        return self._delta(delta, base, content, draft.key)
+        # The comparison reads it several times, and must see the same rows each time.
+        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE _next AS SELECT {self.select} FROM {draft.relation}")
+        delta = find_delta(self.connection, "_next", base, self.columns, draft.key)
+        return self._whole("_next", base) if delta is None else self._delta(delta, base, content, draft.key)
 
     def _same_columns(self, base: str) -> bool:
         present = read_columns(self.connection, base)
@@ -205,11 +207,11 @@ class _Closer:
     ) -> tuple[CandidateFile, ...]:
         path = self.folder / f"{name}.parquet"
         listed = self.select if every_column else "*"
-        self.connection.execute(
+        copied = self.connection.execute(
             f"COPY (SELECT {listed} FROM {relation}) TO {literal(str(path))}"
             " (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"
-        )
-        n_rows = _count(self.connection, f"read_parquet({literal(str(path))})")
+        ).fetchone()
+        n_rows = int(copied[0]) if copied else 0
         if n_rows == 0:
             path.unlink()
             return ()

@@ -1,14 +1,16 @@
 """Which incremental tables must be built in full: those whose rows were made by code that is not in force any more."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import duckdb
 
 from ..lake.history import read_receipts_at
-from ..records.candidates import ParentRead
-from ..records.declarations import AssetDeclaration
+from ..records.base import sha256_of
+from ..records.declarations import AssetDeclaration, DbtBuild
 from ..records.keys import AssetKey, Version
-from ..records.receipts import Head
+from ..records.receipts import Head, Receipt
+
+_Receipts = Mapping[tuple[AssetKey, Version], Receipt]
 
 
 def made_by_other_code(
@@ -17,32 +19,55 @@ def made_by_other_code(
     assets: Mapping[AssetKey, AssetDeclaration],
     heads: Mapping[AssetKey, Head],
 ) -> set[AssetKey]:
-    """Returns the assets whose served rows, or whose parents' rows when they were read, came of other code.
+    """Returns the assets whose served rows came of other code, be it their own or any code above them.
 
-    A model that builds only what is new would leave the old rows as the old code made them. `declarations`
-    come parents first, so that what stands on such an asset is built in full as well.
+    A model that builds only what is new would leave the old rows as the old code made them. A snapshot
+    is never among them: what it saw at earlier times is nowhere else, so no code can make it again.
     """
-    served = {(d.key, heads[d.key].version) for d in declarations if d.key in heads}
-    receipts = {asset: receipt for (asset, _), receipt in read_receipts_at(connection, served).items()}
-    read = {(p.asset, p.version) for r in receipts.values() for p in r.parents if p.version is not None}
-    code = {version: receipt.code_version for version, receipt in read_receipts_at(connection, read).items()}
-    found: set[AssetKey] = set()
-    for declaration in declarations:
-        receipt = receipts.get(declaration.key)
-        if receipt is None:
-            continue
-        parents_changed = any(
-            parent.asset in found or _code_of(code, parent) != _declared(assets, parent.asset)
-            for parent in receipt.parents
-        )
-        if receipt.code_version != declaration.code_version or parents_changed:
-            found.add(declaration.key)
+    served = {d.key: heads[d.key].version for d in declarations if d.key in heads and not _is_snapshot(d)}
+    receipts = _receipts_above(connection, set(served.items()))
+    made: dict[tuple[AssetKey, Version], str] = {}
+    declared: dict[AssetKey, str] = {}
+    return {
+        key for key, version in served.items() if _made(receipts, key, version, made) != _code(assets, key, declared)
+    }
+
+
+def _is_snapshot(declaration: AssetDeclaration) -> bool:
+    return isinstance(declaration.build, DbtBuild) and declaration.build.materialized == "snapshot"
+
+
+def _receipts_above(connection: duckdb.DuckDBPyConnection, versions: Collection[tuple[AssetKey, Version]]) -> _Receipts:
+    """Returns the receipts of these versions, of the versions that they read, and so on upwards."""
+    found: dict[tuple[AssetKey, Version], Receipt] = {}
+    pending = set(versions)
+    while pending:
+        receipts = read_receipts_at(connection, pending)
+        found |= receipts
+        read = {(p.asset, p.version) for r in receipts.values() for p in r.parents if p.version is not None}
+        pending = read - found.keys()
     return found
 
 
-def _declared(assets: Mapping[AssetKey, AssetDeclaration], asset: AssetKey) -> str | None:
-    return assets[asset].code_version if asset in assets else None
+def _made(
+    receipts: _Receipts, asset: AssetKey, version: Version | None, known: dict[tuple[AssetKey, Version], str]
+) -> str:
+    """The hash of the code that made a version and the versions that it read."""
+    if version is None or (asset, version) not in receipts:
+        return "unknown"
+    if (asset, version) not in known:
+        receipt = receipts[asset, version]
+        above = sorted((p.asset, _made(receipts, p.asset, p.version, known)) for p in receipt.parents)
+        known[asset, version] = sha256_of([receipt.code_version, above])
+    return known[asset, version]
 
 
-def _code_of(code: Mapping[tuple[AssetKey, Version], str], parent: ParentRead) -> str | None:
-    return code.get((parent.asset, parent.version)) if parent.version is not None else None
+def _code(assets: Mapping[AssetKey, AssetDeclaration], asset: AssetKey, known: dict[AssetKey, str]) -> str:
+    """The hash of the code in force for an asset and everything above it."""
+    if asset not in assets:
+        return "undeclared"
+    if asset not in known:
+        declaration = assets[asset]
+        above = sorted((parent, _code(assets, parent, known)) for parent in declaration.parents)
+        known[asset] = sha256_of([declaration.code_version, above])
+    return known[asset]

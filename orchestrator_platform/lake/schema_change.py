@@ -25,8 +25,10 @@ def change_table(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> C
     present = {column.name: column.type for column in read_columns(connection, table)}
     if present == wanted:
         return Change.NONE
-    if any(present[name] != wanted[name] for name in present.keys() & wanted.keys()):
-        # A changed type makes older versions unreadable when it is altered in place.
+    spelt_anew = {name.lower() for name in present.keys() - wanted.keys()} & {name.lower() for name in wanted}
+    if spelt_anew or any(present[name] != wanted[name] for name in present.keys() & wanted.keys()):
+        # A changed type makes older versions unreadable when it is altered in place; and names that
+        # differ in case only are one name to the lake, so that neither can stand beside the other.
         connection.execute(f"DROP TABLE {table}")
         _create(connection, table, wanted)
         return Change.NEW_TABLE

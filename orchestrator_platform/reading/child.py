@@ -81,7 +81,8 @@ def _prepare_arrow() -> None:
 def _read_files(spec: ReadSpec, emit: Emit) -> None:
     _prepare_arrow()
     from .csv_rows import read_csv
-    from .json_rows import read_json, read_ndjson
+    from .json_documents import read_json
+    from .json_rows import read_ndjson
     from .parquet_rows import read_parquet
     from .row_parts import RowParts
 

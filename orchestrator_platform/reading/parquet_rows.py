@@ -49,12 +49,15 @@ def _read_batches(file: pyarrow.parquet.ParquetFile, fields: list[str], header: 
         except (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError, OSError) as error:
             raise FileRefused("parquet", "the data cannot be decoded") from error
         if batch is None:
-            return
+            break
         n_bytes += batch.nbytes
         if n_bytes > rows.spec.limits.size_bytes:
             raise FileRefused("size", f"more than {rows.spec.limits.size_bytes} bytes when decoded")
         rows.count(batch.num_rows)
         _write_batch(batch, rows.n_rows - batch.num_rows, header, rows)
+    # A damaged footer can leave rows out without any other sign.
+    if rows.n_rows != file.metadata.num_rows:
+        raise FileRefused("parquet", f"its footer declares {file.metadata.num_rows} rows, it holds {rows.n_rows}")
 
 
 def _write_batch(batch: pyarrow.RecordBatch, before: int, header: Header, rows: FileRows) -> None:

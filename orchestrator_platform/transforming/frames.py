@@ -1,5 +1,6 @@
 """Tables between DuckDB and pandas, Polars, Arrow or DuckDB relations. It knows no table's meaning."""
 
+import re
 from typing import Any, Literal
 
 import duckdb
@@ -17,6 +18,8 @@ _KINDS: dict[tuple[str, str], FrameKind] = {
 }
 _SHORT = {"pd": "pandas", "pl": "polars", "pa": "pyarrow", "_duckdb": "duckdb"}
 _RETURNED = "__returned"
+# A relation over a frame names the frame's place in memory, where nothing may be left when it is read.
+_POINTS_TO_MEMORY = re.compile(r"_scan\(|\b0x[0-9a-f]+\b", re.IGNORECASE)
 
 
 def frame_kind(annotation: Any) -> FrameKind | None:
@@ -48,7 +51,10 @@ def hand_over(connection: duckdb.DuckDBPyConnection, relation: str, kind: FrameK
 
 
 def take_back(connection: duckdb.DuckDBPyConnection, key: AssetKey, returned: Any) -> str:
-    """Stores the returned frame as the table `key` and returns its quoted name.
+    """Puts the returned frame into the connection as `key` and returns its quoted name.
+
+    A relation becomes a view, so that its rows are made only once, where they are written; a frame
+    becomes a table.
 
     Raises:
         TypeError: It is no frame, or its columns cannot be those of a table.
@@ -61,6 +67,12 @@ def take_back(connection: duckdb.DuckDBPyConnection, key: AssetKey, returned: An
     connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{key.schema}"')
     staged = f'"{key.schema}"."{key.name}{_RETURNED}"'
     if kind == "duckdb":
+        _require_own(connection, frame)
+    if kind == "duckdb" and not _POINTS_TO_MEMORY.search(query := frame.sql_query()):
+        _drop(connection, key)
+        connection.execute(f"CREATE VIEW {key.quoted} AS {query}")
+        return key.quoted
+    if kind == "duckdb":
         frame.create(staged)
     else:
         connection.register(_RETURNED, frame)
@@ -71,6 +83,14 @@ def take_back(connection: duckdb.DuckDBPyConnection, key: AssetKey, returned: An
     _drop(connection, key)
     connection.execute(f'ALTER TABLE {staged} RENAME TO "{key.name}"')
     return key.quoted
+
+
+def _require_own(connection: duckdb.DuckDBPyConnection, relation: Any) -> None:
+    """A relation of another database would be read under names that mean something else here."""
+    asked = "SELECT current_database()"
+    here, there = connection.execute(asked).fetchone(), relation.query("_asked", asked).fetchone()
+    if here != there:
+        raise TypeError(f"returned a relation of another database, {there[0] if there else 'unknown'}")
 
 
 def _drop(connection: duckdb.DuckDBPyConnection, key: AssetKey) -> None:

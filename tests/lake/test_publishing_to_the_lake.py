@@ -174,6 +174,13 @@ def test_columns_are_added_and_dropped_in_place(tmp_path: Path) -> None:
     assert rows(tmp_path, T, first) == [(1, "a")]
 
 
+def test_a_column_that_changes_only_its_case_starts_a_new_epoch(tmp_path: Path) -> None:
+    first = publish(tmp_path, close(tmp_path, T, "SELECT 1 AS id, 2 AS price", key=("id",)))
+    publish(tmp_path, close(tmp_path, T, "SELECT 1 AS id, 3 AS Price", key=("id",)))
+    assert cut_published(LakeLayout(tmp_path / "lake"), 5).connect().sql(f"FROM lake.{T}").columns == ["id", "Price"]
+    assert rows(tmp_path, T, first) == [(1, 2)]
+
+
 def test_a_changed_type_starts_a_new_epoch_and_older_versions_stay_readable(tmp_path: Path) -> None:
     first = publish(tmp_path, close(tmp_path, T, "SELECT 1::INTEGER AS id", key=("id",)))
     publish(tmp_path, close(tmp_path, T, "SELECT 5000000000::BIGINT AS id", key=("id",)))

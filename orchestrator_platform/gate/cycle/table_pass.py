@@ -131,7 +131,8 @@ class TablePass:
                 candidate_id=self.gate.new_candidate(),
                 now=self.gate.now(),
             )
-        except Misuse as error:
+        except (Misuse, duckdb.Error) as error:
+            # A relation that a function returned is computed here for the first time.
             return Failed(declaration.key, str(error))
         return None
 
