@@ -8,4 +8,5 @@ from .settings import load_settings
 
 @dg.definitions
 def defs() -> dg.Definitions:
+    """Returns the definitions of the project around the working folder."""
     return load_definitions(load_settings())

@@ -77,6 +77,7 @@ def view_candidate(
     relations: Mapping[AssetKey, str],
     base_receipt: Receipt | None,
 ) -> CandidateView:
+    """Returns the view of a candidate over the relations that its auditor may see."""
     return CandidateView(
         connection=connection,
         manifest=manifest,

@@ -21,6 +21,7 @@ def test_check_names(tests: Sequence[DbtTest]) -> dict[str, str]:
 def findings_of_tests(
     asset: AssetKey, tests: Sequence[DbtTest], results: Mapping[str, DbtTestResult], contract: Contract
 ) -> Iterable[Finding]:
+    """Yields a finding per test; one that has no result did not run, and fails."""
     names = test_check_names(tests)
     for test in tests:
         result = results.get(test.unique_id)

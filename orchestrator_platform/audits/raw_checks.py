@@ -76,10 +76,12 @@ def check_order(view: CandidateView) -> Iterable[Finding]:
 
 
 def read_ledger_file(view: CandidateView) -> Sequence[LedgerEntry]:
+    """Returns the ledger that the candidate brings along."""
     return [LedgerEntry.model_validate_json(line) for line in _lines(view, FileRole.LEDGER)]
 
 
 def read_quarantine_file(view: CandidateView) -> Sequence[RowAddress]:
+    """Returns the addresses of rejected rows that the candidate brings along."""
     return [RowAddress.model_validate_json(line) for line in _lines(view, FileRole.QUARANTINE)]
 
 

@@ -14,6 +14,7 @@ ROWS_CHECK = "rows"
 
 
 def check_schema(view: CandidateView, contract: Contract) -> Iterable[Finding]:
+    """Columns and types are as the contract says."""
     problems = schema_problems(read_columns(view.connection, view.next), contract)
     yield Finding(
         asset=view.asset,
@@ -48,6 +49,7 @@ def _nullable(contract: Contract) -> tuple[Column, ...]:
 
 
 def check_keys(view: CandidateView, contract: Contract) -> Iterable[Finding]:
+    """The grain is there and does not repeat; further keys do not repeat."""
     names = rule_check_names(contract)
     for result in evaluate_keys(view.connection, view.next, contract):
         yield _finding(view, names, result)

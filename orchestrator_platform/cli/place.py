@@ -60,6 +60,7 @@ class Place:
 
 
 def home_options(function: Command) -> Command:
+    """Gives a command --home and --project."""
     home = click.option("--home", type=FOLDER, help="Home folder; else ORCHESTRATOR_HOME, else the project's.")
     project = click.option("--project", type=FOLDER, help="Project folder; else the one around the working folder.")
     return home(project(function))

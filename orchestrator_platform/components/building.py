@@ -9,4 +9,5 @@ from .steps import Made
 
 
 def build_selected(gate: Gate, assets: Sequence[AssetKey], on_behalf_of: str) -> Made:
+    """Builds the tables selected in one run together."""
     return Made(build(gate, assets, reason="materialized in Dagster", on_behalf_of=on_behalf_of).outcomes)

@@ -30,6 +30,7 @@ class SourceComponent(RecordComponent[SourceAttributes]):
 
 
 def source_assets(gate: Gate, attributes: SourceAttributes) -> dg.AssetsDefinition:
+    """Returns the step that lands one source."""
     declaration = gate.assets[attributes.asset]
     return define_assets(f"land_{attributes.name.replace('-', '_')}", gate, [declaration], _land)
 

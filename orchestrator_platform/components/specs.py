@@ -16,6 +16,7 @@ _LANDED = frozenset({"ndjson", "json"})
 
 
 def asset_spec(gate: Gate, declaration: AssetDeclaration) -> dg.AssetSpec:
+    """Returns the asset as Dagster lists it."""
     return dg.AssetSpec(
         dagster_key(declaration.key),
         deps=[dagster_key(parent) for parent in declaration.parents],

@@ -36,6 +36,7 @@ def field_place(file: Path, class_name: str, field: str) -> Place:
 
 
 def class_names(file: Path) -> tuple[str, ...]:
+    """Returns the names of the classes that the file defines."""
     return tuple(node.name for node in _classes(file))
 
 

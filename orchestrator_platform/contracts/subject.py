@@ -35,5 +35,6 @@ class Subject:
 
 
 def describe_subject(connection: duckdb.DuckDBPyConnection, relation: str, contract: Contract) -> Subject:
+    """Returns the relation with the columns that it has now."""
     types = {column.name: column.type for column in read_columns(connection, relation)}
     return Subject(connection, relation, contract, types)

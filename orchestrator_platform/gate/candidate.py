@@ -251,6 +251,7 @@ def _attach(folder: Path, source: Path, role: FileRole, n_rows: int) -> Candidat
 
 
 def describe_file(path: Path, role: FileRole, n_rows: int) -> CandidateFile:
+    """Makes a written file read-only and returns its entry in the manifest."""
     path.chmod(0o444)
     return CandidateFile(
         name=path.name, role=role, sha256=hash_file(path), size_bytes=path.stat().st_size, n_rows=n_rows
@@ -264,6 +265,7 @@ def hash_file(path: Path) -> str:
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Writes the manifest last and in one rename, so that a folder with one is whole."""
     partial = folder / f"{MANIFEST}.partial"
     with partial.open("w", encoding="utf-8") as file:
         file.write(manifest.canonical_json() + "\n")

@@ -17,6 +17,7 @@ from ..transforming.dbt_project import DbtProject
 
 
 def utc_now() -> datetime:
+    """Returns the time, in UTC."""
     return datetime.now(UTC)
 
 

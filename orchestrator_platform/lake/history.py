@@ -14,6 +14,7 @@ from .platform_tables import SCHEMA
 
 
 def read_heads(connection: duckdb.DuckDBPyConnection) -> dict[AssetKey, Head]:
+    """Returns the served version of each asset."""
     rows = connection.execute(f"SELECT head FROM lake.{SCHEMA}.heads ORDER BY asset").fetchall()
     heads = [Head.model_validate_json(row[0]) for row in rows]
     return {head.asset: head for head in heads}
@@ -64,6 +65,7 @@ def read_ledger(connection: duckdb.DuckDBPyConnection, source: str | None = None
 
 
 def read_quarantine(connection: duckdb.DuckDBPyConnection) -> tuple[QuarantineEntry, ...]:
+    """Returns every entry, oldest first."""
     cursor = connection.execute(f"SELECT * FROM lake.{SCHEMA}.quarantine ORDER BY id")
     return tuple(
         QuarantineEntry.model_validate(row | {"reasons": json.loads(row["reasons"])}) for row in _dictionaries(cursor)
@@ -73,6 +75,7 @@ def read_quarantine(connection: duckdb.DuckDBPyConnection) -> tuple[QuarantineEn
 def read_quarantined_rows(
     connection: duckdb.DuckDBPyConnection, entry: int, limit: int | None = None
 ) -> tuple[RowAddress, ...]:
+    """Returns an entry's addresses in the order of file and line."""
     cursor = connection.execute(
         f"SELECT * EXCLUDE (id) FROM lake.{SCHEMA}.quarantine_rows WHERE id = ? ORDER BY file, line, rule LIMIT ?",
         [entry, limit if limit is not None else 2**62],

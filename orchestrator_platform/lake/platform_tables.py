@@ -27,18 +27,21 @@ TABLES = {
 
 
 def create_platform_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    """Creates what is missing."""
     connection.execute(f"CREATE SCHEMA IF NOT EXISTS lake.{SCHEMA}")
     for name, columns in TABLES.items():
         connection.execute(f"CREATE TABLE IF NOT EXISTS lake.{SCHEMA}.{name} ({columns})")
 
 
 def insert_heads(connection: duckdb.DuckDBPyConnection, heads: Sequence[Head]) -> None:
+    """Replaces the heads of the assets named."""
     for head in heads:
         connection.execute(f"DELETE FROM lake.{SCHEMA}.heads WHERE asset = ?", [head.asset])
     _insert(connection, "heads", [(h.asset, h.version, h.snapshot, h.canonical_json()) for h in heads])
 
 
 def insert_receipts(connection: duckdb.DuckDBPyConnection, receipts: Sequence[Receipt]) -> None:
+    """Adds receipts; none is ever changed."""
     _insert(
         connection,
         "receipts",
@@ -47,12 +50,14 @@ def insert_receipts(connection: duckdb.DuckDBPyConnection, receipts: Sequence[Re
 
 
 def insert_ledger(connection: duckdb.DuckDBPyConnection, entries: Sequence[LedgerEntry]) -> None:
+    """Adds what became of landed files."""
     _insert(connection, "ledger", [tuple(entry.model_dump(mode="python").values()) for entry in entries])
 
 
 def insert_quarantine(
     connection: duckdb.DuckDBPyConnection, entry: QuarantineEntry, rows: Sequence[RowAddress]
 ) -> None:
+    """Adds an entry with the addresses of its rows."""
     values = entry.model_dump(mode="python") | {"reasons": canonical_json(entry.reasons)}
     _insert(connection, "quarantine", [tuple(values.values())])
     columns = ("source", "file", "file_sha256", "line", "rule", "reason", "position")
@@ -60,6 +65,7 @@ def insert_quarantine(
 
 
 def insert_outbox(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, events: Sequence[Event]) -> None:
+    """Adds what projections are told of a snapshot."""
     _insert(connection, "outbox", [(snapshot, event.canonical_json()) for event in events])
 
 

@@ -203,6 +203,7 @@ def open_writer(layout: LakeLayout, timeout_seconds: float) -> Iterator[LakeWrit
 
 
 def head_of(receipt: Receipt) -> Head:
+    """Returns the head that a receipt makes."""
     return Head(
         asset=receipt.asset,
         version=receipt.version,

@@ -18,10 +18,12 @@ _MAX_CHARACTERS = 2000
 
 
 def dagster_key(asset: AssetKey) -> dg.AssetKey:
+    """Returns `schema.name` as Dagster's key `schema/name`."""
     return dg.AssetKey([asset.schema, asset.name])
 
 
 def platform_key(key: dg.AssetKey) -> AssetKey:
+    """Returns Dagster's key `schema/name` as `schema.name`."""
     return AssetKey(".".join(key.path))
 
 

@@ -12,6 +12,7 @@ NAME = "journal"
 
 
 def journal_file(folder: Path) -> Path:
+    """Returns where the journal lies in its folder."""
     return folder / "journal.jsonl"
 
 

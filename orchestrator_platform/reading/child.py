@@ -25,6 +25,7 @@ Reader = Callable[[Path, str | None, FileRows], None]
 
 
 def main() -> None:
+    """Reads the task from standard input, does it, and tells each step on standard output."""
     emit = _emitter()
     spec = ReadSpec.from_json(sys.stdin.read())
     if spec.task == "count":

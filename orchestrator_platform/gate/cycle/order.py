@@ -31,6 +31,7 @@ class Order:
 
 
 def bench_of(gate: Gate, cut: PublishedCut, workbench: Workbench) -> Bench:
+    """Returns what the auditors need for candidates of this workbench."""
     return Bench(
         cut=cut,
         candidates=gate.settings.home.candidates,
@@ -43,6 +44,7 @@ def bench_of(gate: Gate, cut: PublishedCut, workbench: Workbench) -> Bench:
 
 
 def publish_in(gate: Gate, publication: Publication) -> Done:
+    """Publishes with the gate's own lake, candidates, clock and ids; raises what `publish` raises."""
     return publish(
         gate.layout,
         gate.settings.home.candidates,
