@@ -30,7 +30,9 @@ def connect(database: str | Path = ":memory:") -> duckdb.DuckDBPyConnection:
 
 def load_statements() -> tuple[str, ...]:
     """Returns the statements that load the extensions, for connections that somebody else opens."""
-    return tuple(f"LOAD {literal(str(_verified_extension(name)))}" for name in EXTENSIONS)
+    loads = tuple(f"LOAD {literal(str(_verified_extension(name)))}" for name in EXTENSIONS)
+    # Nothing else may be loaded unchecked afterwards; DuckDB does not let this be undone.
+    return (*loads, "SET GLOBAL allow_unsigned_extensions = false")
 
 
 @cache
