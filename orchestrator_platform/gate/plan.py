@@ -75,7 +75,7 @@ def _plan_one(
     if rebuild:
         return Planned(key, Need.STALE, "a full rebuild was asked for")
     if known.is_current(key, fingerprint, heads.get(key)):
-        return Planned(key, Need.CURRENT, "same parents, code, contract and checks")
+        return Planned(key, Need.CURRENT, "same parents, code and contract")
     if (key, fingerprint) in known.rejected:
         return Planned(key, Need.HELD, "these inputs were rejected; change the code, the contract, a check or a parent")
     return Planned(key, Need.STALE, "its code, contract, a check or a parent changed" if key in heads else "it is new")
