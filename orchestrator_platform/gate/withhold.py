@@ -31,3 +31,22 @@ def withheld_by(
                 reasons[asset] = found
                 grew = True
     return {asset: tuple(sorted(found)) for asset, found in reasons.items() if asset not in not_published}
+
+
+def root_causes(denied: Collection[AssetKey], built_from: Mapping[AssetKey, Collection[AssetKey]]) -> list[AssetKey]:
+    """Returns the denied assets that were not themselves built from a denied one.
+
+    What was built from a denied candidate says nothing of its own: it is built again over what serves.
+    """
+    return [asset for asset in denied if not _ancestors(asset, built_from) & set(denied)]
+
+
+def _ancestors(asset: AssetKey, built_from: Mapping[AssetKey, Collection[AssetKey]]) -> set[AssetKey]:
+    found: set[AssetKey] = set()
+    pending = list(built_from.get(asset, ()))
+    while pending:
+        parent = pending.pop()
+        if parent not in found:
+            found.add(parent)
+            pending.extend(built_from.get(parent, ()))
+    return found

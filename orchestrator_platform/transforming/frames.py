@@ -87,10 +87,14 @@ def take_back(connection: duckdb.DuckDBPyConnection, key: AssetKey, returned: An
 
 def _require_own(connection: duckdb.DuckDBPyConnection, relation: Any) -> None:
     """A relation of another database would be read under names that mean something else here."""
-    asked = "SELECT current_database()"
-    here, there = connection.execute(asked).fetchone(), relation.query("_asked", asked).fetchone()
-    if here != there:
-        raise TypeError(f"returned a relation of another database, {there[0] if there else 'unknown'}")
+    connection.execute("CREATE OR REPLACE TEMP TABLE __own AS SELECT 1 AS one")
+    try:
+        # Only this connection sees its temporary tables.
+        relation.query("__asked", "SELECT one FROM __own").fetchall()
+    except duckdb.Error as error:
+        raise TypeError("returned a relation of another database") from error
+    finally:
+        connection.execute("DROP TABLE IF EXISTS __own")
 
 
 def _drop(connection: duckdb.DuckDBPyConnection, key: AssetKey) -> None:

@@ -257,3 +257,27 @@ def test_a_seal_broken_by_a_changed_contract_publishes_nothing(project: Path, mo
     with pytest.raises(SealBroken, match="the contract"):
         build(gate)
     assert set(open_project(project).cut().heads) == {"raw.orders"}
+
+
+def test_a_table_that_fails_because_of_its_rejected_parent_is_built_again_over_what_serves(tmp_path: Path) -> None:
+    ranking = """
+        import duckdb
+
+        from orchestrator_platform.transforming.python_table import python_table
+
+
+        @python_table(key="marts.totals", parents={"orders": "raw.orders"}, contract="contract.py:Totals")
+        def totals(orders: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
+            return orders.aggregate("customer, sum(amount) AS total")
+
+
+        @python_table(key="marts.ranking", parents={"totals": "marts.totals"}, contract="contract.py:Ranking")
+        def ranking(totals: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
+            return totals.project("customer, CASE WHEN total < 1000 THEN 1 ELSE 0 END::BIGINT AS place")
+    """
+    project = make_project(tmp_path, changes={"defs/marts/tables.py": ranking})
+    land(gate_of(project), "orders", [write_orders(project, "day1.csv", *GOOD)])
+    build(gate_of(project))
+    land(gate_of(project), "orders", [write_orders(project, "day2.csv", (4, "zoe", 5000, "paid"))])
+    assert outcomes(build(gate_of(project))) == {"marts.totals": "Rejected", "marts.ranking": "Unchanged"}
+    assert [entry.asset for entry in quarantine(open_project(project))] == ["marts.totals"]

@@ -3,7 +3,7 @@ from pathlib import Path
 
 from orchestrator_platform.gate.fingerprint import table_fingerprint
 from orchestrator_platform.gate.plan import KnownInputs, Need, plan_build
-from orchestrator_platform.gate.withhold import withheld_by
+from orchestrator_platform.gate.withhold import root_causes, withheld_by
 from orchestrator_platform.records.candidates import AssetKind
 from orchestrator_platform.records.contracts import Column, Contract
 from orchestrator_platform.records.declarations import AssetDeclaration, PythonBuild
@@ -85,3 +85,9 @@ def test_withholding_follows_building_judging_and_atomic_groups() -> None:
     assert withheld_by({A}, {A: set(), B: {A}, C: {B}}, {}) == {B: (A,), C: (B,)}
     assert withheld_by({A}, {A: set(), B: set(), C: {B}}, {A: "g", B: "g"}) == {B: (A,), C: (B,)}
     assert withheld_by(set(), {A: set(), B: {A}}, {A: "g", B: "g"}) == {}
+
+
+def test_what_was_built_from_a_denied_candidate_is_no_cause_of_its_own() -> None:
+    assert root_causes([A, B], {A: {RAW}, B: {A}}) == [A]
+    assert root_causes([A, C], {A: {RAW}, B: {A}, C: {B}}) == [A]
+    assert root_causes([A, B], {A: {RAW}, B: {RAW}}) == [A, B]

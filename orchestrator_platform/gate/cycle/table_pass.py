@@ -25,7 +25,7 @@ from ..plan import KnownInputs
 from ..publish import Judged, Publication
 from ..quarantine import quarantine_candidate
 from ..rebuild import made_by_other_code
-from ..withhold import withheld_by
+from ..withhold import root_causes, withheld_by
 from ..workbench import Workbench
 from .order import Order, bench_of, judged_events, keep_verdict, publish_in, remove_candidate
 
@@ -161,7 +161,10 @@ class TablePass:
             now=self.gate.now(),
         )
         by_asset = {verdict.asset: verdict for verdict in verdicts}
-        denied = [asset for asset, verdict in by_asset.items() if verdict.decision is not Decision.APPROVE]
+        denied = root_causes(
+            [asset for asset, verdict in by_asset.items() if verdict.decision is not Decision.APPROVE],
+            {asset: {parent.asset for parent in item.manifest.parents} for asset, item in self.closed.items()},
+        )
         withheld = withheld_by(denied, self._depends_on(plans), self._atomic_groups())
         passed = [asset for asset in self.closed if asset not in denied and asset not in withheld]
         self.outcomes |= {asset: Withheld(asset, because) for asset, because in withheld.items()}
