@@ -7,7 +7,6 @@ from orchestrator_platform.errors import NotPermitted
 from orchestrator_platform.operations.build import build
 from orchestrator_platform.operations.land import land
 
-
 TAKEN = {"land": "maker", "build": "maker", "publish": "maker", "audit": "judge", "quarantine": "judge"}
 
 
