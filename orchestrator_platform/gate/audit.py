@@ -52,7 +52,9 @@ def audit_candidates(
     for manifest, plan in items:
         auditor = plan.declaration.auditor
         require_distinct(manifest.producer, auditor, manifest.asset)
-        require(bench.principals[auditor], Act.AUDIT, manifest.asset, bench.seats)
+        # What it rejects it puts aside: who may not do both cannot answer.
+        for act in (Act.AUDIT, Act.QUARANTINE):
+            require(bench.principals[auditor], act, manifest.asset, bench.seats)
         verify(bench.candidates, manifest)
     relations = dict(bench.cut.relations())
     relations |= {manifest.asset: next_relation(manifest, bench.candidates / manifest.id) for manifest, _ in items}

@@ -64,7 +64,8 @@ def land_source(
     """
     build = declaration.build
     assert isinstance(build, SourceBuild)
-    require(gate.principals[declaration.producer], Act.LAND, declaration.key, gate.seats)
+    for act in (Act.LAND, Act.PUBLISH):
+        require(gate.principals[declaration.producer], act, declaration.key, gate.seats)
     folder = gate.settings.home.landing / build.name
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(gate.settings.home.landing / f".{build.name}.lock", timeout=gate.settings.lock_timeout_seconds)

@@ -49,7 +49,8 @@ def build_tables(gate: Gate, order: Order) -> tuple[Outcome, ...]:
     stale = [gate.assets[item.asset] for item in planned if item.need is Need.STALE]
     if stale:
         for declaration in stale:
-            require(gate.principals[declaration.producer], Act.BUILD, declaration.key, gate.seats)
+            for act in (Act.BUILD, Act.PUBLISH):
+                require(gate.principals[declaration.producer], act, declaration.key, gate.seats)
         with open_workbench(gate.settings.home.workbenches, gate.new_id(), cut) as workbench:
             outcomes |= TablePass(gate, order, cut, workbench).run(stale, known)
     return tuple(outcomes[item.asset] for item in planned)
