@@ -255,7 +255,15 @@ def test_agents_are_checked_where_a_component_is_wrong(orchestrator: Call, tmp_p
 def test_an_interrupted_query_ends_at_once(told: Path) -> None:
     sql = "select sum(a.range * b.range) from range(1000000) a, range(1000000) b"
     command = [sys.executable, "-c", _SAYS_WHEN_IT_RUNS, "query", sql]
-    with subprocess.Popen(command, cwd=told, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command,
+        cwd=told,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Tests that run in the background of a shell inherit SIGINT ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no thread runs before exec
+    ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "running\n"
         time.sleep(0.5)  # the query itself cannot be awaited: it says nothing
