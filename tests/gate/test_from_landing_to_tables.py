@@ -57,7 +57,7 @@ def test_new_rows_make_new_versions_with_only_what_changed(project: Path) -> Non
     assert isinstance(totals, Published)
     assert (totals.receipt.version, totals.receipt.n_inserted, totals.receipt.n_deleted) == (2, 1, 1)
     assert isinstance(ranking, Unchanged), "the places did not change, so nothing was published"
-    assert build(gate_of(project)).outcomes[1] == Unchanged("marts.ranking", "same parents, code, contract and checks")
+    assert build(gate_of(project)).outcomes[1] == Unchanged("marts.ranking", "same parents, code and contract")
 
 
 def test_bad_rows_wait_in_quarantine_by_address_and_the_ledger_adds_up(project: Path) -> None:
