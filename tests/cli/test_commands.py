@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import re
 import signal
 import subprocess
@@ -54,6 +55,7 @@ def test_a_file_landed_twice_is_a_duplicate_and_publishes_nothing(orchestrator: 
     folder = make_project(tmp_path)
     file = write_orders(folder, "a.csv", (1, "ann", 10, "open"))
     orchestrator(folder, "land", "orders", file)
+    os.utime(file, (1, 1))  # another arrival, even where the file system gives it the same inode
     again = json.loads(orchestrator(folder, "land", "orders", file, "--json").out)
     assert (again["outcome"], again["version"]) == ("unchanged", 1)
     assert again["why"] == "the same bytes were landed before"
