@@ -10,7 +10,7 @@ from ..records.declarations import AssetDeclaration, SourceBuild
 from ..records.findings import Finding
 from ..records.keys import AssetKey
 from ..transforming.dbt_project import DbtTest
-from ..transforming.dbt_workbench import DbtTestResult
+from ..transforming.recorded_tests import DbtTestResult
 from . import raw_checks, table_checks
 from .candidate_view import CandidateView
 from .check_names import check_name, rule_check_names

@@ -6,7 +6,7 @@ from ..records.contracts import Contract
 from ..records.findings import Finding, Severity
 from ..records.keys import AssetKey
 from ..transforming.dbt_project import DbtTest
-from ..transforming.dbt_workbench import DbtTestResult
+from ..transforming.recorded_tests import DbtTestResult
 from .check_names import check_names
 from .masking import mask_rows
 

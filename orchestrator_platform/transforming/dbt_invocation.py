@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DbtFailed, StatementRefused
+from .recorded_tests import StatementRecorder
 from .statement_check import StatementCheck
 from .workbench import CONFIGURATION, WORKBENCH
 
@@ -37,6 +38,7 @@ class DbtCall:
     run_time: datetime | None = None
     published: frozenset[str] = frozenset()
     on_event: Callable[[str], None] | None = None
+    recorder: StatementRecorder | None = None
 
 
 def invoke_dbt(call: DbtCall, command: Sequence[str], manifest: Any = None, *, guarded: bool = True) -> Any:
@@ -116,8 +118,8 @@ def _guard(call: DbtCall, *, guarded: bool) -> Iterator[None]:
         stack.enter_context(_macros_known(call.root))
         if guarded:
             check = stack.enter_context(StatementCheck())
-            stack.enter_context(_queries_checked(check))
-            stack.enter_context(_statements_checked(check))
+            stack.enter_context(_queries_checked(check, call.recorder))
+            stack.enter_context(_statements_checked(check, call.recorder))
             stack.enter_context(_batches_continued(call))
         yield
 
@@ -148,12 +150,14 @@ def _macros_known(root: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _queries_checked(check: StatementCheck) -> Iterator[None]:
+def _queries_checked(check: StatementCheck, recorder: StatementRecorder | None) -> Iterator[None]:
     from dbt.compilation import Compiler
 
     compile_node = Compiler.compile_node
 
     def compile_checked(self: Any, node: Any, *args: Any, **kwargs: Any) -> Any:
+        if recorder is not None:
+            recorder.begin(str(node.unique_id))
         compiled = compile_node(self, node, *args, **kwargs)
         if compiled.resource_type in {"model", "snapshot", "test"} and compiled.compiled_code:
             with _refusal_for_dbt():
@@ -165,7 +169,7 @@ def _queries_checked(check: StatementCheck) -> Iterator[None]:
 
 
 @contextmanager
-def _statements_checked(check: StatementCheck) -> Iterator[None]:
+def _statements_checked(check: StatementCheck, recorder: StatementRecorder | None) -> Iterator[None]:
     from dbt.adapters.duckdb.environments.local import DuckDBCursorWrapper
 
     execute = DuckDBCursorWrapper.execute
@@ -173,6 +177,8 @@ def _statements_checked(check: StatementCheck) -> Iterator[None]:
     def execute_checked(self: Any, sql: str, bindings: Any = None) -> Any:
         with _refusal_for_dbt():
             check.statement(sql, "dbt in the workbench")
+        if recorder is not None:
+            recorder.add(sql)
         return execute(self, sql, bindings)
 
     with _replaced(DuckDBCursorWrapper, "execute", execute_checked):

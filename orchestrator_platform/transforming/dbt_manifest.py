@@ -198,6 +198,11 @@ def _code_version(root: Path, manifest: Any, node: Any, variables: Mapping[str, 
     )
 
 
+def project_code(manifest: Any, unique_id: str) -> tuple[str, ...]:
+    """Returns the texts of the project, its macros and packages from which the node's SQL is made."""
+    return tuple(_code(manifest, unique_id, set()).values())
+
+
 def _code(manifest: Any, unique_id: str, seen: set[str]) -> dict[str, str]:
     macro, node = manifest.macros.get(unique_id), manifest.nodes.get(unique_id)
     entry = macro or node

@@ -12,11 +12,19 @@ from typing import Any, Literal
 import duckdb
 
 from ..errors import DbtFailed, Misuse
-from ..records.findings import SAMPLE_LIMIT
 from ..records.keys import AssetKey
 from .dbt_delta import BuiltRelation, read_built
 from .dbt_invocation import DbtCall, invoke_dbt
+from .dbt_manifest import project_code
 from .dbt_project import DbtNode, DbtProject
+from .recorded_tests import (
+    DbtTestResult,
+    StatementRecorder,
+    load_recorded_tests,
+    record_tests,
+    run_recorded_test,
+    sample_rows,
+)
 from .workbench import PART, connect_workbench, exists, show_published
 
 _CHOSEN = "orchestrator_chosen"
@@ -42,18 +50,6 @@ class BuiltNode:
     status: Literal["success", "error", "skipped"]
     message: str
     seconds: float
-
-
-@dataclass(frozen=True)
-class DbtTestResult:
-    """`status` is `skipped` where dbt gave no result; `sample` holds at most ten failing rows, not masked."""
-
-    unique_id: str
-    status: Literal["pass", "warn", "fail", "error", "skipped"]
-    n_failing: int
-    message: str
-    compiled_sql: str
-    sample: tuple[dict[str, Any], ...]
 
 
 def build_dbt_nodes(
@@ -85,7 +81,8 @@ def build_dbt_nodes(
         show_published(connection, published)
     call = DbtCall(project.root, workbench, setup, variables, run_time, frozenset(published), on_event)
     command = ["build", "--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"]
-    results = _run(project, call, [*command, *(["--full-refresh"] if full_refresh else [])], selected)
+    command += ["--full-refresh"] if full_refresh else []
+    results = _run(call, command, selected, _load_manifest(project.manifest))
     with connect_workbench(workbench, setup) as connection:
         built = [_built(connection, node, results.get(node.unique_id)) for node in nodes]
         return tuple(
@@ -113,12 +110,33 @@ def run_dbt_tests(
     """
     if not tests:
         return ()
+    known = load_recorded_tests(project.manifest.parent)
     with connect_workbench(workbench, setup) as connection:
         show_published(connection, relations)
     call = DbtCall(project.root, workbench, setup, variables, on_event=on_event)
-    results = _run(project, call, ["test", "--indirect-selection", "empty"], tests)
+    results = _run_and_record(project, call, [test for test in tests if test not in known])
     with connect_workbench(workbench, setup) as connection:
-        return tuple(_tested(connection, test, results.get(test)) for test in tests)
+        return tuple(
+            run_recorded_test(connection, known[test])
+            if test in known
+            else _tested(connection, test, results.get(test))
+            for test in tests
+        )
+
+
+def _run_and_record(project: DbtProject, call: DbtCall, tests: Sequence[str]) -> dict[str, Any]:
+    """What dbt ran for a test is kept, so that the next time needs no dbt."""
+    if not tests:
+        return {}
+    recorder = StatementRecorder()
+    manifest = _load_manifest(project.manifest)
+    results = _run(replace(call, recorder=recorder), ["test", "--indirect-selection", "empty"], tests, manifest)
+    # What a hook sets up would be missing where dbt does not run.
+    if not any(str(node.resource_type) == "operation" for node in manifest.nodes.values()):
+        ran = {test: result.node for test, result in results.items() if str(result.status) in {"pass", "warn", "fail"}}
+        nodes = [(node, project_code(manifest, test)) for test, node in ran.items()]
+        record_tests(project.manifest.parent, nodes, recorder)
+    return results
 
 
 def _selected(project: DbtProject, selected: Sequence[str]) -> list[DbtNode]:
@@ -129,9 +147,8 @@ def _selected(project: DbtProject, selected: Sequence[str]) -> list[DbtNode]:
     return [known[unique_id] for unique_id in dict.fromkeys(selected)]
 
 
-def _run(project: DbtProject, call: DbtCall, command: Sequence[str], chosen: Sequence[str]) -> dict[str, Any]:
+def _run(call: DbtCall, command: Sequence[str], chosen: Sequence[str], manifest: Any) -> dict[str, Any]:
     """Selects by a tag that only the chosen ones have: names can hold what dbt's selection takes for an operator."""
-    manifest = _load_manifest(project.manifest)
     for unique_id in chosen:
         entry = manifest.nodes.get(unique_id) or manifest.unit_tests.get(unique_id)
         if entry is not None:
@@ -141,7 +158,7 @@ def _run(project: DbtProject, call: DbtCall, command: Sequence[str], chosen: Seq
     hooks = {name: r.message or "" for name, r in results.items() if name.startswith("operation.")}
     failed = {name: message for name, message in hooks.items() if str(results[name].status) not in _GOOD}
     if failed:
-        raise DbtFailed(project=project.root, problem="a hook of the project failed", nodes=failed)
+        raise DbtFailed(project=call.root, problem="a hook of the project failed", nodes=failed)
     return results
 
 
@@ -221,11 +238,5 @@ def _tested(connection: duckdb.DuckDBPyConnection, test: str, result: Any) -> Db
     sql = str(getattr(result.node, "compiled_code", None) or "")
     message = str(result.message or "")
     n_failing = int(result.failures or 0)
-    sample = _sample(connection, sql) if known in {"warn", "fail"} and test.startswith("test.") else ()
+    sample = sample_rows(connection, sql) if known in {"warn", "fail"} and test.startswith("test.") else ()
     return DbtTestResult(test, known, n_failing, message, sql, sample)
-
-
-def _sample(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[dict[str, Any], ...]:
-    cursor = connection.execute(f"SELECT * FROM (\n{sql}\n) LIMIT {SAMPLE_LIMIT}")
-    names = [column[0] for column in cursor.description or ()]
-    return tuple(dict(zip(names, row, strict=True)) for row in cursor.fetchall())

@@ -11,7 +11,8 @@ import pytest
 
 from orchestrator_platform.records.keys import AssetKey
 from orchestrator_platform.transforming.dbt_project import DbtProject, load_dbt_project
-from orchestrator_platform.transforming.dbt_workbench import BuiltNode, DbtTestResult, build_dbt_nodes, run_dbt_tests
+from orchestrator_platform.transforming.dbt_workbench import BuiltNode, build_dbt_nodes, run_dbt_tests
+from orchestrator_platform.transforming.recorded_tests import DbtTestResult
 from orchestrator_platform.transforming.workbench import close_columns_sql, connect_workbench
 
 PROJECT = """
@@ -130,4 +131,20 @@ def shop(tmp_path: Path) -> Shop:
     shop = Shop(tmp_path / "project", tmp_path)
     shop.write({"dbt_project.yml": PROJECT, "macros/schema.sql": SCHEMA_NAME})
     shop.sql("CREATE SCHEMA raw")
+    return shop
+
+
+ORDERS = "CREATE TABLE raw.orders AS SELECT * FROM (VALUES (1, 10), (2, 20)) t(id, amount)"
+SOURCES = """
+sources:
+  - name: raw
+    schema: raw
+    tables: [{name: orders}]
+"""
+
+
+@pytest.fixture
+def orders(shop: Shop) -> Shop:
+    shop.sql(ORDERS)
+    shop.write({"models/sources.yml": SOURCES})
     return shop

@@ -9,30 +9,16 @@ import pytest
 
 from orchestrator_platform.errors import DbtFailed, Misuse
 from orchestrator_platform.records.keys import AssetKey
-from orchestrator_platform.transforming import dbt_workbench
+from orchestrator_platform.transforming import dbt_workbench, recorded_tests
 from orchestrator_platform.transforming.workbench import close_columns_sql, connect_workbench
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 TABLE = "{{ config(materialized='table') }} "
-ORDERS = "CREATE TABLE raw.orders AS SELECT * FROM (VALUES (1, 10), (2, 20)) t(id, amount)"
-SOURCES = """
-sources:
-  - name: raw
-    schema: raw
-    tables: [{name: orders}]
-"""
 BIG = TABLE + "select * from {{ source('raw', 'orders') }} where amount > 10"
 MERGED = """
 {{ config(materialized='incremental', incremental_strategy='merge', unique_key='id') }}
 select * from {{ source('raw', 'orders') }} {% if is_incremental() %}where id > 1{% endif %}
 """
-
-
-@pytest.fixture
-def orders(shop):
-    shop.sql(ORDERS)
-    shop.write({"models/sources.yml": SOURCES})
-    return shop
 
 
 def test_a_table_and_what_reads_it_are_built_over_the_lake(orders):
@@ -250,6 +236,8 @@ def test_every_test_asked_for_has_a_result(orders, monkeypatch):
     assert "accepted" in failed.unique_id
     assert "marts" in failed.compiled_sql
 
+    for record in orders.folder.glob(f"cache/*/{recorded_tests.FILE}"):
+        record.unlink()
     monkeypatch.setattr(dbt_workbench, "_tag", lambda entry: None if "unique" in str(entry.unique_id) else TAG(entry))
     lost = orders.test(orders.new_workbench())
     assert {r.status for name, r in lost.items() if name.startswith("unique")} == {"skipped"}
@@ -273,7 +261,8 @@ def test_a_microbatch_model_starts_at_its_beginning_and_goes_on_from_the_base(or
     model = """{{ config(materialized='incremental', incremental_strategy='microbatch', event_time='ts',
         batch_size='day', begin='2026-03-05', lookback=0) }} select * from {{ source('raw', 'orders') }}"""
     orders.write({"models/batched.sql": model})
-    orders.write({"models/sources.yml": SOURCES.replace("{name: orders}", "{name: orders, config: {event_time: ts}}")})
+    timed = "sources: [{name: raw, schema: raw, tables: [{name: orders, config: {event_time: ts}}]}]"
+    orders.write({"models/sources.yml": timed})
     workbench = orders.new_workbench()
     built = orders.build(workbench)
     assert [row[0] for row in orders.rows(workbench, built["batched"].relation)] == [0, 1, 2, 3]
