@@ -3,6 +3,9 @@
 OrchestratorError
 ├── Misuse                  the caller asked for something that cannot be (exit 2)
 │   ├── UnknownAsset
+│   ├── UnknownVersion
+│   ├── VersionNotKept
+│   ├── NoCandidate
 │   ├── DefinitionError     a file of the project is wrong, with file and line
 │   ├── AgentFileError
 │   └── NewerHome
@@ -65,6 +68,39 @@ class UnknownAsset(Misuse):
         self.name, self.known = name, tuple(known)
         listed = ", ".join(sorted(self.known)[:20]) or "none"
         super().__init__(f"There is no asset {name!r}. Known: {listed}. Look: `orchestrator status`.")
+
+
+class UnknownVersion(Misuse):
+    """The asset never had a version of that number."""
+
+    code = "unknown_version"
+
+    def __init__(self, *, asset: str, version: int) -> None:
+        self.asset, self.version = asset, version
+        super().__init__(f"{asset} has no version {version}. Look: `orchestrator history {asset}`.")
+
+
+class VersionNotKept(Misuse):
+    """The version is in the history, but the lake does not hold its rows any more."""
+
+    code = "version_not_kept"
+
+    def __init__(self, *, asset: str, version: int) -> None:
+        self.asset, self.version = asset, version
+        super().__init__(
+            f"The rows of {asset} version {version} are not kept any more; its receipt is. Nothing was read."
+            f" Choose a newer version: `orchestrator history {asset}`."
+        )
+
+
+class NoCandidate(Misuse):
+    """An entry of quarantine has no candidate that could be read."""
+
+    code = "no_candidate"
+
+    def __init__(self, *, entry: int, why: str, look: str) -> None:
+        self.entry, self.why = entry, why
+        super().__init__(f"There is no candidate {entry} to read: {why}. Look: `{look}`.")
 
 
 class DefinitionError(Misuse):

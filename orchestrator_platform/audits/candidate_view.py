@@ -41,11 +41,14 @@ class CandidateView:
         return self.manifest.asset
 
 
-def next_relation(manifest: Manifest, folder: Path) -> str:
-    """Returns the whole next version: the base without the deleted keys, plus the inserted rows."""
+def next_relation(manifest: Manifest, folder: Path, lake: str = "lake") -> str:
+    """Returns the whole next version: the base without the deleted keys, plus the inserted rows.
+
+    `lake` is the catalog that holds the base.
+    """
     inserted = delta_relation(manifest, folder)
     listed = ", ".join(identifier(column.name) for column in manifest.columns)
-    base = f"lake.{manifest.asset.quoted}"
+    base = f"{identifier(lake)}.{manifest.asset.quoted}"
     match manifest.form:
         case Form.WHOLE:
             return inserted
@@ -68,6 +71,22 @@ def delta_relation(manifest: Manifest, folder: Path) -> str:
         return _parquet(folder, [file.name for file in files])
     listed = ", ".join(f"NULL::{column.type} AS {identifier(column.name)}" for column in manifest.columns)
     return f"(SELECT {listed} LIMIT 0)"
+
+
+def deleted_relation(manifest: Manifest, folder: Path, lake: str = "lake") -> str:
+    """Returns the rows of the base that the candidate deletes."""
+    listed = ", ".join(identifier(column.name) for column in manifest.columns)
+    base = f"{identifier(lake)}.{manifest.asset.quoted}"
+    keys = manifest.files_of(FileRole.DELETE)
+    match manifest.form:
+        case Form.WHOLE:
+            return f"(FROM {base})"
+        case Form.DELTA | Form.SLICES if keys:
+            gone = _parquet(folder, [file.name for file in keys])
+            matched = " AND ".join(f"b.{identifier(k)} = g.{identifier(k)}" for k in manifest.key)
+            return f"(SELECT {_prefixed(manifest.columns)} FROM {base} AS b SEMI JOIN {gone} AS g ON {matched})"
+        case _:
+            return f"(SELECT {listed} FROM {base} LIMIT 0)"
 
 
 def view_candidate(

@@ -16,6 +16,7 @@ _MODULES: Mapping[str, str] = {
     "ledger": "ledger",
     "query": "query",
     "connect": "query",
+    "diff": "diff",
     "history": "receipts",
     "receipt": "receipts",
     "quarantine": "quarantine",

@@ -7,15 +7,18 @@ from typing import Any, Self
 
 import duckdb
 
-from ..errors import Misuse, UnknownAsset
+from ..errors import Misuse, UnknownAsset, UnknownVersion
 from ..gate.context import Gate
 from ..lake.history import read_heads, read_receipt
 from ..lake.layout import LakeLayout
 from ..lake.published import PublishedCut, cut_for_readers
 from ..lake.readers import connect_reader
+from ..records.diffs import TableDiff
 from ..records.keys import AssetKey, Snapshot, Version
 from ..settings import Settings, load_settings, make_home
 from ..transforming.statement_check import check_query
+from .candidates import PREFIX, CandidateCut, open_candidate, parse_candidate, require_asset
+from .diff import diff_states
 from .project_assets import load_gate
 
 
@@ -83,10 +86,15 @@ class Platform:
     def read(self, asset: str, *, version: int | None = None) -> duckdb.DuckDBPyRelation:
         """Returns a table, by default the served version, as a lazy relation.
 
+        `candidate:7/marts.orders` is the candidate that waits as number 7 in quarantine, whole and unaudited.
+
         Raises:
             UnknownAsset: Nothing of that name is published.
-            Misuse: The asset has no such version.
+            UnknownVersion: The asset has no such version.
+            NoCandidate: The number is not that of a candidate of this asset.
         """
+        if asset.startswith(PREFIX):
+            return self._read_candidate(asset, version)
         cut = self.cut()
         key = _known(asset, cut.heads)
         if version is None:
@@ -97,8 +105,48 @@ class Platform:
         finally:
             connection.close()
         if receipt is None:
-            raise Misuse(f"{key} has no version {version}. Look: `orchestrator history {key}`.")
+            raise UnknownVersion(asset=key, version=version)
         return Cut(self.layout, receipt.snapshot).read(key)
+
+    def candidate(self, number: int) -> CandidateCut:
+        """Returns the candidate that waits under this number in quarantine, to be looked at; nobody approved it.
+
+        Raises:
+            NoCandidate: There is no such entry, it holds addresses of rows, or its files are gone.
+            CandidateDamaged: A file is not what its manifest says.
+        """
+        return open_candidate(self.cut(), self.settings.home.candidates, number)
+
+    def diff(
+        self,
+        asset: str,
+        *,
+        from_version: int | None = None,
+        to_version: int | None = None,
+        candidate: int | None = None,
+    ) -> TableDiff:
+        """Returns what differs between two versions, by default the served one and the one before.
+
+        With `candidate` what that candidate would change, by default in the version that it was made on.
+
+        Raises:
+            UnknownAsset: Nothing of that name is published, and no candidate was named.
+            UnknownVersion: The asset has no such version.
+            VersionNotKept: The version's rows are not in the lake any more.
+            NoCandidate: The number is not that of a candidate of this asset.
+            Misuse: Both a version and a candidate are to be compared with.
+        """
+        if candidate is not None and to_version is not None:
+            raise Misuse("A table is compared with a version or with a candidate, not with both. Leave one out.")
+        return diff_states(self, asset, from_version=from_version, to_version=to_version, candidate=candidate)
+
+    def _read_candidate(self, name: str, version: int | None) -> duckdb.DuckDBPyRelation:
+        number, asset = parse_candidate(name)
+        if version is not None:
+            raise Misuse(f"{name!r} is a candidate, and a candidate has no version. Leave the version out.")
+        opened = self.candidate(number)
+        require_asset(opened, asset)
+        return opened.read()
 
     def query(self, sql: str, parameters: list[Any] | None = None) -> duckdb.DuckDBPyRelation:
         """Returns the result of one SELECT over what is published now."""

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import duckdb
 
-from ..errors import CandidateDamaged, Misuse, UnknownAsset
+from ..errors import CandidateDamaged, Misuse, UnknownAsset, UnknownVersion
 from ..gate.candidate import load_manifest
 from ..gate.cycle.order import VERDICT
 from ..lake.history import (
@@ -57,7 +57,7 @@ def receipt(platform: Platform, name: str) -> Receipt:
     found = _read(platform, lambda connection: read_receipt(connection, _key(platform, asset), number))
     if found is None:
         if number is not None and asset in platform.cut().heads:
-            raise Misuse(f"{asset} has no version {number}. Look: `orchestrator history {asset}`.")
+            raise UnknownVersion(asset=asset, version=number)
         raise UnknownAsset(name=asset, known=list(platform.cut().heads))
     return found
 
