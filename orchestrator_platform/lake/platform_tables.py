@@ -9,6 +9,7 @@ from ..records.events import Event
 from ..records.keys import Snapshot
 from ..records.ledger import LedgerEntry, QuarantineEntry, RowAddress
 from ..records.receipts import Head, Receipt
+from ..sql import literal
 
 SCHEMA = "_platform"
 
@@ -35,8 +36,9 @@ def create_platform_tables(connection: duckdb.DuckDBPyConnection) -> None:
 
 def insert_heads(connection: duckdb.DuckDBPyConnection, heads: Sequence[Head]) -> None:
     """Replaces the heads of the assets named."""
-    for head in heads:
-        connection.execute(f"DELETE FROM lake.{SCHEMA}.heads WHERE asset = ?", [head.asset])
+    if heads:
+        listed = ", ".join(literal(head.asset) for head in heads)
+        connection.execute(f"DELETE FROM lake.{SCHEMA}.heads WHERE asset IN ({listed})")
     _insert(connection, "heads", [(h.asset, h.version, h.snapshot, h.canonical_json()) for h in heads])
 
 
