@@ -22,7 +22,7 @@ from ..audit import audit_candidates
 from ..candidate import Draft, close_candidate, load_manifest, verify_files
 from ..context import Gate
 from ..fingerprint import raw_fingerprint
-from ..intake import Intake, TakenFile, retire, take_in
+from ..intake import Intake, TakenFile, put_back, retire, take_in
 from ..land import Landing, land_files
 from ..outcomes import Escalated, Outcome, Published, Rejected, Unchanged
 from ..publish import Judged, Publication
@@ -74,6 +74,7 @@ def land_source(
     except Timeout as error:
         raise LockTimeout(lock=Path(lock.lock_file), seconds=lock.timeout, holder="another landing") from error
     try:
+        put_back(folder)
         found, files = _find(gate, build, folder, complete)
         cut = cut_published(gate.layout, gate.settings.lock_timeout_seconds)
         with open_workbench(gate.settings.home.workbenches, gate.new_id(), cut) as workbench:
