@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from ..audits.audit import AuditPlan
@@ -32,7 +33,10 @@ def silent(message: str) -> None:
 
 @dataclass(frozen=True)
 class Gate:
-    """`assets` come parents first. `say` tells a person what is being done."""
+    """`assets` come parents first. `say` tells a person what is being done.
+
+    `definition_files` are the files that declare the assets, with their sha256 as they were loaded.
+    """
 
     settings: Settings
     assets: Mapping[AssetKey, AssetDeclaration]
@@ -40,6 +44,7 @@ class Gate:
     seats: Mapping[AssetKey, Seats]
     dbt: DbtProject
     variables: Mapping[str, Any] = field(default_factory=dict)
+    definition_files: Mapping[Path, str] = field(default_factory=dict)
     now: Callable[[], datetime] = utc_now
     new_id: Callable[[], str] = new_id
     say: Callable[[str], None] = silent

@@ -13,6 +13,7 @@ from ..contracts.contract_cache import cached_pandera_contract
 from ..contracts.dbt_contract import dbt_contract
 from ..errors import DefinitionError
 from ..gate.context import Gate
+from ..gate.definition_files import hash_files
 from ..gate.land import raw_contract
 from ..records.base import sha256_of
 from ..records.candidates import AssetKind
@@ -41,6 +42,7 @@ class Declarations:
     assets: tuple[AssetDeclaration, ...]
     dbt: DbtProject
     variables: Mapping[str, Any]
+    files: Mapping[Path, str]
 
 
 def load_declarations(settings: Settings) -> Declarations:
@@ -50,12 +52,26 @@ def load_declarations(settings: Settings) -> Declarations:
         DefinitionError: A component, contract or dbt file is wrong, two components declare one
             asset, or assets depend on each other in a circle.
     """
+    # Hashed before they are read: an edit in between then shows as a change, never as what was loaded.
+    files = hash_files([settings.project.defs, settings.project.dbt_project])
     components = read_component_files(settings.project.defs)
     dbt, variables = _load_dbt(settings, components)
+    modules = tuple(sorted(settings.project.defs.rglob("*.py")))
     declared = [
-        replace(declaration, audits=_audits(declaration, dbt)) for declaration in _declare(settings, components, dbt)
+        replace(
+            declaration,
+            audits=_audits(declaration, dbt),
+            declared_in=(*declaration.declared_in, *modules, *_dbt_folder(settings, declaration, dbt)),
+        )
+        for declaration in _declare(settings, components, dbt)
     ]
-    return Declarations(tuple(_ordered(declared)), dbt, variables)
+    return Declarations(tuple(_ordered(declared)), dbt, variables, files)
+
+
+def _dbt_folder(settings: Settings, declaration: AssetDeclaration, dbt: DbtProject) -> tuple[Path, ...]:
+    """A source is declared there too where dbt's tests are its audits."""
+    is_there = isinstance(declaration.build, DbtBuild) or any(t.attached == declaration.key for t in dbt.tests)
+    return (settings.project.dbt_project,) if is_there else ()
 
 
 def _audits(declaration: AssetDeclaration, dbt: DbtProject) -> str:
@@ -88,6 +104,7 @@ def load_gate(settings: Settings) -> Gate:
         seats=seats,
         dbt=declared.dbt,
         variables=declared.variables,
+        definition_files=declared.files,
     )
 
 
@@ -157,6 +174,7 @@ def _source(
         origin=component.origin,
         checks=_free_checks(component, attributes.checks),
         kinds=("raw", "ducklake"),
+        declared_in=(component.folder,),
     )
 
 
@@ -177,6 +195,7 @@ def _dbt_table(
         origin=str(settings.project.dbt_project / node.path),
         atomic=component.origin if attributes.atomic else None,
         kinds=("table", "dbt", "ducklake"),
+        declared_in=(component.file,),
     )
 
 
@@ -200,6 +219,7 @@ def _python_tables(
             checks=_free_checks(component, attributes.checks),
             atomic=component.origin if attributes.atomic else None,
             kinds=("table", "python", "ducklake"),
+            declared_in=(component.folder,),
         )
 
 

@@ -1,6 +1,8 @@
 """Checks and agent files that change: between two builds, and while one is running."""
 
-from collections.abc import Mapping
+import os
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,8 @@ import pytest
 from small_project import DBT_FILES, FILES, gate_of, make_project, open_project, write, write_orders
 
 from orchestrator_platform.errors import DefinitionError, SealBroken
-from orchestrator_platform.gate.cycle import table_pass
+from orchestrator_platform.gate.context import Gate
+from orchestrator_platform.gate.cycle import landing, table_pass
 from orchestrator_platform.operations.build import build
 from orchestrator_platform.operations.land import land
 
@@ -78,6 +81,91 @@ def test_what_a_mended_dbt_test_rejected_is_judged_again(tmp_path: Path) -> None
     )
     make_project(tmp_path, dbt=True, changes={"dbt/models/models.yml": models})
     assert became(project)["marts.statuses"] == "Rejected"
+
+
+def publish_after(
+    project: Path, change: Callable[[Path], object], monkeypatch: pytest.MonkeyPatch, cycle: Any = table_pass
+) -> Gate:
+    """Returns a gate whose next verdicts are followed by a change on disk, before anything is published."""
+    audit = cycle.audit_candidates
+
+    def audit_and_change(*args: Any, **kwargs: Any) -> Any:
+        verdicts = audit(*args, **kwargs)
+        change(project)
+        return verdicts
+
+    monkeypatch.setattr(cycle, "audit_candidates", audit_and_change)
+    return gate_of(project)
+
+
+def edit(name: str) -> Callable[[Path], object]:
+    """Appends a line, and gives the file its old size and time back where that is possible."""
+
+    def edited(project: Path) -> None:
+        file = project / name
+        status = file.stat()
+        text = file.read_text()
+        file.write_text(text[:-1] + " " if text.endswith("\n") else text + " ")
+        os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+    return edited
+
+
+CHECKED = {"defs/marts/defs.yaml": with_checks("marts", "{name: c, file: c.sql}"), "defs/marts/c.sql": PASSES}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "defs/marts/contract.py",
+        "defs/marts/defs.yaml",
+        "defs/marts/c.sql",
+        "dbt/models/models.yml",
+        "defs/dbt/defs.yaml",
+    ],
+)
+def test_a_file_edited_after_the_audit_stops_the_publication_of_what_it_declares(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    project = make(tmp_path, CHECKED, dbt=name.startswith("dbt"))
+    gate = publish_after(project, edit(name), monkeypatch)
+    with pytest.raises(SealBroken, match=re.escape(f"{project / name} was")) as broken:
+        build(gate)
+    assert "orchestrator build marts." in str(broken.value)
+    assert set(open_project(project).cut().heads) == {"raw.orders"}
+
+
+def test_a_check_added_after_the_audit_stops_the_publication(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = make(tmp_path, {}, dbt=True)
+    new = "dbt/tests/none_open.sql"
+    gate = publish_after(project, lambda folder: write(folder / new, "select 1"), monkeypatch)
+    with pytest.raises(SealBroken, match=r"none_open\.sql was not there"):
+        build(gate)
+
+
+def test_a_contract_edited_while_files_are_landed_stops_their_publication(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = make_project(tmp_path)
+    file = write_orders(project, "a.csv", ORDER)
+    gate = publish_after(project, edit("defs/orders/contract.py"), monkeypatch, landing)
+    with pytest.raises(SealBroken, match=r"contract\.py was"):
+        land(gate, "orders", [file])
+    assert open_project(project).cut().heads == {}
+    assert [path.name for path in (project / "home/landing/orders").iterdir()] == ["a.csv"]
+
+
+def test_an_edit_of_something_else_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = make(tmp_path, CHECKED)
+
+    def change(folder: Path) -> None:
+        edit("defs/orders/defs.yaml")(folder)
+        write(folder / "defs/marts/__pycache__/contract.pyc", "compiled")
+        write(folder / "defs/marts/target/manifest.json", "{}")
+        write(folder / "defs/marts/.c.sql.swp", "an editor")
+
+    outcomes = build(publish_after(project, change, monkeypatch)).outcomes
+    assert {type(outcome).__name__ for outcome in outcomes} == {"Published"}
 
 
 def test_a_right_that_is_taken_away_during_a_build_stops_its_publication(

@@ -25,10 +25,10 @@ from ..fingerprint import raw_fingerprint
 from ..intake import Intake, TakenFile, put_back, retire, take_in
 from ..land import Landing, land_files
 from ..outcomes import Escalated, Outcome, Published, Rejected, Unchanged
-from ..publish import Judged, Publication
+from ..publish import Publication
 from ..quarantine import quarantine_candidate, quarantine_rows
 from ..workbench import Workbench, open_workbench
-from .order import Order, bench_of, judged_events, keep_verdict, publish_in, remove_candidate
+from .order import Order, bench_of, judged_events, judged_in, keep_verdict, publish_in, remove_candidate
 
 
 @dataclass(frozen=True)
@@ -203,7 +203,7 @@ class _LandingPass:
         done = publish_in(
             self.gate,
             Publication(
-                judged=(Judged(manifest, verdict, self.declaration),),
+                judged=(judged_in(self.gate, manifest, verdict),),
                 agent=self.declaration.producer,
                 reason=self.order.reason,
                 on_behalf_of=self.order.on_behalf_of,
@@ -243,6 +243,7 @@ class _LandingPass:
         # A copy of a file that was not published is no duplicate of anything accounted for.
         fresh = {taken.sha256 for taken in intake.fresh}
         settled = tuple(entry for entry in duplicates if entry.file_sha256 not in fresh)
+        waiting = Quarantined(quarantine_candidate(0, manifest, verdict, self.gate.now()), by=verdict.auditor)
         done = publish_in(
             self.gate,
             Publication(
@@ -251,7 +252,7 @@ class _LandingPass:
                 reason=self.order.reason,
                 on_behalf_of=self.order.on_behalf_of,
                 ledger=settled,
-                quarantined=(Quarantined(quarantine_candidate(0, manifest, verdict, self.gate.now())),),
+                quarantined=(waiting,),
                 events=tuple(judged_events(self.gate, self.order, manifest, verdict)),
             ),
         )

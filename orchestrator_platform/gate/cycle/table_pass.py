@@ -22,12 +22,12 @@ from ..fingerprint import table_fingerprint
 from ..memory import remember_unchanged
 from ..outcomes import Escalated, Failed, Held, Outcome, Published, Rejected, Unchanged, Withheld
 from ..plan import KnownInputs
-from ..publish import Judged, Publication
+from ..publish import Publication
 from ..quarantine import quarantine_candidate
 from ..rebuild import made_by_other_code
 from ..withhold import root_causes, withheld_by
 from ..workbench import Workbench
-from .order import Order, bench_of, judged_events, keep_verdict, publish_in, remove_candidate
+from .order import Order, bench_of, judged_events, judged_in, keep_verdict, publish_in, remove_candidate
 
 
 @dataclass
@@ -205,14 +205,16 @@ class TablePass:
         done = publish_in(
             self.gate,
             Publication(
-                judged=tuple(
-                    Judged(self.closed[asset].manifest, verdicts[asset], self.gate.assets[asset]) for asset in changed
-                ),
+                judged=tuple(judged_in(self.gate, self.closed[a].manifest, verdicts[a]) for a in changed),
                 agent=self.order.agent,
                 reason=self.order.reason,
-                on_behalf_of=self.order.on_behalf_of,
+                # Whoever signs does it for the person who asked, or for the agent that delegated it.
+                on_behalf_of=self.order.on_behalf_of or self.order.agent,
                 quarantined=tuple(
-                    Quarantined(quarantine_candidate(0, self.closed[asset].manifest, verdicts[asset], now))
+                    Quarantined(
+                        quarantine_candidate(0, self.closed[asset].manifest, verdicts[asset], now),
+                        by=verdicts[asset].auditor,
+                    )
                     for asset in denied
                 ),
                 events=tuple(
