@@ -121,7 +121,6 @@ CHECKED = {"defs/marts/defs.yaml": with_checks("marts", "{name: c, file: c.sql}"
         "defs/marts/defs.yaml",
         "defs/marts/c.sql",
         "dbt/models/models.yml",
-        "defs/dbt/defs.yaml",
     ],
 )
 def test_a_file_edited_after_the_audit_stops_the_publication_of_what_it_declares(
