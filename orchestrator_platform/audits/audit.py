@@ -43,6 +43,11 @@ class AuditPlan:
         return tuple(dict.fromkeys([*names, *DRIFT_CHECKS]))
 
     @property
+    def beside(self) -> frozenset[AssetKey]:
+        """Other assets whose tests judge this one too."""
+        return frozenset(test.attached for test in self.tests) - {self.declaration.key}
+
+    @property
     def reads(self) -> frozenset[AssetKey]:
         """Other assets that the audit reads: what it finds holds for these versions of them."""
         promise = self.declaration.contract.rows

@@ -1,6 +1,6 @@
 """dbt tests as findings: each test of a table is a check, and one that did not run is a failure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from ..records.contracts import Contract
 from ..records.findings import Finding, Severity
@@ -9,6 +9,28 @@ from ..transforming.dbt_project import DbtTest
 from ..transforming.dbt_workbench import DbtTestResult
 from .check_names import check_names
 from .masking import mask_rows
+
+
+def tests_judging(
+    asset: AssetKey, tests: Sequence[DbtTest], parents: Mapping[AssetKey, Collection[AssetKey]]
+) -> tuple[DbtTest, ...]:
+    """Returns the tests attached to the asset, and the data tests of others that read it.
+
+    A test of what is built from the asset is not among the latter: that table is built anew and judged
+    then, and until then it is behind. A unit test reads the rows given in it, so nothing served breaks it.
+    """
+    return tuple(test for test in tests if test.attached == asset or _is_judged_too(asset, test, parents))
+
+
+def _is_judged_too(asset: AssetKey, test: DbtTest, parents: Mapping[AssetKey, Collection[AssetKey]]) -> bool:
+    if asset not in test.assets or test.unique_id.startswith("unit_test."):
+        return False
+    above, pending = set[AssetKey](), [test.attached]
+    while pending:
+        new = set(parents.get(pending.pop(), ())) - above
+        above |= new
+        pending += new
+    return asset not in above
 
 
 def test_check_names(tests: Sequence[DbtTest]) -> dict[str, str]:

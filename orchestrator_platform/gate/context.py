@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..audits.audit import AuditPlan
+from ..audits.dbt_checks import tests_judging
 from ..authority.agent_files import Principal
 from ..authority.seats import Seats
 from ..lake.layout import LakeLayout
@@ -58,5 +59,6 @@ class Gate:
 
     def audit_plan(self, asset: AssetKey) -> AuditPlan:
         declaration = self.assets[asset]
-        tests = tuple(test for test in self.dbt.tests if test.attached == asset)
+        parents = {key: declared.parents for key, declared in self.assets.items()}
+        tests = tests_judging(asset, self.dbt.tests, parents)
         return AuditPlan(declaration, tests, self.settings.home.archive)

@@ -6,6 +6,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
+from ..audits.dbt_checks import tests_judging
 from ..authority.agent_files import load_agent_files
 from ..authority.seats import take_seats
 from ..authority.selections import Selectable
@@ -21,7 +22,7 @@ from ..records.contracts import Contract
 from ..records.declarations import AssetDeclaration, DbtBuild, FreeCheck, PythonBuild, SourceBuild
 from ..records.keys import AgentName, AssetKey
 from ..settings import Settings
-from ..transforming.dbt_project import DbtNode, DbtProject, load_dbt_project
+from ..transforming.dbt_project import DbtNode, DbtProject, DbtTest, load_dbt_project
 from ..transforming.python_table import load_python_tables
 from .component_files import (
     CheckAttributes,
@@ -57,28 +58,27 @@ def load_declarations(settings: Settings) -> Declarations:
     components = read_component_files(settings.project.defs)
     dbt, variables = _load_dbt(settings, components)
     modules = tuple(sorted(settings.project.defs.rglob("*.py")))
-    declared = [
-        replace(
-            declaration,
-            audits=_audits(declaration, dbt),
-            declared_in=(*declaration.declared_in, *modules, *_dbt_folder(settings, declaration, dbt)),
-        )
-        for declaration in _declare(settings, components, dbt)
-    ]
+    found = list(_declare(settings, components, dbt))
+    parents = {declaration.key: declaration.parents for declaration in found}
+    declared = [_judged(settings, d, tests_judging(d.key, dbt.tests, parents), modules) for d in found]
     return Declarations(tuple(_ordered(declared)), dbt, variables, files)
 
 
-def _dbt_folder(settings: Settings, declaration: AssetDeclaration, dbt: DbtProject) -> tuple[Path, ...]:
-    """A source is declared there too where dbt's tests are its audits."""
-    is_there = isinstance(declaration.build, DbtBuild) or any(t.attached == declaration.key for t in dbt.tests)
-    return (settings.project.dbt_project,) if is_there else ()
+def _judged(
+    settings: Settings, declaration: AssetDeclaration, tests: Sequence[DbtTest], modules: Sequence[Path]
+) -> AssetDeclaration:
+    """Adds by what the asset is judged: where dbt's tests are its audits, the dbt project declares it too."""
+    dbt = (settings.project.dbt_project,) if tests or isinstance(declaration.build, DbtBuild) else ()
+    return replace(
+        declaration, audits=_audits(declaration, tests), declared_in=(*declaration.declared_in, *modules, *dbt)
+    )
 
 
-def _audits(declaration: AssetDeclaration, dbt: DbtProject) -> str:
+def _audits(declaration: AssetDeclaration, tests: Sequence[DbtTest]) -> str:
     """A check that was mended or made stricter must judge again what it judged before."""
     checks = [[check.name, check.severity, check.function, check.code_version] for check in declaration.checks]
-    tests = [[test.unique_id, test.code_version] for test in dbt.tests if test.attached == declaration.key]
-    return sha256_of([checks, sorted(tests)]) if checks or tests else ""
+    versions = sorted([test.unique_id, test.code_version] for test in tests)
+    return sha256_of([checks, versions]) if checks or versions else ""
 
 
 def load_gate(settings: Settings) -> Gate:
