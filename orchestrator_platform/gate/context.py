@@ -61,4 +61,6 @@ class Gate:
         declaration = self.assets[asset]
         parents = {key: declared.parents for key, declared in self.assets.items()}
         tests = tests_judging(asset, self.dbt.tests, parents)
-        return AuditPlan(declaration, tests, self.settings.home.archive)
+        others = {other for test in tests for other in test.assets if other != asset and other in self.assets}
+        read = tuple(self.assets[other].contract for other in sorted(others))
+        return AuditPlan(declaration, tests, self.settings.home.archive, read)

@@ -322,3 +322,13 @@ def test_a_command_works_anywhere_inside_a_project(orchestrator: Call, tmp_path:
     project = make_project(tmp_path)
     assert orchestrator(project / "defs" / "orders", "status").code == 0
     assert (project / ".orchestrator").is_dir()
+
+
+@pytest.mark.parametrize("command", ["agents", "journal"])
+def test_a_long_list_fits_into_a_hundred_columns_and_json_is_whole(
+    orchestrator: Call, told: Path, command: str
+) -> None:
+    shown, whole = orchestrator(told, command).out, orchestrator(told, command, "--json").out
+    assert max(map(len, shown.splitlines())) <= 100
+    assert "…" in shown
+    assert "…" not in whole
