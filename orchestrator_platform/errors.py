@@ -153,7 +153,8 @@ class SealBroken(Refusal):
         self.asset, self.what, self.sealed, self.found = asset, what, sealed, found
         super().__init__(
             f"The verdict on {asset} does not hold: {what} was {sealed} when it was judged and is {found} now."
-            f" Nothing was published. Audit it again: `orchestrator build {asset}`."
+            " Nothing was published. Make it again from what holds now: `orchestrator land` for a source,"
+            f" `orchestrator build {asset}` for a table."
         )
 
 

@@ -96,12 +96,15 @@ def _path(text: str | None) -> Path | None:
 
 
 def load_project(root: Path | None = None) -> Project:
-    """Returns the project at `root`, else the one around the working folder, else the one shipped with this code.
+    """Returns the project at `root`, else the one around the working folder.
 
     A project is a folder whose pyproject.toml has a table `[tool.orchestrator]`.
+
+    Raises:
+        Misuse: There is none.
+        DefinitionError: A pyproject.toml on the way cannot be read.
     """
-    candidates = [root] if root else [*_upwards(Path.cwd()), Path(__file__).resolve().parent.parent]
-    for folder in candidates:
+    for folder in [root] if root else _upwards(Path.cwd()):
         table = _project_table(folder / "pyproject.toml")
         if table is not None:
             base = folder.resolve()
@@ -111,9 +114,10 @@ def load_project(root: Path | None = None) -> Project:
                 dbt_project=base / table.get("dbt_project", "dbt_project"),
                 agents=base / table.get("agents", "agents"),
             )
+    where = f"{root} is not a project" if root else f"{Path.cwd()} is not inside a project"
     raise Misuse(
-        f"{root or Path.cwd()} is not a project: no pyproject.toml with [tool.orchestrator] was found there."
-        f" Run the command inside one, or name it with --project or {PROJECT_VARIABLE}."
+        f"{where}: a project is a folder whose pyproject.toml has the table [tool.orchestrator]. Nothing was done."
+        f" Change into one, or name it with --project or {PROJECT_VARIABLE}."
     )
 
 

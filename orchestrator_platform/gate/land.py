@@ -285,7 +285,7 @@ def _entry(
         asset=declaration.key,
         file=taken.landed.name,
         file_sha256=taken.sha256,
-        identity=taken.landed.identity,
+        identity=taken.landed.arrival,
         size_bytes=taken.landed.size_bytes,
         state=state,
         n_rows=n_rows,

@@ -1,13 +1,13 @@
 """What a build would do, decided from fingerprints alone: nothing is built to find it out."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from ..records.declarations import AssetDeclaration
 from ..records.keys import AssetKey
 from ..records.receipts import Head
-from .fingerprint import table_fingerprint
+from .fingerprint import beside_fingerprint, table_fingerprint
 
 
 class Need(StrEnum):
@@ -30,15 +30,29 @@ class Planned:
 
 @dataclass(frozen=True)
 class KnownInputs:
-    """What became of inputs seen before: fingerprints rejected, and those that gave a known content."""
+    """What became of inputs seen before: fingerprints rejected, and those that gave a known content.
+
+    `beside` names for an asset the other assets whose tests judge it too: what only they rejected is
+    held no longer than until one of them is published anew.
+    """
 
     rejected: frozenset[tuple[AssetKey, str]]
     unchanged: Mapping[tuple[AssetKey, str], str]
+    beside: Mapping[AssetKey, Collection[AssetKey]] = field(default_factory=dict)
+
+    def is_rejected(self, asset: AssetKey, fingerprint: str, heads: Mapping[AssetKey, Head]) -> bool:
+        judged = beside_fingerprint(fingerprint, served_beside(self.beside.get(asset, ()), heads))
+        return not self.rejected.isdisjoint({(asset, fingerprint), (asset, judged)})
 
     def is_current(self, asset: AssetKey, fingerprint: str, head: Head | None) -> bool:
         if head is None:
             return False
         return fingerprint == head.fingerprint or self.unchanged.get((asset, fingerprint)) == head.data_version
+
+
+def served_beside(beside: Collection[AssetKey], heads: Mapping[AssetKey, Head]) -> dict[AssetKey, str]:
+    """Returns the data versions of those of the assets that are served."""
+    return {asset: heads[asset].data_version for asset in sorted(beside) if asset in heads}
 
 
 def plan_build(
@@ -76,6 +90,6 @@ def _plan_one(
         return Planned(key, Need.STALE, "a full rebuild was asked for")
     if known.is_current(key, fingerprint, heads.get(key)):
         return Planned(key, Need.CURRENT, "same parents, code and contract")
-    if (key, fingerprint) in known.rejected:
+    if known.is_rejected(key, fingerprint, heads):
         return Planned(key, Need.HELD, "these inputs were rejected; change the code, the contract, a check or a parent")
     return Planned(key, Need.STALE, "its code, contract, a check or a parent changed" if key in heads else "it is new")

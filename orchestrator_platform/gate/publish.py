@@ -5,39 +5,32 @@ This is the one place where published state changes. It checks every seal under 
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from ..authority.agent_files import Principal
-from ..authority.permissions import require_distinct
-from ..errors import AlreadyLanded, CandidateDamaged, SealBroken
+from ..authority.acts import Act
+from ..errors import AlreadyLanded, CandidateDamaged
 from ..lake.layout import LakeLayout
 from ..lake.writer import Approved, Commit, LakeWriter, Quarantined, open_writer
 from ..records.candidates import CandidateFile, FileRole, Manifest
-from ..records.declarations import AssetDeclaration
 from ..records.events import Event
 from ..records.keys import AgentName, AssetKey, Snapshot, Version
 from ..records.ledger import FileState, LedgerEntry, QuarantineEntry
-from ..records.receipts import Head, Receipt
-from ..records.verdicts import Verdict, seal_of
+from ..records.receipts import Receipt
+from .seal import InForce, Judged, check_seal
+from .signing import signed_events
 
 _PUT_IN_PLACE = (FileRole.INSERT, FileRole.DELETE)
 
 
 @dataclass(frozen=True)
-class Judged:
-    """A candidate, its verdict, and the declaration in force now."""
-
-    manifest: Manifest
-    verdict: Verdict
-    declaration: AssetDeclaration
-
-
-@dataclass(frozen=True)
 class Publication:
-    """Everything that one publication makes true together. Quarantine entries get their numbers in it."""
+    """Everything that one publication makes true together. Quarantine entries get their numbers in it.
+
+    `agent` signs for files that are accounted for where nothing is published or put aside.
+    """
 
     judged: tuple[Judged, ...]
     agent: AgentName
@@ -69,7 +62,7 @@ def publish(
     layout: LakeLayout,
     candidates: Path,
     publication: Publication,
-    principals: Mapping[AgentName, Principal],
+    in_force: Callable[[], InForce],
     *,
     lock_timeout_seconds: float,
     now: datetime,
@@ -77,9 +70,12 @@ def publish(
 ) -> Done:
     """Makes the publication true in one snapshot, or not at all.
 
+    Args:
+        in_force: Reads what holds now; called under the lock.
+
     Raises:
         SealBroken: A verdict does not hold for what would be published.
-        NotPermitted: Producer and auditor are the same agent.
+        NotPermitted: Producer and auditor are the same agent, or the producer may not publish.
         BaseMoved: Another publication of an asset came first.
         AlreadyLanded: Another landing accounted for a file first.
         CandidateDamaged: A candidate's file is missing or differs.
@@ -87,9 +83,9 @@ def publish(
     placed = {item.manifest.asset: _put_in_place(layout, candidates, item.manifest) for item in publication.judged}
     try:
         with open_writer(layout, lock_timeout_seconds) as writer:
-            heads = writer.heads()
+            heads, now_in_force = writer.heads(), in_force()
             for item in publication.judged:
-                check_seal(item, publication.judged, heads, principals)
+                check_seal(item, publication.judged, heads, now_in_force)
                 for file in placed[item.manifest.asset]:
                     _require_untouched(item.manifest, file)
             _require_new_files(writer, publication.ledger)
@@ -140,99 +136,20 @@ def _commit(
         entry.model_copy(update={"version": versions.get(entry.asset)}) if entry.n_published else entry
         for entry in publication.ledger
     )
-    event = _event(publication, receipts, [item.entry for item in quarantined], event_id, now)
-    events = (event, *publication.events)
-    writer.commit(Commit(events=events, approved=approved, ledger=ledger, quarantined=quarantined))
-    return Done(receipts, tuple(item.entry for item in quarantined))
-
-
-def _event(
-    publication: Publication,
-    receipts: Sequence[Receipt],
-    quarantined: Sequence[QuarantineEntry],
-    event_id: str,
-    now: datetime,
-) -> Event:
-    subject = ", ".join(f"{receipt.asset}@{receipt.version}" for receipt in receipts)
-    return Event(
+    template = Event(
         id=event_id,
         at=now,
         agent=publication.agent,
-        act="publish" if receipts else "quarantine",
-        subject=subject or ", ".join(sorted({entry.asset for entry in quarantined})) or "ledger",
-        outcome="published" if receipts else "recorded",
+        act=Act.LAND,
+        subject="ledger",
+        outcome="recorded",
         reason=publication.reason,
         on_behalf_of=publication.on_behalf_of,
-        inputs={receipt.asset: {p.asset: p.version for p in receipt.parents} for receipt in receipts},
-        details={
-            "versions": {receipt.asset: receipt.version for receipt in receipts},
-            "n_rows": {receipt.asset: receipt.n_rows for receipt in receipts},
-            "auditors": {receipt.asset: receipt.auditor for receipt in receipts},
-            "n_files": len(publication.ledger),
-            "quarantined": {str(entry.id): entry.n_rows for entry in quarantined},
-        },
+        details={"n_files": len(ledger)},
     )
-
-
-def check_seal(
-    item: Judged,
-    together: Sequence[Judged],
-    heads: Mapping[AssetKey, Head],
-    principals: Mapping[AgentName, Principal],
-) -> None:
-    """Compares everything that the verdict was sealed to with what holds now.
-
-    Raises:
-        SealBroken: Something differs; the message names it.
-        NotPermitted: Producer and auditor are the same agent.
-    """
-    manifest, verdict, declared = item.manifest, item.verdict, item.declaration
-    require_distinct(manifest.producer, verdict.auditor)
-    producer, auditor = principals.get(manifest.producer), principals.get(verdict.auditor)
-    now = seal_of(
-        manifest,
-        producer.permissions_hash() if producer else "missing",
-        auditor.permissions_hash() if auditor else "missing",
-    )
-    pairs = (
-        ("the producer", manifest.producer, declared.producer),
-        ("the auditor", verdict.auditor, declared.auditor),
-        ("the asset", verdict.asset, manifest.asset),
-        ("the candidate", verdict.seal.manifest, now.manifest),
-        ("the contract", verdict.seal.contract, declared.contract.hash()),
-        ("the code", manifest.code_version, declared.code_version),
-        ("the producer's permissions", verdict.seal.producer_permissions, now.producer_permissions),
-        ("the auditor's permissions", verdict.seal.auditor_permissions, now.auditor_permissions),
-    )
-    for what, sealed, found in pairs:
-        if sealed != found:
-            raise SealBroken(asset=manifest.asset, what=what, sealed=sealed, found=found)
-    _check_parents(manifest, together, heads)
-
-
-def _check_parents(manifest: Manifest, together: Sequence[Judged], heads: Mapping[AssetKey, Head]) -> None:
-    beside = {other.manifest.asset: other.manifest for other in together}
-    for parent in manifest.parents:
-        if parent.candidate is not None:
-            other = beside.get(parent.asset)
-            head = heads.get(parent.asset)
-            found = other.id if other else (head.candidate if head else None)
-            if found != parent.candidate:
-                raise SealBroken(
-                    asset=manifest.asset,
-                    what=f"the parent {parent.asset}",
-                    sealed=f"candidate {parent.candidate}",
-                    found=f"candidate {found}",
-                )
-        elif parent.version is not None:
-            head = heads.get(parent.asset)
-            if head is None or head.version < parent.version:
-                raise SealBroken(
-                    asset=manifest.asset,
-                    what=f"the parent {parent.asset}",
-                    sealed=f"version {parent.version}",
-                    found=f"version {head.version if head else 'none'}",
-                )
+    events = (*signed_events(template, receipts, quarantined), *publication.events)
+    writer.commit(Commit(events=events, approved=approved, ledger=ledger, quarantined=quarantined))
+    return Done(receipts, tuple(item.entry for item in quarantined))
 
 
 def _receipt(

@@ -15,7 +15,7 @@ import duckdb
 from ..errors import BaseMoved, CommitMismatch, ForeignSnapshot, SealBroken
 from ..records.candidates import FileRole, Form, Manifest, SchemaColumn
 from ..records.events import Event
-from ..records.keys import AssetKey, Snapshot
+from ..records.keys import AgentName, AssetKey, Snapshot
 from ..records.ledger import LedgerEntry, QuarantineEntry, RowAddress
 from ..records.receipts import Head, Receipt
 from ..records.verdicts import Decision, Verdict
@@ -56,8 +56,11 @@ class Approved:
 
 @dataclass(frozen=True)
 class Quarantined:
+    """An entry with its rows' addresses; `by` is the agent that puts a candidate aside."""
+
     entry: QuarantineEntry
     rows: tuple[RowAddress, ...] = ()
+    by: AgentName | None = None
 
 
 @dataclass(frozen=True)

@@ -117,7 +117,8 @@ class AssetDeclaration:
 
     `code_version` is the hash of the code and configuration that build it; `group` is what the
     UI shows; `atomic` names a group that is published whole or not at all; `audits` is the hash of
-    the checks that the project brings along, dbt's tests among them.
+    the checks that the project brings along, dbt's tests among them; `declared_in` are the files
+    and folders that all this was read from.
     """
 
     key: AssetKey
@@ -135,3 +136,4 @@ class AssetDeclaration:
     checks: tuple[FreeCheck, ...] = ()
     audits: str = ""
     kinds: tuple[str, ...] = ()
+    declared_in: tuple[Path, ...] = ()

@@ -22,13 +22,13 @@ from ..audit import audit_candidates
 from ..candidate import Draft, close_candidate, load_manifest, verify_files
 from ..context import Gate
 from ..fingerprint import raw_fingerprint
-from ..intake import Intake, TakenFile, retire, take_in
+from ..intake import Intake, TakenFile, put_back, retire, take_in
 from ..land import Landing, land_files
 from ..outcomes import Escalated, Outcome, Published, Rejected, Unchanged
-from ..publish import Judged, Publication
+from ..publish import Publication
 from ..quarantine import quarantine_candidate, quarantine_rows
 from ..workbench import Workbench, open_workbench
-from .order import Order, bench_of, judged_events, keep_verdict, publish_in, remove_candidate
+from .order import Order, bench_of, judged_events, judged_in, keep_verdict, publish_in, remove_candidate
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,7 @@ def land_source(
     except Timeout as error:
         raise LockTimeout(lock=Path(lock.lock_file), seconds=lock.timeout, holder="another landing") from error
     try:
+        put_back(folder)
         found, files = _find(gate, build, folder, complete)
         cut = cut_published(gate.layout, gate.settings.lock_timeout_seconds)
         with open_workbench(gate.settings.home.workbenches, gate.new_id(), cut) as workbench:
@@ -202,7 +203,7 @@ class _LandingPass:
         done = publish_in(
             self.gate,
             Publication(
-                judged=(Judged(manifest, verdict, self.declaration),),
+                judged=(judged_in(self.gate, manifest, verdict),),
                 agent=self.declaration.producer,
                 reason=self.order.reason,
                 on_behalf_of=self.order.on_behalf_of,
@@ -242,6 +243,7 @@ class _LandingPass:
         # A copy of a file that was not published is no duplicate of anything accounted for.
         fresh = {taken.sha256 for taken in intake.fresh}
         settled = tuple(entry for entry in duplicates if entry.file_sha256 not in fresh)
+        waiting = Quarantined(quarantine_candidate(0, manifest, verdict, self.gate.now()), by=verdict.auditor)
         done = publish_in(
             self.gate,
             Publication(
@@ -250,7 +252,7 @@ class _LandingPass:
                 reason=self.order.reason,
                 on_behalf_of=self.order.on_behalf_of,
                 ledger=settled,
-                quarantined=(Quarantined(quarantine_candidate(0, manifest, verdict, self.gate.now())),),
+                quarantined=(waiting,),
                 events=tuple(judged_events(self.gate, self.order, manifest, verdict)),
             ),
         )

@@ -3,9 +3,9 @@
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from ...authority.agent_files import load_agent_files
 from ...lake.published import PublishedCut
 from ...records.candidates import Manifest
 from ...records.events import Event
@@ -14,6 +14,7 @@ from ...records.verdicts import Verdict
 from ..audit import Bench
 from ..context import Gate
 from ..publish import Done, Publication, publish
+from ..seal import Judged, read_in_force
 from ..workbench import Workbench
 
 VERDICT = "verdict.json"
@@ -49,12 +50,17 @@ def publish_in(gate: Gate, publication: Publication) -> Done:
         gate.layout,
         gate.settings.home.candidates,
         publication,
-        # Read anew: what an agent may do can be taken from it while it builds.
-        {principal.name: principal for principal in load_agent_files(gate.settings.project.agents)},
+        partial(read_in_force, gate, publication.judged),
         lock_timeout_seconds=gate.settings.lock_timeout_seconds,
         now=gate.now(),
         event_id=gate.new_id(),
     )
+
+
+def judged_in(gate: Gate, manifest: Manifest, verdict: Verdict) -> Judged:
+    """Returns the candidate with its verdict and everything that had to be found out about it."""
+    plan = gate.audit_plan(manifest.asset)
+    return Judged(manifest, verdict, plan.declaration, frozenset(plan.checks))
 
 
 def judged_events(gate: Gate, order: Order, manifest: Manifest, verdict: Verdict) -> Iterable[Event]:

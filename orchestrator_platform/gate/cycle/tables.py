@@ -22,7 +22,8 @@ def known_inputs(gate: Gate, cut: PublishedCut) -> KnownInputs:
         rejected = rejected_fingerprints(read_quarantine(connection))
     finally:
         connection.close()
-    return KnownInputs(rejected, load_unchanged(gate.settings.home.cache))
+    beside = {asset: gate.audit_plan(asset).beside for asset in gate.assets}
+    return KnownInputs(rejected, load_unchanged(gate.settings.home.cache), beside)
 
 
 def plan_tables(gate: Gate, order: Order, cut: PublishedCut, known: KnownInputs) -> tuple[Planned, ...]:
