@@ -8,6 +8,8 @@ import importlib.util
 from collections.abc import Iterable
 from typing import Any
 
+import duckdb
+
 from ..records.contracts import Contract
 from ..records.declarations import FreeCheck
 from ..records.findings import SAMPLE_LIMIT, Finding, Severity
@@ -59,7 +61,10 @@ def _python_rows(view: CandidateView, check: FreeCheck) -> tuple[int, list[dict[
     failing = getattr(module, str(check.function))(table, parents)
     if failing is None:
         return 0, []
-    view.connection.register("_failing", failing if not hasattr(failing, "arrow") else failing.arrow())
+    if isinstance(failing, duckdb.DuckDBPyRelation):
+        # A relation read as a stream would be read while the connection that it streams from is at work.
+        failing = failing.to_arrow_table()
+    view.connection.register("_failing", failing)
     try:
         return _bounded(view, identifier("_failing"))
     finally:

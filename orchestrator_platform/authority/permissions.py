@@ -56,7 +56,7 @@ def person(name: str) -> Person:
     if not _PERSON.fullmatch(full):
         raise Misuse(
             f"{name!r} is no person's name. Nothing was done. Use at most 63 letters, digits and . _ @ + -"
-            " and begin with a letter or digit, for example --by ada.lovelace."
+            " and begin with a letter or digit, for example ada.lovelace."
         )
     return Person(name=AgentName(full))
 

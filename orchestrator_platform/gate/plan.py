@@ -1,7 +1,7 @@
 """What a build would do, decided from fingerprints alone: nothing is built to find it out."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from ..records.declarations import AssetDeclaration
@@ -12,12 +12,13 @@ from .fingerprint import table_fingerprint
 
 class Need(StrEnum):
     """CURRENT: same inputs as what serves. STALE: to be built. HELD: these inputs were rejected.
-    WAITING: a parent is missing.
+    ESCALATED: what they gave waits for a person. WAITING: a parent is missing.
     """
 
     CURRENT = "current"
     STALE = "stale"
     HELD = "held"
+    ESCALATED = "escalated"
     WAITING = "waiting"
 
 
@@ -30,15 +31,29 @@ class Planned:
 
 @dataclass(frozen=True)
 class KnownInputs:
-    """What became of inputs seen before: fingerprints rejected, and those that gave a known content."""
+    """What became of inputs seen before: fingerprints rejected, those that gave a known content, and those whose
+    candidate asks a person, with its number in quarantine.
+    """
 
     rejected: frozenset[tuple[AssetKey, str]]
     unchanged: Mapping[tuple[AssetKey, str], str]
+    escalated: Mapping[tuple[AssetKey, str], int] = field(default_factory=dict)
 
     def is_current(self, asset: AssetKey, fingerprint: str, head: Head | None) -> bool:
         if head is None:
             return False
         return fingerprint == head.fingerprint or self.unchanged.get((asset, fingerprint)) == head.data_version
+
+    def held_back(self, asset: AssetKey, fingerprint: str) -> Planned | None:
+        """Returns why these inputs are not built again, `None` where nothing speaks against it."""
+        if (asset, fingerprint) in self.rejected:
+            why = "these inputs were rejected; change the code, the contract, a check or a parent"
+            return Planned(asset, Need.HELD, why)
+        number = self.escalated.get((asset, fingerprint))
+        if number is None:
+            return None
+        why = f"a person must approve what these inputs gave: `orchestrator approve {number}`"
+        return Planned(asset, Need.ESCALATED, why)
 
 
 def plan_build(
@@ -76,6 +91,7 @@ def _plan_one(
         return Planned(key, Need.STALE, "a full rebuild was asked for")
     if known.is_current(key, fingerprint, heads.get(key)):
         return Planned(key, Need.CURRENT, "same parents, code and contract")
-    if (key, fingerprint) in known.rejected:
-        return Planned(key, Need.HELD, "these inputs were rejected; change the code, the contract, a check or a parent")
+    held = known.held_back(key, fingerprint)
+    if held is not None:
+        return held
     return Planned(key, Need.STALE, "its code, contract, a check or a parent changed" if key in heads else "it is new")

@@ -10,34 +10,39 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from ..authority.acts import Act
 from ..authority.agent_files import Principal
-from ..authority.permissions import require_distinct
-from ..errors import AlreadyLanded, CandidateDamaged, SealBroken
+from ..authority.permissions import person, require, require_distinct
+from ..errors import AlreadyLanded, AlreadySettled, CandidateDamaged, SealBroken
 from ..lake.layout import LakeLayout
 from ..lake.writer import Approved, Commit, LakeWriter, Quarantined, open_writer
 from ..records.candidates import CandidateFile, FileRole, Manifest
-from ..records.declarations import AssetDeclaration
+from ..records.declarations import AssetDeclaration, SourceBuild
 from ..records.events import Event
-from ..records.keys import AgentName, AssetKey, Snapshot, Version
-from ..records.ledger import FileState, LedgerEntry, QuarantineEntry
+from ..records.keys import AgentName, AssetKey, CandidateId, Snapshot, Version
+from ..records.ledger import FileState, LedgerEntry, QuarantineEntry, QuarantineState
 from ..records.receipts import Head, Receipt
-from ..records.verdicts import Verdict, seal_of
+from ..records.verdicts import Approval, Verdict, seal_of
 
 _PUT_IN_PLACE = (FileRole.INSERT, FileRole.DELETE)
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A candidate, its verdict, and the declaration in force now."""
+    """A candidate, its verdict, the declaration in force now, and a person's answer where the verdict asks for one."""
 
     manifest: Manifest
     verdict: Verdict
     declaration: AssetDeclaration
+    approval: Approval | None = None
 
 
 @dataclass(frozen=True)
 class Publication:
-    """Everything that one publication makes true together. Quarantine entries get their numbers in it."""
+    """Everything that one publication makes true together. Quarantine entries get their numbers in it.
+
+    `settled` are entries that waited, by number, with what becomes of them.
+    """
 
     judged: tuple[Judged, ...]
     agent: AgentName
@@ -46,6 +51,7 @@ class Publication:
     ledger: tuple[LedgerEntry, ...] = ()
     quarantined: tuple[Quarantined, ...] = ()
     events: tuple[Event, ...] = ()
+    settled: tuple[tuple[int, QuarantineState], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,22 +88,39 @@ def publish(
         NotPermitted: Producer and auditor are the same agent.
         BaseMoved: Another publication of an asset came first.
         AlreadyLanded: Another landing accounted for a file first.
+        AlreadySettled: An entry of the quarantine that this settles does not wait any more.
         CandidateDamaged: A candidate's file is missing or differs.
     """
     placed = {item.manifest.asset: _put_in_place(layout, candidates, item.manifest) for item in publication.judged}
     try:
         with open_writer(layout, lock_timeout_seconds) as writer:
             heads = writer.heads()
+            _require_waiting(writer, publication)
+            published = _published_parents(writer, publication.judged)
             for item in publication.judged:
-                check_seal(item, publication.judged, heads, principals)
+                check_seal(item, publication.judged, heads, principals, published)
                 for file in placed[item.manifest.asset]:
                     _require_untouched(item.manifest, file)
             _require_new_files(writer, publication.ledger)
-            return _commit(writer, publication, placed, event_id, now)
+            return _commit(writer, publication, placed, published, event_id, now)
     finally:
         # Keys to delete are no part of the lake; rows that did not get in are collected as orphans.
         for file in (file for files in placed.values() for file in files if file.role is FileRole.DELETE):
             file.path.unlink(missing_ok=True)
+
+
+def _require_waiting(writer: LakeWriter, publication: Publication) -> None:
+    for number, _ in publication.settled:
+        state = writer.quarantine_state(number)
+        if state is not QuarantineState.WAITING:
+            raise AlreadySettled(number=number, state=state or "gone")
+
+
+def _published_parents(writer: LakeWriter, judged: Sequence[Judged]) -> Mapping[CandidateId, Version]:
+    """The versions of parents that were candidates when they were read, and are published since."""
+    beside = {item.manifest.id for item in judged}
+    read = {parent.candidate for item in judged for parent in item.manifest.parents if parent.candidate is not None}
+    return writer.versions_of(read - beside)
 
 
 def _require_new_files(writer: LakeWriter, ledger: Sequence[LedgerEntry]) -> None:
@@ -114,12 +137,14 @@ def _commit(
     writer: LakeWriter,
     publication: Publication,
     placed: Mapping[AssetKey, tuple[Placed, ...]],
+    published: Mapping[CandidateId, Version],
     event_id: str,
     now: datetime,
 ) -> Done:
     snapshot = writer.next_snapshot()
+    versions_of = {**published, **{item.manifest.id: _next_version(item.manifest) for item in publication.judged}}
     receipts = tuple(
-        _receipt(item, placed[item.manifest.asset], snapshot, publication.judged, now) for item in publication.judged
+        _receipt(item, placed[item.manifest.asset], snapshot, versions_of, now) for item in publication.judged
     )
     first_id = writer.next_quarantine_id()
     quarantined = tuple(
@@ -132,6 +157,7 @@ def _commit(
             verdict=item.verdict,
             placed=tuple((file.path, file.role) for file in placed[item.manifest.asset]),
             receipt=receipt,
+            approval=item.approval,
         )
         for item, receipt in zip(publication.judged, receipts, strict=True)
     )
@@ -142,7 +168,9 @@ def _commit(
     )
     event = _event(publication, receipts, [item.entry for item in quarantined], event_id, now)
     events = (event, *publication.events)
-    writer.commit(Commit(events=events, approved=approved, ledger=ledger, quarantined=quarantined))
+    writer.commit(
+        Commit(events=events, approved=approved, ledger=ledger, quarantined=quarantined, settled=publication.settled)
+    )
     return Done(receipts, tuple(item.entry for item in quarantined))
 
 
@@ -170,6 +198,7 @@ def _event(
             "auditors": {receipt.asset: receipt.auditor for receipt in receipts},
             "n_files": len(publication.ledger),
             "quarantined": {str(entry.id): entry.n_rows for entry in quarantined},
+            **({"settled": {str(n): state for n, state in publication.settled}} if publication.settled else {}),
         },
     )
 
@@ -179,12 +208,15 @@ def check_seal(
     together: Sequence[Judged],
     heads: Mapping[AssetKey, Head],
     principals: Mapping[AgentName, Principal],
+    published: Mapping[CandidateId, Version],
 ) -> None:
     """Compares everything that the verdict was sealed to with what holds now.
 
+    `published` are parents that were candidates when they were read, and are versions since.
+
     Raises:
         SealBroken: Something differs; the message names it.
-        NotPermitted: Producer and auditor are the same agent.
+        NotPermitted: Producer and auditor are the same agent, or the approver is no person.
     """
     manifest, verdict, declared = item.manifest, item.verdict, item.declaration
     require_distinct(manifest.producer, verdict.auditor)
@@ -206,18 +238,27 @@ def check_seal(
     )
     for what, sealed, found in pairs:
         if sealed != found:
-            raise SealBroken(asset=manifest.asset, what=what, sealed=sealed, found=found)
-    _check_parents(manifest, together, heads)
+            build = declared.build
+            again = f"orchestrator land {build.name}" if isinstance(build, SourceBuild) else ""
+            raise SealBroken(asset=manifest.asset, what=what, sealed=sealed, found=found, again=again)
+    if item.approval is not None:
+        require(person(item.approval.approver), Act.APPROVE, manifest.asset, {})
+    _check_parents(manifest, together, heads, published)
 
 
-def _check_parents(manifest: Manifest, together: Sequence[Judged], heads: Mapping[AssetKey, Head]) -> None:
+def _check_parents(
+    manifest: Manifest,
+    together: Sequence[Judged],
+    heads: Mapping[AssetKey, Head],
+    published: Mapping[CandidateId, Version],
+) -> None:
     beside = {other.manifest.asset: other.manifest for other in together}
     for parent in manifest.parents:
         if parent.candidate is not None:
             other = beside.get(parent.asset)
             head = heads.get(parent.asset)
             found = other.id if other else (head.candidate if head else None)
-            if found != parent.candidate:
+            if found != parent.candidate and parent.candidate not in published:
                 raise SealBroken(
                     asset=manifest.asset,
                     what=f"the parent {parent.asset}",
@@ -236,13 +277,16 @@ def _check_parents(manifest: Manifest, together: Sequence[Judged], heads: Mappin
 
 
 def _receipt(
-    item: Judged, placed: Sequence[Placed], snapshot: Snapshot, together: Sequence[Judged], now: datetime
+    item: Judged,
+    placed: Sequence[Placed],
+    snapshot: Snapshot,
+    versions_of: Mapping[CandidateId, Version],
+    now: datetime,
 ) -> Receipt:
     manifest, verdict = item.manifest, item.verdict
-    versions = {other.manifest.asset: _next_version(other.manifest) for other in together}
     parents = tuple(
-        parent.model_copy(update={"version": versions[parent.asset]})
-        if parent.candidate is not None and parent.asset in versions
+        parent.model_copy(update={"version": versions_of[parent.candidate]})
+        if parent.candidate is not None and parent.candidate in versions_of
         else parent
         for parent in manifest.parents
     )
@@ -270,6 +314,7 @@ def _receipt(
         files=tuple(file.path.name for file in placed),
         reason=manifest.reason,
         published_at=now,
+        approval=item.approval,
     )
 
 

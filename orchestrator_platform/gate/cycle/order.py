@@ -82,12 +82,12 @@ def judged_events(gate: Gate, order: Order, manifest: Manifest, verdict: Verdict
         reason=f"candidate {manifest.id} was proposed",
         on_behalf_of=order.agent,
         inputs={"candidate": manifest.id, "seal": verdict.seal.manifest},
-        details={"n_checks": len(verdict.findings), "failed": failed},
+        details={"n_checks": len(verdict.findings), "failed": failed, "verdict": verdict.digest()},
     )
 
 
 def keep_verdict(candidates: Path, verdict: Verdict) -> None:
-    """Puts the verdict beside a candidate that waits, for people to look at."""
+    """Puts the verdict beside a candidate that is to wait, for people to look at and to answer."""
     (candidates / verdict.candidate / VERDICT).write_text(verdict.canonical_json() + "\n", encoding="utf-8")
 
 

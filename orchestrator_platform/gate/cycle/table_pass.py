@@ -104,10 +104,12 @@ class TablePass:
         parents = self._parents_read(declaration)
         fingerprint = table_fingerprint(declaration, {parent.asset: parent.data_version for parent in parents})
         head = self.cut.heads.get(declaration.key)
-        if not self.order.rebuild and known.is_current(declaration.key, fingerprint, head):
-            return Unchanged(declaration.key, "its parents were built anew and did not change")
-        if not self.order.rebuild and (declaration.key, fingerprint) in known.rejected:
-            return Held(declaration.key, "these inputs were rejected before")
+        if not self.order.rebuild:
+            if known.is_current(declaration.key, fingerprint, head):
+                return Unchanged(declaration.key, "its parents were built anew and did not change")
+            held = known.held_back(declaration.key, fingerprint)
+            if held is not None:
+                return Held(declaration.key, held.why)
         draft = Draft(
             asset=declaration.key,
             kind=declaration.kind,
@@ -165,7 +167,11 @@ class TablePass:
             [asset for asset, verdict in by_asset.items() if verdict.decision is not Decision.APPROVE],
             {asset: {parent.asset for parent in item.manifest.parents} for asset, item in self.closed.items()},
         )
-        withheld = withheld_by(denied, self._depends_on(plans), self._atomic_groups())
+        depends_on = self._depends_on(plans)
+        rejected = {asset for asset in denied if by_asset[asset].decision is Decision.REJECT}
+        # Nobody can approve what was judged against a candidate that is not published.
+        denied = [asset for asset in denied if asset in rejected or not depends_on[asset] & rejected]
+        withheld = withheld_by(denied, depends_on, self._atomic_groups())
         passed = [asset for asset in self.closed if asset not in denied and asset not in withheld]
         self.outcomes |= {asset: Withheld(asset, because) for asset, because in withheld.items()}
         self._settle(by_asset, denied, passed)
@@ -202,6 +208,8 @@ class TablePass:
         self, verdicts: Mapping[AssetKey, Verdict], denied: Sequence[AssetKey], changed: Sequence[AssetKey]
     ) -> None:
         now = self.gate.now()
+        for asset in denied:
+            keep_verdict(self.gate.settings.home.candidates, verdicts[asset])
         done = publish_in(
             self.gate,
             Publication(
@@ -225,7 +233,6 @@ class TablePass:
         for receipt in done.receipts:
             self.outcomes[receipt.asset] = Published(receipt.asset, receipt)
         for entry in done.quarantined:
-            keep_verdict(self.gate.settings.home.candidates, verdicts[entry.asset])
             made = Rejected if verdicts[entry.asset].decision is Decision.REJECT else Escalated
             self.outcomes[entry.asset] = made(
                 entry.asset, self.closed[entry.asset].manifest, verdicts[entry.asset], entry.id

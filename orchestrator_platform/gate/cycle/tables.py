@@ -11,6 +11,7 @@ from ..outcomes import Held, Outcome, Unchanged, Waiting
 from ..plan import KnownInputs, Need, Planned, plan_build
 from ..quarantine import rejected_fingerprints
 from ..workbench import open_workbench
+from .escalations import find_escalations
 from .order import Order
 from .table_pass import TablePass
 
@@ -19,10 +20,12 @@ def known_inputs(gate: Gate, cut: PublishedCut) -> KnownInputs:
     """Returns what is known of inputs that were built before."""
     connection = cut.connect()
     try:
-        rejected = rejected_fingerprints(read_quarantine(connection))
+        entries = read_quarantine(connection)
+        asked = find_escalations(connection, entries, cut.heads, gate.settings.home.candidates)
     finally:
         connection.close()
-    return KnownInputs(rejected, load_unchanged(gate.settings.home.cache))
+    rejected = rejected_fingerprints(entry for entry in entries if entry not in (*asked.open, *asked.void))
+    return KnownInputs(rejected, load_unchanged(gate.settings.home.cache), asked.by_input)
 
 
 def plan_tables(gate: Gate, order: Order, cut: PublishedCut, known: KnownInputs) -> tuple[Planned, ...]:
@@ -58,7 +61,7 @@ def build_tables(gate: Gate, order: Order) -> tuple[Outcome, ...]:
 
 def _not_built(item: Planned) -> Outcome:
     match item.need:
-        case Need.HELD:
+        case Need.HELD | Need.ESCALATED:
             return Held(item.asset, item.why)
         case Need.WAITING:
             return Waiting(item.asset, item.why)
