@@ -93,7 +93,7 @@ def _checks(
     checks.append(("dbt tests", lambda: findings_of_tests(view.asset, plan.tests, test_results, contract)))
     for check in declaration.checks:
         checks.append((check.name, partial(run_free_check, view, contract, check)))
-    checks.append(("drift", lambda: check_drift(view, plan.drift_limits)))
+    checks.append(("drift", lambda: check_drift(view, contract, plan.drift_limits, declaration.drift.severity)))
     return checks
 
 

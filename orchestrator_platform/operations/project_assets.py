@@ -17,7 +17,7 @@ from ..gate.land import raw_contract
 from ..records.base import sha256_of
 from ..records.candidates import AssetKind
 from ..records.contracts import Contract
-from ..records.declarations import AssetDeclaration, DbtBuild, FreeCheck, PythonBuild, SourceBuild
+from ..records.declarations import AssetDeclaration, DbtBuild, DriftAnswer, FreeCheck, PythonBuild, SourceBuild
 from ..records.keys import AgentName, AssetKey
 from ..settings import Settings
 from ..transforming.dbt_project import DbtNode, DbtProject, load_dbt_project
@@ -62,7 +62,8 @@ def _audits(declaration: AssetDeclaration, dbt: DbtProject) -> str:
     """A check that was mended or made stricter must judge again what it judged before."""
     checks = [[check.name, check.severity, check.function, check.code_version] for check in declaration.checks]
     tests = [[test.unique_id, test.code_version] for test in dbt.tests if test.attached == declaration.key]
-    return sha256_of([checks, sorted(tests)]) if checks or tests else ""
+    asks = [["drift", declaration.drift]] if declaration.drift is not DriftAnswer.WARN else []
+    return sha256_of([checks, sorted(tests), *asks]) if checks or tests or asks else ""
 
 
 def load_gate(settings: Settings) -> Gate:
@@ -157,6 +158,7 @@ def _source(
         origin=component.origin,
         checks=_free_checks(component, attributes.checks),
         kinds=("raw", "ducklake"),
+        drift=attributes.drift,
     )
 
 
@@ -177,7 +179,22 @@ def _dbt_table(
         origin=str(settings.project.dbt_project / node.path),
         atomic=component.origin if attributes.atomic else None,
         kinds=("table", "dbt", "ducklake"),
+        drift=_drift_of(settings, node, attributes.drift),
     )
+
+
+def _drift_of(settings: Settings, node: DbtNode, otherwise: DriftAnswer) -> DriftAnswer:
+    config = node.raw.get("config")
+    meta = {**(node.raw.get("meta") or {}), **((config.get("meta") if isinstance(config, Mapping) else None) or {})}
+    said = meta.get("drift", otherwise)
+    known = [answer.value for answer in DriftAnswer]
+    if said not in known:
+        raise DefinitionError(
+            file=settings.project.dbt_project / node.path,
+            problem=f"{node.key} says `drift: {said}` in its meta",
+            fix=f"Write one of {', '.join(known)}.",
+        )
+    return DriftAnswer(said)
 
 
 def _python_tables(
@@ -200,6 +217,7 @@ def _python_tables(
             checks=_free_checks(component, attributes.checks),
             atomic=component.origin if attributes.atomic else None,
             kinds=("table", "python", "ducklake"),
+            drift=attributes.drift,
         )
 
 
