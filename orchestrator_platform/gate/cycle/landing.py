@@ -8,7 +8,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ...authority.acts import Act
-from ...authority.permissions import require
+from ...authority.permissions import require, require_start
 from ...errors import CandidateDamaged, LockTimeout
 from ...lake.history import read_ledger, read_quarantine
 from ...lake.published import PublishedCut, cut_published
@@ -65,6 +65,7 @@ def land_source(
     """
     build = declaration.build
     assert isinstance(build, SourceBuild)
+    require_start(gate.principals[declaration.producer], order.started)
     for act in (Act.LAND, Act.PUBLISH):
         require(gate.principals[declaration.producer], act, declaration.key, gate.seats)
     folder = gate.settings.home.landing / build.name

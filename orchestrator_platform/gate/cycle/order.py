@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...authority.agent_files import load_agent_files
+from ...authority.agent_files import Invocation, load_agent_files
 from ...lake.published import PublishedCut
 from ...records.candidates import Manifest
 from ...records.events import Event
@@ -21,13 +21,14 @@ VERDICT = "verdict.json"
 
 @dataclass(frozen=True)
 class Order:
-    """What is asked, by which agent, on behalf of whom and why."""
+    """What is asked, by which agent, on behalf of whom and why; `started` says whether a person did."""
 
     goal: frozenset[AssetKey]
     agent: AgentName
     reason: str
     on_behalf_of: str = ""
     rebuild: bool = False
+    started: Invocation = Invocation.AUTOMATIC
 
 
 def bench_of(gate: Gate, cut: PublishedCut, workbench: Workbench) -> Bench:
