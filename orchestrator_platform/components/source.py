@@ -49,7 +49,9 @@ def _held_or(gate: Gate, result: LandResult) -> Any:
     """Files that wait for a rejected candidate are not the same as no files."""
     outcome = result.landed.outcome
     if isinstance(outcome, Unchanged) and result.landed.waiting and pending_candidate(gate, outcome.asset):
-        return Held(outcome.asset, "its files were landed before and their candidate was not published")
+        return Held(
+            outcome.asset, "its files were landed before and their candidate was rejected, or waits for a person"
+        )
     return outcome
 
 
