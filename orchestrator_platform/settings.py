@@ -2,6 +2,7 @@
 
 import json
 import os
+import pwd
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from .errors import DefinitionError, Misuse, NewerHome
 HOME_FORMAT = 1
 HOME_VARIABLE = "ORCHESTRATOR_HOME"
 PROJECT_VARIABLE = "ORCHESTRATOR_PROJECT"
+PERSON_VARIABLE = "ORCHESTRATOR_PERSON"
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,17 @@ def load_settings(
     settings = Settings(home=Home(root.expanduser().resolve()), project=found)
     check_home_format(settings.home)
     return settings
+
+
+def load_person(environment: Mapping[str, str] = os.environ) -> str:
+    """Returns the name of the person at work: as the environment says, else that of the operating system's user."""
+    named = environment.get(PERSON_VARIABLE, "")
+    if named:
+        return named
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid-{os.getuid()}"
 
 
 def _path(text: str | None) -> Path | None:

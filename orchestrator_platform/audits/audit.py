@@ -105,7 +105,7 @@ def _checks(
     for check in declaration.checks:
         checks.append((check.name, partial(run_free_check, view, contract, check)))
     checks.append((CHECKS_KEPT, lambda: [check_checks_kept(view, plan.checks, plan.tests)]))
-    checks.append(("drift", lambda: check_drift(view, plan.drift_limits)))
+    checks.append(("drift", lambda: check_drift(view, contract, plan.drift_limits, declaration.drift.severity)))
     return checks
 
 

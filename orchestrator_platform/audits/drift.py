@@ -1,4 +1,4 @@
-"""How far a candidate moved from the published version: rows, nulls, categories, numbers. Warns, never blocks."""
+"""How far a candidate moved from the published version: rows, nulls, categories, numbers. Warns, or asks a person."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import duckdb
 
 from ..records.candidates import SchemaColumn
+from ..records.contracts import Contract
 from ..records.findings import Finding, Severity
 from ..sql import identifier
 from .candidate_view import CandidateView
 
 CHECKS = ("drift_rows", "drift_nulls", "drift_categories", "drift_numbers")
+_INTEGER = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "HUGEINT")
 _NUMERIC = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "FLOAT", "DOUBLE", "DECIMAL")
 
 
@@ -40,9 +42,20 @@ class _Profile:
     shares: Mapping[str, Mapping[str, float]]
 
 
-def check_drift(view: CandidateView, limits: DriftLimits) -> Iterable[Finding]:
-    """Yields one finding per kind of drift; without a published version all of them pass."""
-    shared = [column for column in view.manifest.columns if not column.name.startswith("_")]
+def check_drift(
+    view: CandidateView, contract: Contract, limits: DriftLimits, severity: Severity = Severity.WARN
+) -> Iterable[Finding]:
+    """Yields one finding per kind of drift; without a published version all of them pass.
+
+    Places in a log and numbers that identify a row are left out: new rows always have new ones.
+    """
+    for finding in _found(view, contract, limits):
+        yield finding if finding.passed else finding.model_copy(update={"severity": severity})
+
+
+def _found(view: CandidateView, contract: Contract, limits: DriftLimits) -> Iterable[Finding]:
+    numbering = {column.name for column in view.manifest.columns if _is_numbering(column, contract)}
+    shared = [column for column in view.manifest.columns if column.name not in numbering]
     if view.base is None or view.base_receipt is None:
         yield from (_finding(view, check, [], 0.0, 0.0) for check in CHECKS)
         return
@@ -60,6 +73,12 @@ def check_drift(view: CandidateView, limits: DriftLimits) -> Iterable[Finding]:
     yield _drift_nulls(view, before, after, limits)
     yield _drift_categories(view, before, after, limits)
     yield _drift_numbers(view, before, after, limits)
+
+
+def _is_numbering(column: SchemaColumn, contract: Contract) -> bool:
+    promised = contract.column(column.name)
+    unique = (column.name,) in (contract.grain, *contract.unique)
+    return (promised is not None and promised.sequence) or (unique and column.type in _INTEGER)
 
 
 def _profile(

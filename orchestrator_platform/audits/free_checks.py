@@ -60,8 +60,11 @@ def _python_rows(view: CandidateView, check: FreeCheck) -> tuple[int, list[dict[
         if asset != view.asset
     }
     failing = getattr(module, str(check.function))(table, parents)
+    if isinstance(failing, duckdb.DuckDBPyRelation):
+        # A relation read as a stream would be read while the connection that it streams from is at work.
+        failing = failing.to_arrow_table()
     try:
-        view.connection.register("_failing", failing.arrow() if hasattr(failing, "arrow") else failing)
+        view.connection.register("_failing", failing)
     except (duckdb.Error, TypeError, ValueError) as error:
         raise DefinitionError(
             file=check.file,

@@ -12,12 +12,13 @@ from .fingerprint import beside_fingerprint, table_fingerprint
 
 class Need(StrEnum):
     """CURRENT: same inputs as what serves. STALE: to be built. HELD: these inputs were rejected.
-    WAITING: a parent is missing.
+    ESCALATED: what they gave waits for a person. WAITING: a parent is missing.
     """
 
     CURRENT = "current"
     STALE = "stale"
     HELD = "held"
+    ESCALATED = "escalated"
     WAITING = "waiting"
 
 
@@ -33,12 +34,14 @@ class KnownInputs:
     """What became of inputs seen before: fingerprints rejected, and those that gave a known content.
 
     `beside` names for an asset the other assets whose tests judge it too: what only they rejected is
-    held no longer than until one of them is published anew.
+    held no longer than until one of them is published anew. `escalated` are inputs whose candidate asks
+    a person, with its number in quarantine.
     """
 
     rejected: frozenset[tuple[AssetKey, str]]
     unchanged: Mapping[tuple[AssetKey, str], str]
     beside: Mapping[AssetKey, Collection[AssetKey]] = field(default_factory=dict)
+    escalated: Mapping[tuple[AssetKey, str], int] = field(default_factory=dict)
 
     def is_rejected(self, asset: AssetKey, fingerprint: str, heads: Mapping[AssetKey, Head]) -> bool:
         judged = beside_fingerprint(fingerprint, served_beside(self.beside.get(asset, ()), heads))
@@ -48,6 +51,17 @@ class KnownInputs:
         if head is None:
             return False
         return fingerprint == head.fingerprint or self.unchanged.get((asset, fingerprint)) == head.data_version
+
+    def held_back(self, asset: AssetKey, fingerprint: str, heads: Mapping[AssetKey, Head]) -> Planned | None:
+        """Returns why these inputs are not built again, `None` where nothing speaks against it."""
+        if self.is_rejected(asset, fingerprint, heads):
+            why = "these inputs were rejected; change the code, the contract, a check or a parent"
+            return Planned(asset, Need.HELD, why)
+        number = self.escalated.get((asset, fingerprint))
+        if number is None:
+            return None
+        why = f"a person must approve what these inputs gave: `orchestrator approve {number}`"
+        return Planned(asset, Need.ESCALATED, why)
 
 
 def served_beside(beside: Collection[AssetKey], heads: Mapping[AssetKey, Head]) -> dict[AssetKey, str]:
@@ -90,6 +104,7 @@ def _plan_one(
         return Planned(key, Need.STALE, "a full rebuild was asked for")
     if known.is_current(key, fingerprint, heads.get(key)):
         return Planned(key, Need.CURRENT, "same parents, code and contract")
-    if known.is_rejected(key, fingerprint, heads):
-        return Planned(key, Need.HELD, "these inputs were rejected; change the code, the contract, a check or a parent")
+    held = known.held_back(key, fingerprint, heads)
+    if held is not None:
+        return held
     return Planned(key, Need.STALE, "its code, contract, a check or a parent changed" if key in heads else "it is new")

@@ -11,13 +11,13 @@ from datetime import datetime
 from pathlib import Path
 
 from ..authority.acts import Act
-from ..errors import AlreadyLanded, CandidateDamaged
+from ..errors import AlreadyLanded, AlreadySettled, CandidateDamaged
 from ..lake.layout import LakeLayout
 from ..lake.writer import Approved, Commit, LakeWriter, Quarantined, open_writer
 from ..records.candidates import CandidateFile, FileRole, Manifest
 from ..records.events import Event
-from ..records.keys import AgentName, AssetKey, Snapshot, Version
-from ..records.ledger import FileState, LedgerEntry, QuarantineEntry
+from ..records.keys import AgentName, AssetKey, CandidateId, Snapshot, Version
+from ..records.ledger import FileState, LedgerEntry, QuarantineEntry, QuarantineState
 from ..records.receipts import Receipt
 from .seal import InForce, Judged, check_seal
 from .signing import signed_events
@@ -29,7 +29,8 @@ _PUT_IN_PLACE = (FileRole.INSERT, FileRole.DELETE)
 class Publication:
     """Everything that one publication makes true together. Quarantine entries get their numbers in it.
 
-    `agent` signs for files that are accounted for where nothing is published or put aside.
+    `agent` signs for files that are accounted for where nothing is published or put aside. `settled` are
+    entries that waited, by number, with what becomes of them.
     """
 
     judged: tuple[Judged, ...]
@@ -39,6 +40,7 @@ class Publication:
     ledger: tuple[LedgerEntry, ...] = ()
     quarantined: tuple[Quarantined, ...] = ()
     events: tuple[Event, ...] = ()
+    settled: tuple[tuple[int, QuarantineState], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,22 +80,39 @@ def publish(
         NotPermitted: Producer and auditor are the same agent, or the producer may not publish.
         BaseMoved: Another publication of an asset came first.
         AlreadyLanded: Another landing accounted for a file first.
+        AlreadySettled: An entry of the quarantine that this settles does not wait any more.
         CandidateDamaged: A candidate's file is missing or differs.
     """
     placed = {item.manifest.asset: _put_in_place(layout, candidates, item.manifest) for item in publication.judged}
     try:
         with open_writer(layout, lock_timeout_seconds) as writer:
             heads, now_in_force = writer.heads(), in_force()
+            _require_waiting(writer, publication)
+            published = _published_parents(writer, publication.judged)
             for item in publication.judged:
-                check_seal(item, publication.judged, heads, now_in_force)
+                check_seal(item, publication.judged, heads, now_in_force, published)
                 for file in placed[item.manifest.asset]:
                     _require_untouched(item.manifest, file)
             _require_new_files(writer, publication.ledger)
-            return _commit(writer, publication, placed, event_id, now)
+            return _commit(writer, publication, placed, published, event_id, now)
     finally:
         # Keys to delete are no part of the lake; rows that did not get in are collected as orphans.
         for file in (file for files in placed.values() for file in files if file.role is FileRole.DELETE):
             file.path.unlink(missing_ok=True)
+
+
+def _require_waiting(writer: LakeWriter, publication: Publication) -> None:
+    for number, _ in publication.settled:
+        state = writer.quarantine_state(number)
+        if state is not QuarantineState.WAITING:
+            raise AlreadySettled(number=number, state=state or "gone")
+
+
+def _published_parents(writer: LakeWriter, judged: Sequence[Judged]) -> Mapping[CandidateId, Version]:
+    """The versions of parents that were candidates when they were read, and are published since."""
+    beside = {item.manifest.id for item in judged}
+    read = {parent.candidate for item in judged for parent in item.manifest.parents if parent.candidate is not None}
+    return writer.versions_of(read - beside)
 
 
 def _require_new_files(writer: LakeWriter, ledger: Sequence[LedgerEntry]) -> None:
@@ -110,12 +129,14 @@ def _commit(
     writer: LakeWriter,
     publication: Publication,
     placed: Mapping[AssetKey, tuple[Placed, ...]],
+    published: Mapping[CandidateId, Version],
     event_id: str,
     now: datetime,
 ) -> Done:
     snapshot = writer.next_snapshot()
+    versions_of = {**published, **{item.manifest.id: _next_version(item.manifest) for item in publication.judged}}
     receipts = tuple(
-        _receipt(item, placed[item.manifest.asset], snapshot, publication.judged, now) for item in publication.judged
+        _receipt(item, placed[item.manifest.asset], snapshot, versions_of, now) for item in publication.judged
     )
     first_id = writer.next_quarantine_id()
     quarantined = tuple(
@@ -128,6 +149,7 @@ def _commit(
             verdict=item.verdict,
             placed=tuple((file.path, file.role) for file in placed[item.manifest.asset]),
             receipt=receipt,
+            approval=item.approval,
         )
         for item, receipt in zip(publication.judged, receipts, strict=True)
     )
@@ -136,6 +158,7 @@ def _commit(
         entry.model_copy(update={"version": versions.get(entry.asset)}) if entry.n_published else entry
         for entry in publication.ledger
     )
+    settled = {str(number): state for number, state in publication.settled}
     template = Event(
         id=event_id,
         at=now,
@@ -145,21 +168,26 @@ def _commit(
         outcome="recorded",
         reason=publication.reason,
         on_behalf_of=publication.on_behalf_of,
-        details={"n_files": len(ledger)},
+        details={"n_files": len(ledger), **({"settled": settled} if settled else {})},
     )
     events = (*signed_events(template, receipts, quarantined), *publication.events)
-    writer.commit(Commit(events=events, approved=approved, ledger=ledger, quarantined=quarantined))
+    writer.commit(
+        Commit(events=events, approved=approved, ledger=ledger, quarantined=quarantined, settled=publication.settled)
+    )
     return Done(receipts, tuple(item.entry for item in quarantined))
 
 
 def _receipt(
-    item: Judged, placed: Sequence[Placed], snapshot: Snapshot, together: Sequence[Judged], now: datetime
+    item: Judged,
+    placed: Sequence[Placed],
+    snapshot: Snapshot,
+    versions_of: Mapping[CandidateId, Version],
+    now: datetime,
 ) -> Receipt:
     manifest, verdict = item.manifest, item.verdict
-    versions = {other.manifest.asset: _next_version(other.manifest) for other in together}
     parents = tuple(
-        parent.model_copy(update={"version": versions[parent.asset]})
-        if parent.candidate is not None and parent.asset in versions
+        parent.model_copy(update={"version": versions_of[parent.candidate]})
+        if parent.candidate is not None and parent.candidate in versions_of
         else parent
         for parent in manifest.parents
     )
@@ -187,6 +215,7 @@ def _receipt(
         files=tuple(file.path.name for file in placed),
         reason=manifest.reason,
         published_at=now,
+        approval=item.approval,
     )
 
 

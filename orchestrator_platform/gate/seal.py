@@ -5,26 +5,30 @@ from dataclasses import dataclass
 
 from ..authority.acts import Act
 from ..authority.agent_files import Principal, load_agent_files
-from ..authority.permissions import require, require_distinct
+from ..authority.permissions import person, require, require_distinct
 from ..authority.seats import Seats
 from ..errors import SealBroken
 from ..records.candidates import Manifest
-from ..records.declarations import AssetDeclaration
-from ..records.keys import AgentName, AssetKey
+from ..records.declarations import AssetDeclaration, SourceBuild
+from ..records.keys import AgentName, AssetKey, CandidateId, Version
 from ..records.receipts import Head
-from ..records.verdicts import Verdict, decide, seal_of
+from ..records.verdicts import Approval, Verdict, decide, seal_of
 from .context import Gate
 from .definition_files import ChangedFile, changed_files, is_below
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A candidate, its verdict, the declaration under which it was judged, and the checks that had to be made."""
+    """A candidate, its verdict, the declaration under which it was judged, and the checks that had to be made.
+
+    `approval` is a person's answer where the verdict asks for one.
+    """
 
     manifest: Manifest
     verdict: Verdict
     declaration: AssetDeclaration
     checks: frozenset[str]
+    approval: Approval | None = None
 
 
 @dataclass(frozen=True)
@@ -46,21 +50,41 @@ def read_in_force(gate: Gate, judged: Sequence[Judged]) -> InForce:
     )
 
 
-def check_seal(item: Judged, together: Sequence[Judged], heads: Mapping[AssetKey, Head], in_force: InForce) -> None:
+def check_seal(
+    item: Judged,
+    together: Sequence[Judged],
+    heads: Mapping[AssetKey, Head],
+    in_force: InForce,
+    published: Mapping[CandidateId, Version],
+) -> None:
     """Compares everything that the verdict was sealed to with what holds now.
+
+    `published` are parents that were candidates when they were read, and are versions since.
 
     Raises:
         SealBroken: Something differs; the message names it.
-        NotPermitted: Producer and auditor are the same agent, or the producer may not publish.
+        NotPermitted: Producer and auditor are the same agent, the producer may not publish, or the approver
+            is no person.
     """
     manifest, verdict = item.manifest, item.verdict
     require_distinct(manifest.producer, verdict.auditor)
     for what, sealed, found in _sealed(item, in_force):
         if sealed != found:
-            raise SealBroken(asset=manifest.asset, what=what, sealed=sealed, found=found)
-    require(in_force.principals[manifest.producer], Act.PUBLISH, manifest.asset, in_force.seats)
+            raise SealBroken(
+                asset=manifest.asset, what=what, sealed=sealed, found=found, again=_again(item.declaration)
+            )
+    approver = person(item.approval.approver) if item.approval is not None else None
+    if approver is not None:
+        require(approver, Act.APPROVE, manifest.asset, {})
+    producer = in_force.principals[manifest.producer]
+    require(producer, Act.PUBLISH, manifest.asset, in_force.seats, approved_by=approver)
     _check_files(item, in_force.changed)
-    _check_parents(manifest, together, heads)
+    _check_parents(manifest, together, heads, published)
+
+
+def _again(declaration: AssetDeclaration) -> str:
+    build = declaration.build
+    return f"orchestrator land {build.name}" if isinstance(build, SourceBuild) else ""
 
 
 def _sealed(item: Judged, in_force: InForce) -> Sequence[tuple[str, str, str]]:
@@ -91,18 +115,27 @@ def _check_files(item: Judged, changed: Sequence[ChangedFile]) -> None:
     if own:
         more = f" (and {len(own) - 1} more files)" if len(own) > 1 else ""
         raise SealBroken(
-            asset=item.manifest.asset, what=f"{own[0].path}{more}", sealed=own[0].loaded[:12], found=own[0].found[:12]
+            asset=item.manifest.asset,
+            what=f"{own[0].path}{more}",
+            sealed=own[0].loaded[:12],
+            found=own[0].found[:12],
+            again=_again(item.declaration),
         )
 
 
-def _check_parents(manifest: Manifest, together: Sequence[Judged], heads: Mapping[AssetKey, Head]) -> None:
+def _check_parents(
+    manifest: Manifest,
+    together: Sequence[Judged],
+    heads: Mapping[AssetKey, Head],
+    published: Mapping[CandidateId, Version],
+) -> None:
     beside = {other.manifest.asset: other.manifest for other in together}
     for parent in manifest.parents:
         if parent.candidate is not None:
             other = beside.get(parent.asset)
             head = heads.get(parent.asset)
             found = other.id if other else (head.candidate if head else None)
-            if found != parent.candidate:
+            if found != parent.candidate and parent.candidate not in published:
                 raise SealBroken(
                     asset=manifest.asset,
                     what=f"the parent {parent.asset}",

@@ -7,7 +7,7 @@ import duckdb
 from ..records.base import canonical_json
 from ..records.events import Event
 from ..records.keys import Snapshot
-from ..records.ledger import LedgerEntry, QuarantineEntry, RowAddress
+from ..records.ledger import LedgerEntry, QuarantineEntry, QuarantineState, RowAddress
 from ..records.receipts import Head, Receipt
 from ..sql import literal
 
@@ -64,6 +64,11 @@ def insert_quarantine(
     _insert(connection, "quarantine", [tuple(values.values())])
     columns = ("source", "file", "file_sha256", "line", "rule", "reason", "position")
     _insert(connection, "quarantine_rows", [(entry.id, *(getattr(row, name) for name in columns)) for row in rows])
+
+
+def settle_quarantine(connection: duckdb.DuckDBPyConnection, number: int, state: QuarantineState) -> None:
+    """Says what became of an entry that waited."""
+    connection.execute(f"UPDATE lake.{SCHEMA}.quarantine SET state = ? WHERE id = ?", [state.value, number])
 
 
 def insert_outbox(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, events: Sequence[Event]) -> None:

@@ -5,7 +5,7 @@ inlined data, ALTER before DELETE before added files, counted deletes, new file 
 each commit before any reader can see it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +15,13 @@ import duckdb
 from ..errors import BaseMoved, CommitMismatch, ForeignSnapshot, SealBroken
 from ..records.candidates import FileRole, Form, Manifest, SchemaColumn
 from ..records.events import Event
-from ..records.keys import AgentName, AssetKey, Snapshot
-from ..records.ledger import LedgerEntry, QuarantineEntry, RowAddress
+from ..records.keys import AgentName, AssetKey, CandidateId, Snapshot, Version
+from ..records.ledger import LedgerEntry, QuarantineEntry, QuarantineState, RowAddress
 from ..records.receipts import Head, Receipt
-from ..records.verdicts import Decision, Verdict
+from ..records.verdicts import Approval, Decision, Verdict
 from ..sql import identifier, literal, read_columns
 from .content import Content, measure_content
-from .history import read_heads, read_receipt
+from .history import read_heads, read_quarantine_state, read_receipt, read_versions_of
 from .layout import LakeLayout
 from .lock import writer_lock
 from .platform_tables import (
@@ -32,6 +32,7 @@ from .platform_tables import (
     insert_outbox,
     insert_quarantine,
     insert_receipts,
+    settle_quarantine,
 )
 from .readers import latest_snapshot, replace_readers_copy
 from .schema_change import Change, change_table
@@ -43,12 +44,16 @@ _REREAD_ROWS = 1_000_000
 
 @dataclass(frozen=True)
 class Approved:
-    """A candidate with the verdict that lets it in, its files put in place, and the receipt to be."""
+    """A candidate with the verdict that lets it in, its files put in place, and the receipt to be.
+
+    A verdict that escalates lets it in only together with a person's answer to it.
+    """
 
     manifest: Manifest
     verdict: Verdict
     placed: tuple[tuple[Path, FileRole], ...]
     receipt: Receipt
+    approval: Approval | None = None
 
     def files(self, role: FileRole) -> tuple[Path, ...]:
         return tuple(path for path, placed_role in self.placed if placed_role is role)
@@ -65,12 +70,16 @@ class Quarantined:
 
 @dataclass(frozen=True)
 class Commit:
-    """Everything that becomes true in one snapshot. The first event names the snapshot."""
+    """Everything that becomes true in one snapshot. The first event names the snapshot.
+
+    `settled` are entries of the quarantine that do not wait any more, with what became of them.
+    """
 
     events: tuple[Event, ...]
     approved: tuple[Approved, ...] = ()
     ledger: tuple[LedgerEntry, ...] = ()
     quarantined: tuple[Quarantined, ...] = ()
+    settled: tuple[tuple[int, QuarantineState], ...] = ()
 
 
 class LakeWriter:
@@ -90,6 +99,14 @@ class LakeWriter:
         row = self.connection.execute(f"SELECT coalesce(max(id), 0) + 1 FROM lake.{SCHEMA}.quarantine").fetchone()
         assert row is not None
         return int(row[0])
+
+    def quarantine_state(self, number: int) -> QuarantineState | None:
+        """Returns the state of an entry of the quarantine, `None` where there is none of that number."""
+        return read_quarantine_state(self.connection, number)
+
+    def versions_of(self, candidates: Collection[CandidateId]) -> dict[CandidateId, Version]:
+        """Returns the version as which each of the candidates was published; those that never were are left out."""
+        return read_versions_of(self.connection, candidates)
 
     def known_files(self) -> set[tuple[str, str]]:
         """Returns source and sha256 of every file that the ledger accounts for."""
@@ -134,6 +151,8 @@ class LakeWriter:
         insert_ledger(self.connection, commit.ledger)
         for quarantined in commit.quarantined:
             insert_quarantine(self.connection, quarantined.entry, quarantined.rows)
+        for number, state in commit.settled:
+            settle_quarantine(self.connection, number, state)
         insert_outbox(self.connection, snapshot, commit.events)
 
     def _apply(self, approved: Approved) -> None:
@@ -268,13 +287,18 @@ def _require_equal(asset: AssetKey, what: str, expected: object, found: object) 
 
 def _require_verdict(approved: Approved) -> None:
     verdict, manifest = approved.verdict, approved.manifest
-    if verdict.decision is not Decision.APPROVE:
+    asked = verdict.decision is Decision.ESCALATE and approved.approval is not None
+    if verdict.decision is not Decision.APPROVE and not asked:
         raise SealBroken(asset=manifest.asset, what="the decision", sealed="approve", found=verdict.decision)
     if verdict.candidate != manifest.id:
         raise SealBroken(asset=manifest.asset, what="the candidate", sealed=verdict.candidate, found=manifest.id)
     if verdict.seal.manifest != manifest.digest():
         raise SealBroken(
             asset=manifest.asset, what="the manifest", sealed=verdict.seal.manifest, found=manifest.digest()
+        )
+    if approved.approval is not None and not approved.approval.answers(verdict):
+        raise SealBroken(
+            asset=manifest.asset, what="the verdict", sealed=approved.approval.verdict, found=verdict.digest()
         )
 
 

@@ -19,7 +19,7 @@ from ..gate.land import raw_contract
 from ..records.base import sha256_of
 from ..records.candidates import AssetKind
 from ..records.contracts import Contract
-from ..records.declarations import AssetDeclaration, DbtBuild, FreeCheck, PythonBuild, SourceBuild
+from ..records.declarations import AssetDeclaration, DbtBuild, DriftAnswer, FreeCheck, PythonBuild, SourceBuild
 from ..records.keys import AgentName, AssetKey
 from ..settings import Settings
 from ..transforming.dbt_project import DbtNode, DbtProject, DbtTest, load_dbt_project
@@ -78,7 +78,8 @@ def _audits(declaration: AssetDeclaration, tests: Sequence[DbtTest]) -> str:
     """A check that was mended or made stricter must judge again what it judged before."""
     checks = [[check.name, check.severity, check.function, check.code_version] for check in declaration.checks]
     versions = sorted([test.unique_id, test.code_version] for test in tests)
-    return sha256_of([checks, versions]) if checks or versions else ""
+    asks = [["drift", declaration.drift]] if declaration.drift is not DriftAnswer.WARN else []
+    return sha256_of([checks, versions, *asks]) if checks or versions or asks else ""
 
 
 def load_gate(settings: Settings) -> Gate:
@@ -175,6 +176,7 @@ def _source(
         checks=_free_checks(component, attributes.checks),
         kinds=("raw", "ducklake"),
         declared_in=(component.folder,),
+        drift=attributes.drift,
     )
 
 
@@ -196,7 +198,22 @@ def _dbt_table(
         atomic=component.origin if attributes.atomic else None,
         kinds=("table", "dbt", "ducklake"),
         declared_in=(component.file,),
+        drift=_drift_of(settings, node, attributes.drift),
     )
+
+
+def _drift_of(settings: Settings, node: DbtNode, otherwise: DriftAnswer) -> DriftAnswer:
+    config = node.raw.get("config")
+    meta = {**(node.raw.get("meta") or {}), **((config.get("meta") if isinstance(config, Mapping) else None) or {})}
+    said = meta.get("drift", otherwise)
+    known = [answer.value for answer in DriftAnswer]
+    if said not in known:
+        raise DefinitionError(
+            file=settings.project.dbt_project / node.path,
+            problem=f"{node.key} says `drift: {said}` in its meta",
+            fix=f"Write one of {', '.join(known)}.",
+        )
+    return DriftAnswer(said)
 
 
 def _python_tables(
@@ -220,6 +237,7 @@ def _python_tables(
             atomic=component.origin if attributes.atomic else None,
             kinds=("table", "python", "ducklake"),
             declared_in=(component.folder,),
+            drift=attributes.drift,
         )
 
 

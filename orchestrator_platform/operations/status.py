@@ -18,13 +18,14 @@ from .build import ORCHESTRATOR
 
 class State(StrEnum):
     """CURRENT: serves what its inputs give. BEHIND: a newer parent, code or contract waits to be built.
-    REJECTED: what the inputs give was rejected. UNPUBLISHED: no version serves. WAITING: a parent has none.
-    UNDECLARED: it is published, but the project does not declare it any more.
+    REJECTED: what the inputs give was rejected. ESCALATED: it waits for a person. UNPUBLISHED: no version
+    serves. WAITING: a parent has none. UNDECLARED: it is published, but the project does not declare it any more.
     """
 
     CURRENT = "current"
     BEHIND = "behind"
     REJECTED = "rejected"
+    ESCALATED = "escalated"
     UNPUBLISHED = "unpublished"
     WAITING = "waiting"
     UNDECLARED = "undeclared"
@@ -72,6 +73,8 @@ def _state(cut: PublishedCut, key: AssetKey, need: Need | None) -> State:
     match need:
         case Need.HELD:
             return State.REJECTED
+        case Need.ESCALATED:
+            return State.ESCALATED
         case Need.WAITING:
             return State.WAITING
         case Need.STALE if key in cut.heads:

@@ -39,6 +39,7 @@ def receipt_metadata(receipt: Receipt, contract: Contract | None) -> dict[str, A
         "snapshot": int(receipt.snapshot),
         "producer": str(receipt.producer),
         "auditor": str(receipt.auditor),
+        **({"approved_by": str(receipt.approval.approver)} if receipt.approval else {}),
         "reason": receipt.reason,
         "parents": ", ".join(f"{asset}@{version}" for asset, version in parents.items()) or "landed files",
         "receipt": f"orchestrator receipt {receipt.asset}@{receipt.version}",

@@ -71,7 +71,10 @@ class QuarantineKind(StrEnum):
 
 
 class QuarantineState(StrEnum):
+    """APPROVED: a person answered the escalation with yes, and the candidate was published."""
+
     WAITING = "waiting"
+    APPROVED = "approved"
     REPLAYED = "replayed"
     DISCARDED = "discarded"
 

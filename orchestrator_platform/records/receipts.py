@@ -6,11 +6,14 @@ from .base import Record
 from .candidates import AssetKind, Form, ParentRead, SchemaColumn
 from .findings import Finding
 from .keys import AgentName, AssetKey, CandidateId, Snapshot, Version
-from .verdicts import Seal
+from .verdicts import Approval, Seal
 
 
 class Receipt(Record):
-    """Who made a version, who judged it, from what, by what code, with what findings."""
+    """Who made a version, who judged it, from what, by what code, with what findings.
+
+    `approval` is there where the auditor asked a person and the person said yes.
+    """
 
     asset: AssetKey
     kind: AssetKind
@@ -35,6 +38,7 @@ class Receipt(Record):
     files: tuple[str, ...]
     reason: str
     published_at: datetime
+    approval: Approval | None = None
 
 
 class Head(Record):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from ...authority.agent_files import Invocation
 from ...lake.published import PublishedCut
 from ...records.candidates import Manifest
 from ...records.events import Event
@@ -22,13 +23,14 @@ VERDICT = "verdict.json"
 
 @dataclass(frozen=True)
 class Order:
-    """What is asked, by which agent, on behalf of whom and why."""
+    """What is asked, by which agent, on behalf of whom and why; `started` says whether a person did."""
 
     goal: frozenset[AssetKey]
     agent: AgentName
     reason: str
     on_behalf_of: str = ""
     rebuild: bool = False
+    started: Invocation = Invocation.AUTOMATIC
 
 
 def bench_of(gate: Gate, cut: PublishedCut, workbench: Workbench) -> Bench:
@@ -88,12 +90,12 @@ def judged_events(gate: Gate, order: Order, manifest: Manifest, verdict: Verdict
         reason=f"candidate {manifest.id} was proposed",
         on_behalf_of=order.agent,
         inputs={"candidate": manifest.id, "seal": verdict.seal.manifest},
-        details={"n_checks": len(verdict.findings), "failed": failed},
+        details={"n_checks": len(verdict.findings), "failed": failed, "verdict": verdict.digest()},
     )
 
 
 def keep_verdict(candidates: Path, verdict: Verdict) -> None:
-    """Puts the verdict beside a candidate that waits, for people to look at."""
+    """Puts the verdict beside a candidate that is to wait, for people to look at and to answer."""
     (candidates / verdict.candidate / VERDICT).write_text(verdict.canonical_json() + "\n", encoding="utf-8")
 
 

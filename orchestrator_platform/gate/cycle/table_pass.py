@@ -106,10 +106,12 @@ class TablePass:
         parents = self._parents_read(declaration)
         fingerprint = table_fingerprint(declaration, {parent.asset: parent.data_version for parent in parents})
         head = self.cut.heads.get(declaration.key)
-        if not self.order.rebuild and known.is_current(declaration.key, fingerprint, head):
-            return Unchanged(declaration.key, "its parents were built anew and did not change")
-        if not self.order.rebuild and known.is_rejected(declaration.key, fingerprint, self.cut.heads):
-            return Held(declaration.key, "these inputs were rejected before")
+        if not self.order.rebuild:
+            if known.is_current(declaration.key, fingerprint, head):
+                return Unchanged(declaration.key, "its parents were built anew and did not change")
+            held = known.held_back(declaration.key, fingerprint, self.cut.heads)
+            if held is not None:
+                return Held(declaration.key, held.why)
         draft = Draft(
             asset=declaration.key,
             kind=declaration.kind,
@@ -172,7 +174,11 @@ class TablePass:
                 for asset, item in self.closed.items()
             },
         )
-        withheld = withheld_by(denied, self._depends_on(plans, changed), self._atomic_groups())
+        depends_on = self._depends_on(plans, changed)
+        rejected = {asset for asset in denied if by_asset[asset].decision is Decision.REJECT}
+        # Nobody can approve what was judged against a candidate that is not published.
+        denied = [asset for asset in denied if asset in rejected or not depends_on[asset] & rejected]
+        withheld = withheld_by(denied, depends_on, self._atomic_groups())
         passed = [asset for asset in self.closed if asset not in denied and asset not in withheld]
         self.outcomes |= {asset: Withheld(asset, because) for asset, because in withheld.items()}
         self._settle(by_asset, denied, passed)
@@ -209,6 +215,8 @@ class TablePass:
     def _publish(
         self, verdicts: Mapping[AssetKey, Verdict], denied: Sequence[AssetKey], changed: Sequence[AssetKey]
     ) -> None:
+        for asset in denied:
+            keep_verdict(self.gate.settings.home.candidates, verdicts[asset])
         done = publish_in(
             self.gate,
             Publication(
@@ -230,7 +238,6 @@ class TablePass:
         for receipt in done.receipts:
             self.outcomes[receipt.asset] = Published(receipt.asset, receipt)
         for entry in done.quarantined:
-            keep_verdict(self.gate.settings.home.candidates, verdicts[entry.asset])
             made = Rejected if verdicts[entry.asset].decision is Decision.REJECT else Escalated
             self.outcomes[entry.asset] = made(
                 entry.asset, self.closed[entry.asset].manifest, verdicts[entry.asset], entry.id
