@@ -6,13 +6,17 @@ version that it restores. Nothing is published here that was not judged and publ
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import duckdb
+
 from ..errors import LineageMoved
 from ..lake.earlier import Between, EarlierContent, withdrawn_version, write_earlier_content
 from ..lake.layout import LakeLayout
+from ..lake.published import PublishedCut
 from ..lake.restoring import Restored
 from ..lake.writer import Commit, LakeWriter, Quarantined, open_writer
 from ..records.candidates import AssetKind, Form
@@ -49,7 +53,7 @@ class RolledBack:
 
 
 def roll_back(
-    layout: LakeLayout,
+    cut: PublishedCut,
     scratch: Path,
     rollback: Rollback,
     *,
@@ -57,20 +61,21 @@ def roll_back(
     now: datetime,
     event_id: str,
 ) -> RolledBack:
-    """Makes the plan true in one snapshot, or not at all.
+    """Makes the plan true in one snapshot, or not at all. `cut` is what the plan was made from.
 
     Raises:
         LineageMoved: Something that the plan rests on was published or rolled back meanwhile; plan anew.
         CommitMismatch: An earlier version cannot be read as its receipt says.
     """
-    contents = {
-        step.asset: _prepare(layout, scratch, rollback.known, step)
-        for step in rollback.plan.steps
-        if step.restores is not None
-    }
+    with closing(cut.connect()) as connection:
+        contents = {
+            step.asset: _prepare(connection, cut.layout, scratch, rollback.known, step)
+            for step in rollback.plan.steps
+            if step.restores is not None
+        }
     committing = False
     try:
-        with open_writer(layout, lock_timeout_seconds) as writer:
+        with open_writer(cut.layout, lock_timeout_seconds) as writer:
             _require_unmoved(writer, rollback.plan)
             commit, done = _commit(writer, rollback, contents, now, event_id)
             committing = True
@@ -82,7 +87,9 @@ def roll_back(
                 path.unlink(missing_ok=True)
 
 
-def _prepare(layout: LakeLayout, scratch: Path, known: Known, step: Step) -> EarlierContent:
+def _prepare(
+    connection: duckdb.DuckDBPyConnection, layout: LakeLayout, scratch: Path, known: Known, step: Step
+) -> EarlierContent:
     assert step.restores is not None
     shown = known.shown_at((step.asset, step.restores))
     assert shown is not None, "the plan names only what can be read"
@@ -97,7 +104,7 @@ def _prepare(layout: LakeLayout, scratch: Path, known: Known, step: Step) -> Ear
         n_changed=sum(receipt.n_inserted + receipt.n_deleted for receipt in passed),
     )
     name = f"{step.asset}-{step.becomes}-{os.urandom(4).hex()}"
-    return write_earlier_content(layout, between, scratch, name)
+    return write_earlier_content(connection, layout, between, scratch, name)
 
 
 def _require_unmoved(writer: LakeWriter, plan: RollbackPlan) -> None:

@@ -20,7 +20,7 @@ from ..records.receipts import Receipt
 from ..sql import identifier, literal
 from .content import Content, hash_algorithm, measure_content
 from .layout import LakeLayout
-from .readers import attach_statement, connect_reader
+from .readers import attach_statement
 
 # Past this share of changed rows one fresh file is quicker to read than a delta.
 _WHOLE_ABOVE = 0.5
@@ -56,12 +56,21 @@ class Between:
         return self.head.asset
 
     @property
+    def catalog(self) -> str:
+        """The name under which the earlier snapshot is attached."""
+        return f"at_{self.then}"
+
+    @property
     def columns(self) -> Sequence[SchemaColumn]:
         return self.earlier.columns
 
 
-def write_earlier_content(layout: LakeLayout, between: Between, scratch: Path, name: str) -> EarlierContent:
+def write_earlier_content(
+    connection: duckdb.DuckDBPyConnection, layout: LakeLayout, between: Between, scratch: Path, name: str
+) -> EarlierContent:
     """Writes the rows that come into the lake's folder, under a new name, and the ids of those that go below `scratch`.
+
+    `connection` has the lake attached at `between.now`.
 
     Raises:
         CommitMismatch: The earlier version cannot be read as its receipt says.
@@ -69,14 +78,13 @@ def write_earlier_content(layout: LakeLayout, between: Between, scratch: Path, n
     folder = layout.data / between.asset.schema / between.asset.name
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{name}-rows.parquet"
-    with closing(connect_reader(layout, between.now)) as connection:
-        connection.execute(attach_statement(layout, between.then, alias="earlier"))
-        most = max(between.head.n_rows, between.earlier.n_rows)
-        if between.n_changed <= _WHOLE_ABOVE * most and _is_one_table(layout, between):
-            found = _write_change(connection, between, target, scratch / f"{name}-rowids.parquet")
-            if found is not None:
-                return found
-        return _write_whole(connection, between, target)
+    connection.execute(attach_statement(layout, between.then, alias=between.catalog))
+    most = max(between.head.n_rows, between.earlier.n_rows)
+    if between.n_changed <= _WHOLE_ABOVE * most and _is_one_table(layout, between):
+        found = _write_change(connection, between, target, scratch / f"{name}-rowids.parquet")
+        if found is not None:
+            return found
+    return _write_whole(connection, between, target)
 
 
 def withdrawn_version(head: Receipt) -> str:
@@ -124,7 +132,7 @@ def _write_change(
     removed = measure_content(connection, gone, between.columns)
     added = measure_content(connection, _parquet(target), between.columns)
     served = _content(connection, between.head, "lake")
-    if served.minus(removed).plus(added) != _content(connection, between.earlier, "earlier"):
+    if served.minus(removed).plus(added) != _content(connection, between.earlier, between.catalog):
         target.unlink()
         return None
     files = _kept(target, n_inserted)
@@ -134,7 +142,7 @@ def _write_change(
 def _write_whole(connection: duckdb.DuckDBPyConnection, between: Between, target: Path) -> EarlierContent:
     n_rows = _copied(
         connection,
-        f"COPY (SELECT {_names(between.columns, 'e')} FROM earlier.{between.asset.quoted} AS e)"
+        f"COPY (SELECT {_names(between.columns, 'e')} FROM {between.catalog}.{between.asset.quoted} AS e)"
         f" TO {literal(str(target))} {_COPY_OPTIONS}",
     )
     written = measure_content(connection, _parquet(target), between.columns)

@@ -57,8 +57,8 @@ def plan(gate: Gate, goal: Goal, why: str = "") -> RollbackPlan:
         TargetRetracted: The version was made from what stays retracted.
     """
     cut = cut_published(gate.layout, gate.settings.lock_timeout_seconds)
-    known = _known(cut)
-    return plan_rollback(known, _wish(cut, known, goal), why)
+    known = read_known(cut)
+    return plan_rollback(known, read_wish(cut, known, goal), why)
 
 
 def rollback(
@@ -79,8 +79,8 @@ def rollback(
         raise Misuse("A rollback needs a reason. Nothing was changed. Give it: --why TEXT.")
     for attempt in range(_ATTEMPTS):
         cut = cut_published(gate.layout, gate.settings.lock_timeout_seconds)
-        known = _known(cut)
-        wish = _wish(cut, known, goal)
+        known = read_known(cut)
+        wish = read_wish(cut, known, goal)
         agent = _agent(gate, wish, by)
         planned = plan_rollback(known, wish, why)
         if on_plan is not None:
@@ -109,7 +109,7 @@ def _roll_back(
     gate.say(f"preparing {', '.join(step.asset for step in planned.steps) or planned.subject}")
     try:
         return roll_back(
-            gate.layout,
+            cut,
             scratch,
             Rollback(planned, known, rows, entries, agent, why),
             lock_timeout_seconds=gate.settings.lock_timeout_seconds,
@@ -120,7 +120,8 @@ def _roll_back(
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _known(cut: PublishedCut) -> Known:
+def read_known(cut: PublishedCut) -> Known:
+    """Returns what plans are made from."""
     with closing(cut.connect()) as connection:
         return Known(
             snapshot=cut.snapshot,
@@ -131,7 +132,13 @@ def _known(cut: PublishedCut) -> Known:
         )
 
 
-def _wish(cut: PublishedCut, known: Known, goal: Goal) -> Wish:
+def read_wish(cut: PublishedCut, known: Known, goal: Goal) -> Wish:
+    """Returns what a goal comes to.
+
+    Raises:
+        UnknownAsset: Nothing of that name was ever published.
+        Misuse: There is no such version or release.
+    """
     if goal.release:
         snapshot = release_snapshot(cut, goal.release)
         with closing(connect_reader(cut.layout, snapshot)) as connection:
