@@ -47,8 +47,9 @@ def create_platform_tables(connection: duckdb.DuckDBPyConnection) -> None:
 
 def insert_heads(connection: duckdb.DuckDBPyConnection, heads: Sequence[Head]) -> None:
     """Replaces the heads of the assets named."""
-    for head in heads:
-        connection.execute(f"DELETE FROM lake.{SCHEMA}.heads WHERE asset = ?", [head.asset])
+    if heads:
+        listed = ", ".join("?" for _ in heads)
+        connection.execute(f"DELETE FROM lake.{SCHEMA}.heads WHERE asset IN ({listed})", [h.asset for h in heads])
     _insert(connection, "heads", [(h.asset, h.version, h.snapshot, h.canonical_json()) for h in heads])
 
 

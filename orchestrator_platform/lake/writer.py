@@ -139,8 +139,7 @@ class LakeWriter:
         for approved in commit.approved:
             _require_verdict(approved)
             _require_base(approved.manifest, heads)
-        for restored in commit.restored:
-            require_restorable(self.connection, restored, heads)
+        require_restorable(self.connection, commit.restored, heads)
         snapshot = self.next_snapshot()
         self.connection.execute("BEGIN")
         try:
