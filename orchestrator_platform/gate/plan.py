@@ -11,7 +11,7 @@ from .fingerprint import beside_fingerprint, table_fingerprint
 
 
 class Need(StrEnum):
-    """CURRENT: same inputs as what serves. STALE: to be built. HELD: these inputs were rejected.
+    """CURRENT: same inputs as what serves. STALE: to be built. HELD: these inputs were rejected or rolled back.
     ESCALATED: what they gave waits for a person. WAITING: a parent is missing.
     """
 
@@ -31,7 +31,7 @@ class Planned:
 
 @dataclass(frozen=True)
 class KnownInputs:
-    """What became of inputs seen before: fingerprints rejected, and those that gave a known content.
+    """What became of inputs seen before: fingerprints rejected, retracted, and those that gave a known content.
 
     `beside` names for an asset the other assets whose tests judge it too: what only they rejected is
     held no longer than until one of them is published anew. `escalated` are inputs whose candidate asks
@@ -40,6 +40,7 @@ class KnownInputs:
 
     rejected: frozenset[tuple[AssetKey, str]]
     unchanged: Mapping[tuple[AssetKey, str], str]
+    retracted: frozenset[tuple[AssetKey, str]] = frozenset()
     beside: Mapping[AssetKey, Collection[AssetKey]] = field(default_factory=dict)
     escalated: Mapping[tuple[AssetKey, str], int] = field(default_factory=dict)
 
@@ -48,7 +49,7 @@ class KnownInputs:
         return not self.rejected.isdisjoint({(asset, fingerprint), (asset, judged)})
 
     def is_current(self, asset: AssetKey, fingerprint: str, head: Head | None) -> bool:
-        if head is None:
+        if head is None or head.withdrawn:
             return False
         return fingerprint == head.fingerprint or self.unchanged.get((asset, fingerprint)) == head.data_version
 
@@ -56,6 +57,9 @@ class KnownInputs:
         """Returns why these inputs are not built again, `None` where nothing speaks against it."""
         if self.is_rejected(asset, fingerprint, heads):
             why = "these inputs were rejected; change the code, the contract, a check or a parent"
+            return Planned(asset, Need.HELD, why)
+        if (asset, fingerprint) in self.retracted:
+            why = "what these inputs give was rolled back; roll forward, or change the code, a check or a parent"
             return Planned(asset, Need.HELD, why)
         number = self.escalated.get((asset, fingerprint))
         if number is None:
@@ -94,7 +98,8 @@ def _plan_one(
 ) -> Planned:
     key = declaration.key
     stale = {parent for parent in declaration.parents if parent in needs and needs[parent].need is Need.STALE}
-    missing = [parent for parent in declaration.parents if parent not in heads and parent not in stale]
+    served = {asset for asset, head in heads.items() if not head.withdrawn}
+    missing = [parent for parent in declaration.parents if parent not in served and parent not in stale]
     if missing:
         return Planned(key, Need.WAITING, f"{', '.join(missing)} is not published")
     if stale:
@@ -107,4 +112,10 @@ def _plan_one(
     held = known.held_back(key, fingerprint, heads)
     if held is not None:
         return held
-    return Planned(key, Need.STALE, "its code, contract, a check or a parent changed" if key in heads else "it is new")
+    return Planned(key, Need.STALE, _why_stale(heads.get(key)))
+
+
+def _why_stale(head: Head | None) -> str:
+    if head is None:
+        return "it is new"
+    return "it was withdrawn" if head.withdrawn else "its code, contract, a check or a parent changed"

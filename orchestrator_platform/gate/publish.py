@@ -1,6 +1,6 @@
 """Publishes approved candidates: files put in place outside the lock, one transaction inside it.
 
-This is the one place where published state changes. It checks every seal under the lock.
+This is the one place where new content is published. It checks every seal under the lock.
 """
 
 import hashlib
@@ -11,10 +11,11 @@ from datetime import datetime
 from pathlib import Path
 
 from ..authority.acts import Act
-from ..errors import AlreadyLanded, AlreadySettled, CandidateDamaged
+from ..errors import AlreadyLanded, AlreadySettled, CandidateDamaged, ParentRetracted
 from ..lake.layout import LakeLayout
 from ..lake.writer import Approved, Commit, LakeWriter, Quarantined, open_writer
 from ..records.candidates import CandidateFile, FileRole, Manifest
+from ..records.declarations import DbtBuild, PythonBuild
 from ..records.events import Event
 from ..records.keys import AgentName, AssetKey, CandidateId, Snapshot, Version
 from ..records.ledger import FileState, LedgerEntry, QuarantineEntry, QuarantineState
@@ -23,6 +24,7 @@ from .seal import InForce, Judged, check_seal
 from .signing import signed_events
 
 _PUT_IN_PLACE = (FileRole.INSERT, FileRole.DELETE)
+_BUILT_IN_FULL = frozenset({"table", "view"})
 
 
 @dataclass(frozen=True)
@@ -81,31 +83,38 @@ def publish(
         BaseMoved: Another publication of an asset came first.
         AlreadyLanded: Another landing accounted for a file first.
         AlreadySettled: An entry of the quarantine that this settles does not wait any more.
+        ParentRetracted: A parent that was read has been rolled back since.
         CandidateDamaged: A candidate's file is missing or differs.
     """
     placed = {item.manifest.asset: _put_in_place(layout, candidates, item.manifest) for item in publication.judged}
     try:
         with open_writer(layout, lock_timeout_seconds) as writer:
             heads, now_in_force = writer.heads(), in_force()
-            _require_waiting(writer, publication)
+            retracted = writer.retracted() if publication.judged else frozenset()
+            settled = _settled_entries(writer, publication)
             published = _published_parents(writer, publication.judged)
             for item in publication.judged:
                 check_seal(item, publication.judged, heads, now_in_force, published)
+                _check_retracted(item.manifest, published, retracted)
                 for file in placed[item.manifest.asset]:
                     _require_untouched(item.manifest, file)
             _require_new_files(writer, publication.ledger)
-            return _commit(writer, publication, placed, published, event_id, now)
+            return _commit(writer, publication, placed, published, settled, event_id, now)
     finally:
         # Keys to delete are no part of the lake; rows that did not get in are collected as orphans.
         for file in (file for files in placed.values() for file in files if file.role is FileRole.DELETE):
             file.path.unlink(missing_ok=True)
 
 
-def _require_waiting(writer: LakeWriter, publication: Publication) -> None:
-    for number, _ in publication.settled:
-        state = writer.quarantine_state(number)
-        if state is not QuarantineState.WAITING:
-            raise AlreadySettled(number=number, state=state or "gone")
+def _settled_entries(writer: LakeWriter, publication: Publication) -> tuple[QuarantineEntry, ...]:
+    """The entries that this settles, as they stand afterwards."""
+    settled = []
+    for number, state in publication.settled:
+        entry = writer.quarantine_entry(number)
+        if entry is None or entry.state is not QuarantineState.WAITING:
+            raise AlreadySettled(number=number, state=entry.state if entry else "gone")
+        settled.append(entry.model_copy(update={"state": state}))
+    return tuple(settled)
 
 
 def _published_parents(writer: LakeWriter, judged: Sequence[Judged]) -> Mapping[CandidateId, Version]:
@@ -130,6 +139,7 @@ def _commit(
     publication: Publication,
     placed: Mapping[AssetKey, tuple[Placed, ...]],
     published: Mapping[CandidateId, Version],
+    settled: Sequence[QuarantineEntry],
     event_id: str,
     now: datetime,
 ) -> Done:
@@ -158,7 +168,7 @@ def _commit(
         entry.model_copy(update={"version": versions.get(entry.asset)}) if entry.n_published else entry
         for entry in publication.ledger
     )
-    settled = {str(number): state for number, state in publication.settled}
+    answered = {str(entry.id): entry.state for entry in settled}
     template = Event(
         id=event_id,
         at=now,
@@ -168,13 +178,35 @@ def _commit(
         outcome="recorded",
         reason=publication.reason,
         on_behalf_of=publication.on_behalf_of,
-        details={"n_files": len(ledger), **({"settled": settled} if settled else {})},
+        details={"n_files": len(ledger), **({"settled": answered} if answered else {})},
     )
     events = (*signed_events(template, receipts, quarantined), *publication.events)
     writer.commit(
-        Commit(events=events, approved=approved, ledger=ledger, quarantined=quarantined, settled=publication.settled)
+        Commit(events=events, approved=approved, ledger=ledger, quarantined=quarantined, settled=tuple(settled))
     )
     return Done(receipts, tuple(item.entry for item in quarantined))
+
+
+def _check_retracted(
+    manifest: Manifest, published: Mapping[CandidateId, Version], retracted: frozenset[tuple[AssetKey, Version]]
+) -> None:
+    for parent in manifest.parents:
+        version = parent.version if parent.candidate is None else published.get(parent.candidate)
+        if version is not None and (parent.asset, version) in retracted:
+            raise ParentRetracted(asset=manifest.asset, parent=parent.asset, version=version)
+
+
+def _reads_base(item: Judged) -> bool:
+    """Whether the content was made from the base's: a table that is built in full only differs from it."""
+    if item.manifest.base_version is None:
+        return False
+    match item.declaration.build:
+        case PythonBuild():
+            return False
+        case DbtBuild(materialized=materialized):
+            return materialized not in _BUILT_IN_FULL
+        case _:
+            return True
 
 
 def _receipt(
@@ -216,6 +248,7 @@ def _receipt(
         reason=manifest.reason,
         published_at=now,
         approval=item.approval,
+        reads_base=_reads_base(item),
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from ..authority.agent_files import Invocation
 from ..authority.permissions import started_by
-from ..errors import BaseMoved, SealBroken, UnknownAsset
+from ..errors import BaseMoved, ParentRetracted, SealBroken, UnknownAsset
 from ..gate.context import Gate
 from ..gate.cycle.order import Order
 from ..gate.cycle.tables import build_tables, known_inputs, plan_tables
@@ -85,7 +85,7 @@ def _build_once(gate: Gate, order: Order) -> tuple[Outcome, ...]:
     for attempt in range(_ATTEMPTS):
         try:
             return build_tables(gate, order)
-        except (BaseMoved, SealBroken) as error:
+        except (BaseMoved, ParentRetracted, SealBroken) as error:
             # A seal that broke because a parent moved is a race as well; what serves now is read anew.
             if attempt == _ATTEMPTS - 1 or not (error.retryable or isinstance(error, BaseMoved)):
                 raise

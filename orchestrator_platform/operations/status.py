@@ -18,8 +18,9 @@ from .build import ORCHESTRATOR
 
 class State(StrEnum):
     """CURRENT: serves what its inputs give. BEHIND: a newer parent, code or contract waits to be built.
-    REJECTED: what the inputs give was rejected. ESCALATED: it waits for a person. UNPUBLISHED: no version
-    serves. WAITING: a parent has none. UNDECLARED: it is published, but the project does not declare it any more.
+    REJECTED: what the inputs give was rejected or rolled back. ESCALATED: it waits for a person.
+    UNPUBLISHED: no version serves. WAITING: a parent has none. WITHDRAWN: it was rolled back and is empty.
+    UNDECLARED: it is published, but the project does not declare it any more.
     """
 
     CURRENT = "current"
@@ -28,6 +29,7 @@ class State(StrEnum):
     ESCALATED = "escalated"
     UNPUBLISHED = "unpublished"
     WAITING = "waiting"
+    WITHDRAWN = "withdrawn"
     UNDECLARED = "undeclared"
 
 
@@ -64,9 +66,9 @@ def read_status(gate: Gate) -> tuple[AssetStatus, ...]:
 
 
 def read_serving(gate: Gate) -> Mapping[AssetKey, Version]:
-    """Returns the version that serves of each published asset."""
+    """Returns the version that serves of each published asset; one that was withdrawn serves none."""
     cut = cut_for_readers(gate.layout, gate.settings.lock_timeout_seconds)
-    return {asset: head.version for asset, head in cut.heads.items()}
+    return {asset: head.version for asset, head in cut.heads.items() if not head.withdrawn}
 
 
 def _state(cut: PublishedCut, key: AssetKey, need: Need | None) -> State:
@@ -77,6 +79,8 @@ def _state(cut: PublishedCut, key: AssetKey, need: Need | None) -> State:
             return State.ESCALATED
         case Need.WAITING:
             return State.WAITING
+        case _ if key in cut.heads and cut.heads[key].withdrawn:
+            return State.WITHDRAWN
         case Need.STALE if key in cut.heads:
             return State.BEHIND
         case _:

@@ -12,7 +12,9 @@ from .verdicts import Approval, Seal
 class Receipt(Record):
     """Who made a version, who judged it, from what, by what code, with what findings.
 
-    `approval` is there where the auditor asked a person and the person said yes.
+    `approval` is there where the auditor asked a person and the person said yes. A version that `restores` an
+    earlier one has its content, its makers, its findings and its seal; one that is `withdrawn` is empty.
+    `reads_base` says whether the content was made from the base's; `None` is not known.
     """
 
     asset: AssetKey
@@ -39,10 +41,13 @@ class Receipt(Record):
     reason: str
     published_at: datetime
     approval: Approval | None = None
+    restores: Version | None = None
+    withdrawn: bool = False
+    reads_base: bool | None = None
 
 
 class Head(Record):
-    """The served version of an asset."""
+    """The served version of an asset; a withdrawn one is empty and stands for none."""
 
     asset: AssetKey
     version: Version
@@ -52,3 +57,4 @@ class Head(Record):
     n_rows: int
     candidate: CandidateId
     published_at: datetime
+    withdrawn: bool = False

@@ -6,14 +6,14 @@ from dataclasses import replace
 from ...authority.acts import Act
 from ...authority.permissions import require, require_start
 from ...errors import NotPermitted
-from ...lake.history import read_quarantine
+from ...lake.history import read_quarantine, read_retractions
 from ...lake.published import PublishedCut, cut_published
 from ...records.keys import AssetKey
 from ..context import Gate
 from ..memory import load_unchanged
 from ..outcomes import Held, Outcome, Unchanged, Waiting
 from ..plan import KnownInputs, Need, Planned, plan_build
-from ..quarantine import rejected_fingerprints
+from ..quarantine import rejected_fingerprints, retracted_fingerprints
 from ..workbench import open_workbench
 from .escalations import find_escalations
 from .order import Order
@@ -26,11 +26,16 @@ def known_inputs(gate: Gate, cut: PublishedCut) -> KnownInputs:
     try:
         entries = read_quarantine(connection)
         asked = find_escalations(connection, entries, cut.heads, gate.settings.home.candidates)
+        retracted = retracted_fingerprints(read_retractions(connection))
     finally:
         connection.close()
-    beside = {asset: gate.audit_plan(asset).beside for asset in gate.assets}
-    rejected = rejected_fingerprints(entry for entry in entries if entry not in (*asked.open, *asked.void))
-    return KnownInputs(rejected, load_unchanged(gate.settings.home.cache), beside, asked.by_input)
+    return KnownInputs(
+        rejected=rejected_fingerprints(entry for entry in entries if entry not in (*asked.open, *asked.void)),
+        unchanged=load_unchanged(gate.settings.home.cache),
+        retracted=retracted,
+        beside={asset: gate.audit_plan(asset).beside for asset in gate.assets},
+        escalated=asked.by_input,
+    )
 
 
 def plan_tables(gate: Gate, order: Order, cut: PublishedCut, known: KnownInputs) -> tuple[Planned, ...]:
