@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 
 import duckdb
@@ -153,6 +154,16 @@ def read_ledger(connection: duckdb.DuckDBPyConnection, source: str | None = None
     entries = [LedgerEntry.model_validate(row) for row in _dictionaries(cursor)]
     taken_back = {(item.asset, item.version) for item in read_retractions(connection)}
     return tuple(entry.retracted() if (entry.asset, entry.version) in taken_back else entry for entry in entries)
+
+
+def read_last_landings(connection: duckdb.DuckDBPyConnection) -> dict[AssetKey, datetime]:
+    """Returns for each raw table when a landing last brought it rows that are not taken back since."""
+    rows = connection.execute(
+        f"SELECT asset, version, max(landed_at) AS landed_at FROM lake.{SCHEMA}.ledger"
+        " WHERE n_published > 0 GROUP BY asset, version ORDER BY landed_at"
+    ).fetchall()
+    taken_back = {(item.asset, item.version) for item in read_retractions(connection)}
+    return {AssetKey(row[0]): row[2] for row in rows if (row[0], row[1]) not in taken_back}
 
 
 def read_quarantine(connection: duckdb.DuckDBPyConnection) -> tuple[QuarantineEntry, ...]:
