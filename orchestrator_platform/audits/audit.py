@@ -100,6 +100,7 @@ def _checks(
         checks += [
             ("accounting", lambda: raw_checks.check_accounting(view, build.options, plan.archive)),
             ("order", lambda: raw_checks.check_order(view)),
+            ("columns", lambda: raw_checks.check_columns(view, contract)),
         ]
     checks.append(("dbt tests", lambda: findings_of_tests(view.asset, plan.tests, test_results, contract, plan.read)))
     for check in declaration.checks:

@@ -1,19 +1,25 @@
 """What raw tables are audited for besides their contract: every row of every landed file is accounted for."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
-from ..reading.read_files import FileToRead, count_records
+from ..reading.read_files import ADDRESS_COLUMNS, FileToRead, count_records
+from ..reading.refusals import listed
 from ..records.candidates import FileRole, Form
+from ..records.contracts import Contract
 from ..records.declarations import SourceOptions
-from ..records.findings import Finding
+from ..records.findings import Finding, Severity
 from ..records.ledger import FileState, LedgerEntry, RowAddress
+from ..sql import identifier
 from .candidate_view import CandidateView
 
-ACCOUNTED, IN_ORDER = "accounted_for", "landed_in_order"
-CHECKS = (ACCOUNTED, IN_ORDER)
+ACCOUNTED, IN_ORDER, ALL_COLUMNS = "accounted_for", "landed_in_order", "columns_in_every_file"
+CHECKS = (ACCOUNTED, IN_ORDER, ALL_COLUMNS)
+# That many such files, or fewer, would be there by chance if nothing is wrong.
+_BY_CHANCE = 0.01
 
 
 def check_accounting(view: CandidateView, options: SourceOptions, archive: Path) -> Iterable[Finding]:
@@ -73,6 +79,58 @@ def check_order(view: CandidateView) -> Iterable[Finding]:
         n_failing=row,
         message=f"{row} rows out of the order of landing" if row else "rows follow the order of landing",
     )
+
+
+def check_columns(view: CandidateView, contract: Contract) -> Iterable[Finding]:
+    """Warns of landed files in which a declared column has no value, although the base's rows have (without
+    a base: the other files'; and of a column that has none anywhere). What chance explains is no finding.
+    """
+    optional = [c.name for c in contract.columns if c.nullable and c.name not in ADDRESS_COLUMNS]
+    files = _count_values(view.connection, view.delta, optional)
+    empty = [(file, name) for file in files for name in optional if not file.n_values[name]]
+    usual = _null_shares(view, files, {name for _, name in empty})
+    wrong = [(file, name) for file, name in empty if len(files) * usual[name] ** file.n_rows < _BY_CHANCE]
+    names = {entry.file_sha256: entry.file for entry in read_ledger_file(view)} if wrong else {}
+    said = [f"{names.get(file.sha256, file.sha256)}: {name}" for file, name in wrong]
+    yield Finding(
+        asset=view.asset,
+        check=ALL_COLUMNS,
+        passed=not wrong,
+        severity=Severity.WARN,
+        measured=len(wrong),
+        limit=0,
+        n_failing=sum(file.n_rows for file, _ in wrong),
+        message=f"without any value: {listed(said)}" if wrong else "no declared column is absent from a file",
+    )
+
+
+@dataclass(frozen=True)
+class _FileValues:
+    sha256: str
+    n_rows: int
+    n_values: Mapping[str, int]
+
+
+def _count_values(connection: duckdb.DuckDBPyConnection, relation: str, names: Sequence[str]) -> list[_FileValues]:
+    counts = "".join(f", count({identifier(name)})" for name in names)
+    rows = connection.execute(
+        f"SELECT _file_sha256, count(*){counts} FROM {relation} GROUP BY 1 ORDER BY min(_landed_seq)"
+    ).fetchall()
+    return [_FileValues(row[0], row[1], dict(zip(names, row[2:], strict=True))) for row in rows]
+
+
+def _null_shares(view: CandidateView, files: Sequence[_FileValues], names: Collection[str]) -> Mapping[str, float]:
+    """How likely a row without the value is: by Laplace's rule, as few rows prove little."""
+    served = {column.name for column in view.base_receipt.columns} if view.base_receipt else set()
+    compared = sorted(served & set(names))
+    before = _count_values(view.connection, view.base, compared) if view.base and compared else []
+    shares = {}
+    for name in names:
+        judged = before if before and name in served else files
+        n_rows, n_values = sum(file.n_rows for file in judged), sum(file.n_values[name] for file in judged)
+        nowhere = judged is files and not n_values
+        shares[name] = 0.0 if nowhere else (n_rows - n_values + 1) / (n_rows + 2)
+    return shares
 
 
 def read_ledger_file(view: CandidateView) -> Sequence[LedgerEntry]:

@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from ..audits.drift import CHECKS as DRIFT_CHECKS
+from ..audits.raw_checks import ALL_COLUMNS
 from ..errors import DefinitionError
 from ..gate.context import Gate
 from ..projections.dagster_values import FRESHNESS, SERVED, contract_schema, dagster_key
@@ -47,7 +48,7 @@ def check_specs(gate: Gate, declaration: AssetDeclaration) -> tuple[dg.AssetChec
             problem=f"{declaration.key} has a check called {taken!r}, a name that the platform gives itself",
             fix="Give it another name.",
         )
-    remarks = DRIFT_CHECKS if declaration.drift is DriftAnswer.WARN else ()
+    remarks = (ALL_COLUMNS, *(DRIFT_CHECKS if declaration.drift is DriftAnswer.WARN else ()))
     audits = [dg.AssetCheckSpec(name, asset=key, blocking=name not in remarks) for name in names]
     served = dg.AssetCheckSpec(SERVED, asset=key, blocking=True, description=_SERVED_SAYS)
     return (*audits, served, *_freshness(declaration))
