@@ -25,6 +25,7 @@ OrchestratorError
     ├── ForeignSnapshot
     ├── CommitMismatch
     ├── LockTimeout
+    ├── StorageFailed
     ├── CandidateDamaged
     ├── ReaderFailed
     ├── DbtFailed
@@ -313,6 +314,21 @@ class LockTimeout(Fault):
         super().__init__(
             f"The writer's lock {lock} was held by {holder or 'another process'} for {seconds:g} s."
             " Nothing was written. Try again when it is done."
+        )
+
+
+class StorageFailed(Fault):
+    """A file could not be written: no room, a limit, or a broken disk."""
+
+    code = "storage_failed"
+    retryable = True
+
+    def __init__(self, *, path: Path, problem: str) -> None:
+        self.path, self.problem = path, problem
+        super().__init__(
+            f"Writing {path} failed: {problem}. What was published before still serves, what is half-written is never"
+            " read, and files that were not accounted for are still in landing. Make room or mend the disk, then run"
+            " the same command again: it finishes what was begun."
         )
 
 

@@ -284,6 +284,10 @@ def _place(source: Path, target: Path, file: CandidateFile, manifest: Manifest) 
     except FileNotFoundError as error:
         target.unlink(missing_ok=True)
         raise CandidateDamaged(candidate=manifest.id, file=file.name, problem="is missing") from error
+    except OSError as error:
+        target.unlink(missing_ok=True)
+        error.filename = error.filename or str(target)
+        raise
     if digest.hexdigest() != file.sha256:
         target.unlink()
         raise CandidateDamaged(

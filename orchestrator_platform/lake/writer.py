@@ -23,6 +23,7 @@ from ..records.receipts import Head, Receipt
 from ..records.retractions import Release, Retraction
 from ..records.verdicts import Approval, Decision, Verdict
 from ..sql import identifier, literal
+from ..storage import writing
 from .history import (
     read_heads,
     read_quarantine_entry,
@@ -155,14 +156,22 @@ class LakeWriter:
             SealBroken: A candidate has no approving verdict of its own, or what is restored was never judged.
             BaseMoved: A base is not the head any more.
             CommitMismatch: The lake holds something else than what was committed.
+            StorageFailed: The catalog, or the readers' copy of it, could not be written.
         """
-        first = commit.events[0]
         heads = self.heads()
         for approved in commit.approved:
             _require_verdict(approved)
             _require_base(approved.manifest, heads)
         require_restorable(self.connection, commit.restored, heads)
         snapshot = self.next_snapshot()
+        with writing(self.layout.catalog):
+            self._transact(commit, snapshot)
+        self._reread(commit, snapshot)
+        replace_readers_copy(self.layout)
+        return snapshot
+
+    def _transact(self, commit: Commit, snapshot: Snapshot) -> None:
+        first = commit.events[0]
         self.connection.execute("BEGIN")
         try:
             for approved in commit.approved:
@@ -178,9 +187,6 @@ class LakeWriter:
         except BaseException:
             _rollback(self.connection)
             raise
-        self._reread(commit, snapshot)
-        replace_readers_copy(self.layout)
-        return snapshot
 
     def _record(self, commit: Commit, snapshot: Snapshot) -> None:
         insert_heads(self.connection, [head_of(receipt) for receipt in commit.receipts])
@@ -245,8 +251,9 @@ def open_writer(layout: LakeLayout, timeout_seconds: float) -> Iterator[LakeWrit
     # Loading the extensions may cost more than a publication, so nobody has to wait for it. The inner closing
     # lets go of the catalog before the lock is free; the outer one is for a lock that was never had.
     with closing(connect()) as connection, writer_lock(layout.lock, timeout_seconds), closing(connection):
-        _attach(connection, layout)
-        _initialise(connection, layout)
+        with writing(layout.catalog):
+            _attach(connection, layout)
+            _initialise(connection, layout)
         explained = _explained_snapshot(connection)
         found = _last_snapshot(connection)
         if found != explained:

@@ -26,6 +26,7 @@ from ..records.keys import AgentName, AssetKey, Snapshot, Version
 from .build import ORCHESTRATOR
 from .platform import release_snapshot
 from .projections import project
+from .storing import stores
 
 _ATTEMPTS = 5
 NOWHERE = Snapshot(0)
@@ -61,6 +62,7 @@ def plan(gate: Gate, goal: Goal, why: str = "") -> RollbackPlan:
     return plan_rollback(known, read_wish(cut, known, goal), why)
 
 
+@stores
 def rollback(
     gate: Gate, goal: Goal, *, why: str, by: str = "", on_plan: Callable[[RollbackPlan], None] | None = None
 ) -> RollbackResult:

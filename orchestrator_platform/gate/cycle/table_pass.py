@@ -8,7 +8,7 @@ import duckdb
 
 from ...audits.audit import AuditPlan
 from ...audits.candidate_view import next_relation
-from ...errors import Misuse
+from ...errors import Misuse, StorageFailed
 from ...lake.published import PublishedCut
 from ...lake.writer import Quarantined
 from ...records.candidates import ParentRead
@@ -16,6 +16,7 @@ from ...records.declarations import AssetDeclaration, DbtBuild
 from ...records.keys import AssetKey
 from ...records.ledger import QuarantineEntry
 from ...records.verdicts import Decision, Verdict
+from ...storage import storage_problem
 from ..audit import audit_candidates
 from ..build import Built, build_dbt_stage, build_python_stage, build_stages
 from ..candidate import Closed, Draft, close_candidate, verify_files
@@ -101,6 +102,8 @@ class TablePass:
         spoiled = tuple(parent for parent in declaration.parents if self._is_spoiled(parent))
         if spoiled:
             return Withheld(declaration.key, spoiled)
+        if problem := storage_problem(built.error):
+            raise StorageFailed(path=self.workbench.folder, problem=problem)
         if built.error:
             return Failed(declaration.key, built.error)
         parents = self._parents_read(declaration)
