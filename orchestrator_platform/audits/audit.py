@@ -106,7 +106,7 @@ def _checks(
     checks.append(("dbt tests", lambda: findings_of_tests(view.asset, plan.tests, test_results, contract, plan.read)))
     for check in declaration.checks:
         checks.append((check.name, partial(run_free_check, view, contract, check)))
-    checks.append((CHECKS_KEPT, lambda: [check_checks_kept(view, plan.checks, plan.tests)]))
+    checks.append((CHECKS_KEPT, lambda: [check_checks_kept(view, plan.checks, plan.tests, declaration.checks)]))
     checks.append(("drift", lambda: check_drift(view, contract, plan.drift_limits, declaration.drift.severity)))
     return checks
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from ..records.declarations import FreeCheck
 from ..records.findings import Finding, Severity
 from ..transforming.dbt_project import DbtTest
 from .candidate_view import CandidateView
@@ -10,11 +11,16 @@ from .dbt_checks import test_check_names
 CHECKS_KEPT = "checks_kept"
 
 
-def check_checks_kept(view: CandidateView, checks: Sequence[str], tests: Sequence[DbtTest]) -> Finding:
-    """Returns a warning that names what was removed, or tolerates more or other rows, since the served version."""
+def check_checks_kept(
+    view: CandidateView, checks: Sequence[str], tests: Sequence[DbtTest], own: Sequence[FreeCheck]
+) -> Finding:
+    """Returns a warning that names what was removed or rewritten, or tolerates other rows, since the served version.
+
+    `own` are the checks that the project brings along; what a rewritten one still finds is for a person to read.
+    """
     names = test_check_names(tests)
     limits = {names[test.unique_id]: test.limit for test in tests}
-    changed = list(_changed(view, checks, limits))
+    changed = list(_changed(view, checks, limits, {check.name: check.code_version for check in own}))
     since = view.base_receipt.version if view.base_receipt else None
     return Finding(
         asset=view.asset,
@@ -28,9 +34,13 @@ def check_checks_kept(view: CandidateView, checks: Sequence[str], tests: Sequenc
     )
 
 
-def _changed(view: CandidateView, checks: Sequence[str], limits: Mapping[str, str | int]) -> Iterator[str]:
+def _changed(
+    view: CandidateView, checks: Sequence[str], limits: Mapping[str, str | int], code: Mapping[str, str]
+) -> Iterator[str]:
     for finding in view.base_receipt.findings if view.base_receipt else ():
         if finding.check not in checks:
             yield f"check removed: {finding.check}"
         elif finding.check in limits and finding.limit != limits[finding.check]:
             yield f"{finding.check} had the limit {finding.limit!s} and has {limits[finding.check]!s}"
+        elif finding.code_version and finding.code_version != code.get(finding.check):
+            yield f"check rewritten: {finding.check}"

@@ -35,6 +35,7 @@ def run_free_check(view: CandidateView, contract: Contract, check: FreeCheck) ->
         sample=mask_rows(sample, contract),
         engine="sql" if check.function is None else "python",
         message=f"{check.file.name} finds failing rows" if n_failing else f"{check.file.name} finds nothing",
+        code_version=check.code_version,
     )
 
 

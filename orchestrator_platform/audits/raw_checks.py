@@ -1,5 +1,6 @@
 """What raw tables are audited for besides their contract: every row of every landed file is accounted for."""
 
+import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ def check_accounting(view: CandidateView, options: SourceOptions, archive: Path)
     published = _published_rows(view)
     quarantined = _quarantined_rows(read_quarantine_file(view))
     wrong = [text for entry in ledger for text in _problems(entry, counted, published, quarantined)]
+    wrong += [f"{file.name}: the archive does not hold the bytes that were landed" for file in files if _differs(file)]
     yield Finding(
         asset=view.asset,
         check=ACCOUNTED,
@@ -56,6 +58,13 @@ def _problems(
     addressed = quarantined.get(entry.file_sha256, 0)
     if entry.state is FileState.LANDED and addressed != entry.n_quarantined:
         yield f"{entry.file}: {addressed} rows have an address in quarantine, the ledger says {entry.n_quarantined}"
+
+
+def _differs(file: FileToRead) -> bool:
+    if not file.path.is_file():
+        return True
+    with file.path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest() != file.sha256
 
 
 def check_order(view: CandidateView) -> Iterable[Finding]:

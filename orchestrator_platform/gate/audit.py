@@ -15,9 +15,11 @@ from ..authority.acts import Act
 from ..authority.agent_files import Principal
 from ..authority.permissions import require, require_distinct
 from ..authority.seats import Seats
+from ..lake.content import Content, measure_content
 from ..lake.history import read_receipts_at
 from ..lake.published import PublishedCut
 from ..records.candidates import AssetKind, Manifest
+from ..records.findings import Finding
 from ..records.keys import AgentName, AssetKey
 from ..records.ledger import LedgerEntry, RowAddress
 from ..records.receipts import Receipt
@@ -28,6 +30,7 @@ from ..transforming.dbt_workbench import run_dbt_tests
 from ..transforming.recorded_tests import DbtTestResult
 from ..transforming.workbench import connect_workbench
 
+CONTENT_KEPT = "content_kept"
 _NEAR, _NEAR_ROWS = "near", 200_000
 
 
@@ -103,7 +106,28 @@ def audit_served(bench: Bench, receipt: Receipt, plan: AuditPlan, records: Serve
         at_hand = _bring_near(connection, [plan], bench.cut.relations(), sizes)
         results = _run_tests(bench, [plan], at_hand)
         view = view_served(connection, receipt, at_hand, bench.scratch / "served", records.ledger, records.rejected)
-        return _verdict(bench, view.manifest, plan, audit_candidate(view, plan, results), now)
+        findings = (*audit_candidate(view, plan, results), _content_kept(connection, receipt, at_hand[receipt.asset]))
+        return _verdict(bench, view.manifest, plan, findings, now)
+
+
+def _content_kept(connection: duckdb.DuckDBPyConnection, receipt: Receipt, relation: str) -> Finding:
+    """Rows can obey every rule and be others than those that were published: a file was written over."""
+    try:
+        found = measure_content(connection, relation, receipt.columns)
+    except duckdb.BinderException as error:
+        return Finding(asset=receipt.asset, check=CONTENT_KEPT, passed=False, message=f"a column is gone: {error}")
+    if found.algorithm != Content.parse(receipt.data_version).algorithm:
+        message = "not compared: another version of DuckDB measured what was published"
+        return Finding(asset=receipt.asset, check=CONTENT_KEPT, passed=True, message=message)
+    passed = str(found) == receipt.data_version
+    return Finding(
+        asset=receipt.asset,
+        check=CONTENT_KEPT,
+        passed=passed,
+        measured=str(found),
+        limit=receipt.data_version,
+        message=f"the content is {'' if passed else 'not '}what was published as version {receipt.version}",
+    )
 
 
 @contextmanager

@@ -23,8 +23,8 @@ class Finding(Record):
     """What a check measured against its limit.
 
     `sample` holds at most SAMPLE_LIMIT failing rows, values as text of at most VALUE_LIMIT characters,
-    personal data as MASK. `engine` says
-    what evaluated the check: sql, pandas, dbt or python.
+    personal data as MASK. `engine` says what evaluated the check: sql, pandas, dbt or python; `code_version`
+    is the hash of a check that the project brings along.
     """
 
     asset: AssetKey
@@ -37,6 +37,7 @@ class Finding(Record):
     sample: tuple[dict[str, Any], ...] = ()
     engine: str = "sql"
     message: str = ""
+    code_version: str = ""
 
     @property
     def blocks(self) -> bool:
