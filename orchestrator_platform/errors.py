@@ -12,7 +12,10 @@ OrchestratorError
 ├── Refusal                 the answer is no (exit 1)
 │   ├── CandidateRejected
 │   ├── SealBroken
+│   ├── ParentRetracted
 │   ├── BaseMoved
+│   ├── LineageMoved
+│   ├── TargetRetracted
 │   ├── AlreadyLanded
 │   ├── NotPermitted
 │   └── StatementRefused
@@ -168,6 +171,49 @@ class BaseMoved(Refusal):
         super().__init__(
             f"{asset} was built on version {base or 'none'}, but version {head or 'none'} serves now."
             f" Nothing was published. Build it again: `orchestrator build {asset}`."
+        )
+
+
+class ParentRetracted(Refusal):
+    """A parent that was read has been taken back since."""
+
+    code = "parent_retracted"
+    retryable = True
+
+    def __init__(self, *, asset: str, parent: str, version: int) -> None:
+        self.asset, self.parent, self.version = asset, parent, version
+        super().__init__(
+            f"{asset} was built from {parent}@{version}, which is retracted."
+            f" Nothing was published. Build it again: `orchestrator build {asset}`."
+        )
+
+
+class LineageMoved(Refusal):
+    """Another publication came between the plan of a rollback and its commit."""
+
+    code = "lineage_moved"
+    retryable = True
+
+    def __init__(self, *, subject: str, asset: str) -> None:
+        self.subject, self.asset = subject, asset
+        super().__init__(
+            f"{asset} was published or rolled back while the rollback of {subject} was prepared."
+            " Nothing was changed. Roll back again: the plan is made anew."
+        )
+
+
+class TargetRetracted(Refusal):
+    """The version to go back to was made from what is retracted itself."""
+
+    code = "target_retracted"
+
+    def __init__(self, *, asset: str, version: int, causes: Sequence[str]) -> None:
+        self.asset, self.version, self.causes = asset, version, tuple(causes)
+        listed = ", ".join(self.causes)
+        super().__init__(
+            f"{asset} cannot go to version {version}: it was made from retracted versions of {listed}."
+            f" Nothing was changed. Roll {listed} forward first, or choose another version:"
+            f" `orchestrator history {asset}`."
         )
 
 

@@ -73,7 +73,7 @@ def _view_lines(view: "QuarantineView", candidates: "Path") -> Iterator[str]:
         (
             ("number", entry.id),
             ("asset", entry.asset),
-            ("what", f"{plural(entry.n_rows, 'row')} of landed files" if entry.kind == "rows" else "a candidate"),
+            ("what", _what(entry)),
             ("state", entry.state),
             ("since", f"{entry.since:%Y-%m-%d %H:%M:%S}Z"),
             ("reasons", _reasons(entry)),
@@ -82,8 +82,28 @@ def _view_lines(view: "QuarantineView", candidates: "Path") -> Iterator[str]:
     yield ""
     if entry.kind == "rows":
         yield _addresses(view)
+    elif entry.kind == "retracted":
+        yield from _retracted_lines(view)
     else:
         yield from _candidate_lines(view, candidates)
+
+
+def _what(entry: "QuarantineEntry") -> str:
+    rows = plural(entry.n_rows, "row")
+    return {"rows": f"{rows} of landed files", "retracted": f"{rows} of versions that were rolled back"}.get(
+        entry.kind, "a candidate"
+    )
+
+
+def _retracted_lines(view: "QuarantineView") -> Iterator[str]:
+    from .ledger import ledger_table
+
+    if not view.files:
+        yield "Its rows serve again."
+        return
+    yield ledger_table(view.files)
+    newest = max(entry.version or 0 for entry in view.files)
+    yield f"bring them back: `orchestrator rollback {view.entry.asset} --to {newest} --why TEXT`"
 
 
 def _addresses(view: "QuarantineView") -> str:

@@ -24,10 +24,19 @@ _MESSAGE_LIMIT = 600
 @click.argument("sql")
 @click.option("--csv", "as_csv", is_flag=True, help='Print CSV (RFC 4180, UTF-8): NULL is empty, an empty text is "".')
 @click.option("--snapshot", type=click.IntRange(min=0), help="Read all tables as they were at this snapshot.")
+@click.option("--release", metavar="NAME", help="Read all tables as they were in this release.")
 @click.option("--candidate", type=click.IntRange(min=0), help="Show this candidate of quarantine as its table.")
 @click.option("--limit", type=click.IntRange(min=0), help="At most so many rows.")
 @takes_place
-def query(place: Place, sql: str, as_csv: bool, snapshot: int | None, candidate: int | None, limit: int | None) -> None:
+def query(
+    place: Place,
+    sql: str,
+    as_csv: bool,
+    snapshot: int | None,
+    release: str | None,
+    candidate: int | None,
+    limit: int | None,
+) -> None:
     """Run one SELECT over the published tables.
 
     Tables are named schema.table. Text for people shows the first 100 rows; --json and
@@ -37,10 +46,10 @@ def query(place: Place, sql: str, as_csv: bool, snapshot: int | None, candidate:
 
     if as_csv and place.as_json:
         raise click.UsageError("--json and --csv exclude each other.")
-    if candidate is not None and snapshot is not None:
-        raise click.UsageError("--candidate and --snapshot exclude each other.")
+    if candidate is not None and (snapshot is not None or release is not None):
+        raise click.UsageError("--candidate excludes --snapshot and --release.")
     try:
-        result = _run(place.platform(), sql, snapshot, candidate)
+        result = _run(place.platform(), sql, snapshot, release, candidate)
         if as_csv or place.as_json:
             lines = csv_lines(result, limit) if as_csv else json_rows(result, limit)
             for line in lines:
@@ -61,7 +70,9 @@ def connect(place: Place) -> None:
     click.echo(json_text(statements) if place.as_json else "\n".join(statements))
 
 
-def _run(platform: "Platform", sql: str, snapshot: int | None, candidate: int | None) -> "duckdb.DuckDBPyRelation":
+def _run(
+    platform: "Platform", sql: str, snapshot: int | None, release: str | None, candidate: int | None
+) -> "duckdb.DuckDBPyRelation":
     from ..errors import StatementRefused
 
     opened = platform.candidate(candidate) if candidate is not None else None
@@ -70,7 +81,7 @@ def _run(platform: "Platform", sql: str, snapshot: int | None, candidate: int | 
     with Progress() as progress:
         progress.say("running the query")
         try:
-            return opened.query(sql) if opened is not None else platform.at(snapshot).query(sql)
+            return opened.query(sql) if opened is not None else platform.at(snapshot, release=release).query(sql)
         except StatementRefused as error:
             raise Misuse(
                 f"{_shortened(error.why)}\nNothing was run. Write one SELECT over tables named schema.table;"

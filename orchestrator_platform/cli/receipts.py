@@ -1,6 +1,6 @@
 """`orchestrator history` and `orchestrator receipt`: who made a version, who judged it, from what."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,11 +13,15 @@ from .text import count, labelled, plural, table, visible
 if TYPE_CHECKING:
     from ..records.receipts import Receipt
 
+    Causes = Mapping[int, Sequence[str]]
+
 _FIELDS = {
     "asset", "version", "snapshot", "n_rows", "n_inserted", "n_deleted", "form", "base_version", "data_version",
-    "producer", "auditor", "reason", "published_at",
+    "producer", "auditor", "reason", "published_at", "restores", "withdrawn",
 }  # fmt: skip
-_HEADERS = ("version", "published at", "rows", "inserted", "deleted", "producer", "auditor", "snapshot", "reason")
+_HEADERS = (
+    "version", "published at", "rows", "inserted", "deleted", "producer", "auditor", "snapshot", "standing", "reason",
+)  # fmt: skip
 
 
 @click.command
@@ -26,13 +30,18 @@ _HEADERS = ("version", "published at", "rows", "inserted", "deleted", "producer"
 def history(place: Place, asset: str) -> None:
     """List the versions of ASSET, newest first."""
     from ..operations.records_of import history as read_history
+    from ..operations.records_of import retractions
 
-    receipts = read_history(place.platform(), asset)
+    platform = place.platform()
+    receipts = read_history(platform, asset)
+    causes: dict[int, list[str]] = {}
+    for item in retractions(platform, asset):
+        causes.setdefault(item.version, []).append(item.cause)
     if place.as_json:
-        for text in json_lines(receipt.model_dump(mode="json", include=_FIELDS) for receipt in receipts):
+        for text in json_lines(_as_json(receipt, causes) for receipt in receipts):
             click.echo(text, nl=False)
     else:
-        click.echo(table(_HEADERS, [_row(receipt) for receipt in receipts], right=(0, 2, 3, 4, 7)))
+        click.echo(table(_HEADERS, [_row(receipt, causes) for receipt in receipts], right=(0, 2, 3, 4, 7)))
 
 
 @click.command
@@ -41,12 +50,38 @@ def history(place: Place, asset: str) -> None:
 def receipt(place: Place, asset: str) -> None:
     """Show who made and judged a version of ASSET, from what."""
     from ..operations.records_of import receipt as read_receipt
+    from ..operations.records_of import retractions
 
-    found = read_receipt(place.platform(), asset)
-    click.echo(json_text(found) if place.as_json else "\n".join(_receipt_lines(found)))
+    platform = place.platform()
+    found = read_receipt(platform, asset)
+    causes = [item.cause for item in retractions(platform, found.asset) if item.version == found.version]
+    if place.as_json:
+        click.echo(json_text(found.model_dump(mode="json") | {"retracted_by": causes}))
+    else:
+        click.echo("\n".join(_receipt_lines(found, _standing(found, {found.version: causes}))))
 
 
-def _row(item: "Receipt") -> tuple[Any, ...]:
+def _as_json(item: "Receipt", causes: "Causes") -> dict[str, Any]:
+    return item.model_dump(mode="json", include=_FIELDS) | {"retracted_by": causes.get(item.version, [])}
+
+
+def _standing(item: "Receipt", causes: "Causes") -> str:
+    """Returns what a person must know of a version besides that it was published; mostly nothing."""
+    if item.withdrawn:
+        return "withdrawn"
+    restores = f"restores {item.restores}" if item.restores is not None else ""
+    retracted = _retracted(item, causes.get(item.version, ()))
+    return ", ".join(part for part in (restores, retracted) if part)
+
+
+def _retracted(item: "Receipt", causes: Sequence[str]) -> str:
+    others = [cause for cause in causes if cause != item.asset]
+    if not causes:
+        return ""
+    return f"retracted with {', '.join(others)}" if others else "retracted"
+
+
+def _row(item: "Receipt", causes: "Causes") -> tuple[Any, ...]:
     return (
         item.version,
         f"{item.published_at:%Y-%m-%d %H:%M:%S}Z",
@@ -56,17 +91,19 @@ def _row(item: "Receipt") -> tuple[Any, ...]:
         item.producer,
         item.auditor,
         item.snapshot,
+        _standing(item, causes),
         item.reason,
     )
 
 
-def _receipt_lines(item: "Receipt") -> Iterator[str]:
+def _receipt_lines(item: "Receipt", standing: str) -> Iterator[str]:
     yield labelled(
         (
             ("asset", f"{item.asset}, version {item.version}"),
             ("kind", item.kind),
             ("published at", f"{item.published_at:%Y-%m-%d %H:%M:%S}Z"),
             ("rows", f"{count(item.n_rows)} (+{count(item.n_inserted)} −{count(item.n_deleted)}), {item.form}"),
+            ("standing", standing),
             ("base version", item.base_version or "none"),
             ("snapshot", item.snapshot),
             ("producer", item.producer),

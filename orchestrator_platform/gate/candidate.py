@@ -109,7 +109,8 @@ def close_candidate(
         created_at=now,
     )
     write_manifest(folder, manifest)
-    return Closed(manifest, unchanged=content_of_base is not None and written.content == content_of_base)
+    serves = base is not None and not base.withdrawn
+    return Closed(manifest, unchanged=serves and written.content == content_of_base)
 
 
 @dataclass(frozen=True)

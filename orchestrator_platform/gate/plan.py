@@ -11,7 +11,7 @@ from .fingerprint import table_fingerprint
 
 
 class Need(StrEnum):
-    """CURRENT: same inputs as what serves. STALE: to be built. HELD: these inputs were rejected.
+    """CURRENT: same inputs as what serves. STALE: to be built. HELD: these inputs were rejected or rolled back.
     WAITING: a parent is missing.
     """
 
@@ -30,15 +30,24 @@ class Planned:
 
 @dataclass(frozen=True)
 class KnownInputs:
-    """What became of inputs seen before: fingerprints rejected, and those that gave a known content."""
+    """What became of inputs seen before: fingerprints rejected, retracted, and those that gave a known content."""
 
     rejected: frozenset[tuple[AssetKey, str]]
     unchanged: Mapping[tuple[AssetKey, str], str]
+    retracted: frozenset[tuple[AssetKey, str]] = frozenset()
 
     def is_current(self, asset: AssetKey, fingerprint: str, head: Head | None) -> bool:
-        if head is None:
+        if head is None or head.withdrawn:
             return False
         return fingerprint == head.fingerprint or self.unchanged.get((asset, fingerprint)) == head.data_version
+
+    def held(self, asset: AssetKey, fingerprint: str) -> str:
+        """Returns why these inputs are not built again, nothing where they may be."""
+        if (asset, fingerprint) in self.rejected:
+            return "these inputs were rejected; change the code, the contract, a check or a parent"
+        if (asset, fingerprint) in self.retracted:
+            return "what these inputs give was rolled back; roll forward, or change the code, a check or a parent"
+        return ""
 
 
 def plan_build(
@@ -66,7 +75,8 @@ def _plan_one(
 ) -> Planned:
     key = declaration.key
     stale = {parent for parent in declaration.parents if parent in needs and needs[parent].need is Need.STALE}
-    missing = [parent for parent in declaration.parents if parent not in heads and parent not in stale]
+    served = {asset for asset, head in heads.items() if not head.withdrawn}
+    missing = [parent for parent in declaration.parents if parent not in served and parent not in stale]
     if missing:
         return Planned(key, Need.WAITING, f"{', '.join(missing)} is not published")
     if stale:
@@ -76,6 +86,12 @@ def _plan_one(
         return Planned(key, Need.STALE, "a full rebuild was asked for")
     if known.is_current(key, fingerprint, heads.get(key)):
         return Planned(key, Need.CURRENT, "same parents, code and contract")
-    if (key, fingerprint) in known.rejected:
-        return Planned(key, Need.HELD, "these inputs were rejected; change the code, the contract, a check or a parent")
-    return Planned(key, Need.STALE, "its code, contract, a check or a parent changed" if key in heads else "it is new")
+    if why := known.held(key, fingerprint):
+        return Planned(key, Need.HELD, why)
+    return Planned(key, Need.STALE, _why_stale(heads.get(key)))
+
+
+def _why_stale(head: Head | None) -> str:
+    if head is None:
+        return "it is new"
+    return "it was withdrawn" if head.withdrawn else "its code, contract, a check or a parent changed"

@@ -1,6 +1,6 @@
 """Publishes approved candidates: files put in place outside the lock, one transaction inside it.
 
-This is the one place where published state changes. It checks every seal under the lock.
+This is the one place where new content is published. It checks every seal under the lock.
 """
 
 import hashlib
@@ -12,11 +12,11 @@ from pathlib import Path
 
 from ..authority.agent_files import Principal
 from ..authority.permissions import require_distinct
-from ..errors import AlreadyLanded, CandidateDamaged, SealBroken
+from ..errors import AlreadyLanded, CandidateDamaged, ParentRetracted, SealBroken
 from ..lake.layout import LakeLayout
 from ..lake.writer import Approved, Commit, LakeWriter, Quarantined, open_writer
 from ..records.candidates import CandidateFile, FileRole, Manifest
-from ..records.declarations import AssetDeclaration
+from ..records.declarations import AssetDeclaration, DbtBuild, PythonBuild
 from ..records.events import Event
 from ..records.keys import AgentName, AssetKey, Snapshot, Version
 from ..records.ledger import FileState, LedgerEntry, QuarantineEntry
@@ -24,6 +24,7 @@ from ..records.receipts import Head, Receipt
 from ..records.verdicts import Verdict, seal_of
 
 _PUT_IN_PLACE = (FileRole.INSERT, FileRole.DELETE)
+_BUILT_IN_FULL = frozenset({"table", "view"})
 
 
 @dataclass(frozen=True)
@@ -82,14 +83,16 @@ def publish(
         NotPermitted: Producer and auditor are the same agent.
         BaseMoved: Another publication of an asset came first.
         AlreadyLanded: Another landing accounted for a file first.
+        ParentRetracted: A parent that was read has been rolled back since.
         CandidateDamaged: A candidate's file is missing or differs.
     """
     placed = {item.manifest.asset: _put_in_place(layout, candidates, item.manifest) for item in publication.judged}
     try:
         with open_writer(layout, lock_timeout_seconds) as writer:
-            heads = writer.heads()
+            heads, retracted = writer.heads(), writer.retracted() if publication.judged else frozenset()
             for item in publication.judged:
                 check_seal(item, publication.judged, heads, principals)
+                _check_retracted(item.manifest, retracted)
                 for file in placed[item.manifest.asset]:
                     _require_untouched(item.manifest, file)
             _require_new_files(writer, publication.ledger)
@@ -235,6 +238,25 @@ def _check_parents(manifest: Manifest, together: Sequence[Judged], heads: Mappin
                 )
 
 
+def _check_retracted(manifest: Manifest, retracted: frozenset[tuple[AssetKey, Version]]) -> None:
+    for parent in manifest.parents:
+        if parent.version is not None and (parent.asset, parent.version) in retracted:
+            raise ParentRetracted(asset=manifest.asset, parent=parent.asset, version=parent.version)
+
+
+def _reads_base(item: Judged) -> bool:
+    """Whether the content was made from the base's: a table that is built in full only differs from it."""
+    if item.manifest.base_version is None:
+        return False
+    match item.declaration.build:
+        case PythonBuild():
+            return False
+        case DbtBuild(materialized=materialized):
+            return materialized not in _BUILT_IN_FULL
+        case _:
+            return True
+
+
 def _receipt(
     item: Judged, placed: Sequence[Placed], snapshot: Snapshot, together: Sequence[Judged], now: datetime
 ) -> Receipt:
@@ -270,6 +292,7 @@ def _receipt(
         files=tuple(file.path.name for file in placed),
         reason=manifest.reason,
         published_at=now,
+        reads_base=_reads_base(item),
     )
 
 

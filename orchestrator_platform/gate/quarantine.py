@@ -8,6 +8,7 @@ from ..records.candidates import Manifest
 from ..records.findings import Finding
 from ..records.keys import AssetKey
 from ..records.ledger import QuarantineEntry, QuarantineKind, QuarantineState, RowAddress
+from ..records.retractions import Retraction
 from ..records.verdicts import Decision, Verdict
 
 
@@ -51,6 +52,14 @@ def rejected_fingerprints(entries: Iterable[QuarantineEntry]) -> frozenset[tuple
         for entry in entries
         if entry.kind is QuarantineKind.CANDIDATE and entry.state is not QuarantineState.REPLAYED
     )
+
+
+def retracted_fingerprints(retractions: Iterable[Retraction]) -> frozenset[tuple[AssetKey, str]]:
+    """Returns (asset, fingerprint) of every version that was taken back itself.
+
+    What was retracted because of a parent comes back only if the parent's content does, and is then right.
+    """
+    return frozenset((item.asset, item.fingerprint) for item in retractions if item.is_direct)
 
 
 def describe_finding(finding: Finding) -> str:

@@ -1,4 +1,4 @@
-"""What the platform's own tables say: heads, receipts, ledger, quarantine. Reads any attached lake."""
+"""What the platform's own tables say: heads, receipts, ledger, quarantine, retractions. Reads any attached lake."""
 
 import json
 from collections.abc import Collection
@@ -10,7 +10,8 @@ from ..records.events import Event
 from ..records.keys import AssetKey, Snapshot, Version
 from ..records.ledger import LedgerEntry, QuarantineEntry, RowAddress
 from ..records.receipts import Head, Receipt
-from .platform_tables import SCHEMA
+from ..records.retractions import Release, Retraction
+from .platform_tables import SCHEMA, platform_tables
 
 
 def read_heads(connection: duckdb.DuckDBPyConnection) -> dict[AssetKey, Head]:
@@ -55,13 +56,59 @@ def read_receipts_at(
     return {(receipt.asset, receipt.version): receipt for receipt in receipts}
 
 
+def read_receipts_after(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> tuple[Receipt, ...]:
+    """Returns all receipts of later snapshots than this one, oldest first."""
+    rows = connection.execute(
+        f"SELECT receipt FROM lake.{SCHEMA}.receipts WHERE snapshot > ? ORDER BY snapshot, asset", [snapshot]
+    ).fetchall()
+    return tuple(Receipt.model_validate_json(row[0]) for row in rows)
+
+
+def read_retractions(connection: duckdb.DuckDBPyConnection) -> tuple[Retraction, ...]:
+    """Returns every version that is taken back, by asset and version."""
+    if "retracted" not in platform_tables(connection):
+        return ()
+    cursor = connection.execute(f"SELECT * FROM lake.{SCHEMA}.retracted ORDER BY asset, version, cause")
+    return tuple(Retraction.model_validate(row) for row in _dictionaries(cursor))
+
+
+def read_releases(connection: duckdb.DuckDBPyConnection) -> tuple[Release, ...]:
+    """Returns every release, oldest first."""
+    if "releases" not in platform_tables(connection):
+        return ()
+    cursor = connection.execute(f"SELECT * FROM lake.{SCHEMA}.releases ORDER BY released_at, name")
+    return tuple(Release.model_validate(row) for row in _dictionaries(cursor))
+
+
+def read_snapshots(connection: duckdb.DuckDBPyConnection) -> tuple[Snapshot, ...]:
+    """Returns the snapshots that can still be read, oldest first."""
+    rows = connection.execute("SELECT snapshot_id FROM lake.snapshots() ORDER BY 1").fetchall()
+    return tuple(Snapshot(row[0]) for row in rows)
+
+
+def kept_snapshots(connection: duckdb.DuckDBPyConnection) -> frozenset[Snapshot]:
+    """Returns the snapshots that must stay readable whatever the retention policy says: those of releases."""
+    return frozenset(release.snapshot for release in read_releases(connection))
+
+
+def read_published_rows(connection: duckdb.DuckDBPyConnection) -> dict[tuple[AssetKey, Version], int]:
+    """Returns how many rows of landed files each version of a raw table brought, taken back or not."""
+    rows = connection.execute(
+        f"SELECT asset, version, sum(n_published)::BIGINT FROM lake.{SCHEMA}.ledger"
+        " WHERE version IS NOT NULL GROUP BY ALL"
+    ).fetchall()
+    return {(AssetKey(row[0]), Version(row[1])): int(row[2]) for row in rows}
+
+
 def read_ledger(connection: duckdb.DuckDBPyConnection, source: str | None = None) -> tuple[LedgerEntry, ...]:
-    """Returns the ledger in the order of landing."""
+    """Returns the ledger in the order of landing; rows of versions that are taken back count as quarantined."""
     where = "WHERE source = ?" if source else ""
     cursor = connection.execute(
         f"SELECT * FROM lake.{SCHEMA}.ledger {where} ORDER BY landed_at, file", [source] if source else []
     )
-    return tuple(LedgerEntry.model_validate(row) for row in _dictionaries(cursor))
+    entries = [LedgerEntry.model_validate(row) for row in _dictionaries(cursor)]
+    taken_back = {(item.asset, item.version) for item in read_retractions(connection)}
+    return tuple(entry.retracted() if (entry.asset, entry.version) in taken_back else entry for entry in entries)
 
 
 def read_quarantine(connection: duckdb.DuckDBPyConnection) -> tuple[QuarantineEntry, ...]:

@@ -1,4 +1,4 @@
-"""The platform's own tables in the lake: heads, receipts, ledger, quarantine, outbox."""
+"""The platform's own tables in the lake: heads, receipts, ledger, quarantine, outbox, what was taken back, releases."""
 
 from collections.abc import Iterable, Sequence
 
@@ -9,6 +9,7 @@ from ..records.events import Event
 from ..records.keys import Snapshot
 from ..records.ledger import LedgerEntry, QuarantineEntry, RowAddress
 from ..records.receipts import Head, Receipt
+from ..records.retractions import Release, Retraction
 
 SCHEMA = "_platform"
 
@@ -23,7 +24,18 @@ TABLES = {
     "quarantine_rows": "id BIGINT, source VARCHAR, file VARCHAR, file_sha256 VARCHAR, line BIGINT, rule VARCHAR,"
     " reason VARCHAR, position VARCHAR",
     "outbox": "snapshot BIGINT, event VARCHAR",
+    "retracted": "asset VARCHAR, version BIGINT, cause VARCHAR, fingerprint VARCHAR, snapshot BIGINT, entry BIGINT,"
+    " why VARCHAR",
+    "releases": "name VARCHAR, snapshot BIGINT, released_at TIMESTAMP WITH TIME ZONE, agent VARCHAR, why VARCHAR",
 }
+
+
+def platform_tables(connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
+    """Returns the names of those that the attached lake has: an older home, or an older snapshot, has fewer."""
+    rows = connection.execute(
+        "SELECT table_name FROM duckdb_tables() WHERE database_name = 'lake' AND schema_name = ?", [SCHEMA]
+    ).fetchall()
+    return frozenset(row[0] for row in rows)
 
 
 def create_platform_tables(connection: duckdb.DuckDBPyConnection) -> None:
@@ -62,6 +74,23 @@ def insert_quarantine(
     _insert(connection, "quarantine", [tuple(values.values())])
     columns = ("source", "file", "file_sha256", "line", "rule", "reason", "position")
     _insert(connection, "quarantine_rows", [(entry.id, *(getattr(row, name) for name in columns)) for row in rows])
+
+
+def replace_quarantine(connection: duckdb.DuckDBPyConnection, entry: QuarantineEntry) -> None:
+    """Replaces an entry; its rows' addresses stay."""
+    connection.execute(f"DELETE FROM lake.{SCHEMA}.quarantine WHERE id = ?", [entry.id])
+    insert_quarantine(connection, entry, ())
+
+
+def replace_retractions(connection: duckdb.DuckDBPyConnection, retractions: Sequence[Retraction]) -> None:
+    """Makes these all that is taken back."""
+    connection.execute(f"DELETE FROM lake.{SCHEMA}.retracted")
+    _insert(connection, "retracted", [tuple(item.model_dump(mode="python").values()) for item in retractions])
+
+
+def insert_release(connection: duckdb.DuckDBPyConnection, release: Release) -> None:
+    """Adds a release; none is ever changed."""
+    _insert(connection, "releases", [tuple(release.model_dump(mode="python").values())])
 
 
 def insert_outbox(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, events: Sequence[Event]) -> None:

@@ -1,10 +1,12 @@
 """Makes a table's columns those of the candidate: added and dropped in place, anything else in a new epoch."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 import duckdb
 
-from ..records.candidates import Manifest
+from ..records.candidates import SchemaColumn
+from ..records.keys import AssetKey
 from ..sql import identifier, read_columns
 
 
@@ -14,12 +16,12 @@ class Change(StrEnum):
     NEW_TABLE = "new_table"
 
 
-def change_table(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> Change:
+def change_table(connection: duckdb.DuckDBPyConnection, asset: AssetKey, columns: Sequence[SchemaColumn]) -> Change:
     """Creates or alters the table in the open transaction, and says which it was."""
-    table = f"lake.{manifest.asset.quoted}"
-    wanted = {column.name: column.type for column in manifest.columns}
-    if not _exists(connection, manifest):
-        connection.execute(f"CREATE SCHEMA IF NOT EXISTS lake.{identifier(manifest.asset.schema)}")
+    table = f"lake.{asset.quoted}"
+    wanted = {column.name: column.type for column in columns}
+    if not _exists(connection, asset):
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS lake.{identifier(asset.schema)}")
         _create(connection, table, wanted)
         return Change.NEW_TABLE
     present = {column.name: column.type for column in read_columns(connection, table)}
@@ -39,10 +41,10 @@ def change_table(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> C
     return Change.COLUMNS
 
 
-def _exists(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> bool:
+def _exists(connection: duckdb.DuckDBPyConnection, asset: AssetKey) -> bool:
     row = connection.execute(
         "SELECT count(*) FROM duckdb_tables() WHERE database_name = 'lake' AND schema_name = ? AND table_name = ?",
-        [manifest.asset.schema, manifest.asset.name],
+        [asset.schema, asset.name],
     ).fetchone()
     return bool(row and row[0])
 

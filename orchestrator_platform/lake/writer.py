@@ -1,4 +1,5 @@
-"""The lake's only write path. It takes candidates with approving verdicts, or a record of what was rejected.
+"""The lake's only write path. It takes candidates with approving verdicts, versions that it once took in such a way,
+or a record of what was rejected.
 
 The rules under which DuckLake is right are kept here and in `readers`: one writer under one lock, no
 inlined data, ALTER before DELETE before added files, counted deletes, new file names, a re-read after
@@ -8,37 +9,42 @@ each commit before any reader can see it.
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 
 from ..errors import BaseMoved, CommitMismatch, ForeignSnapshot, SealBroken
-from ..records.candidates import FileRole, Form, Manifest, SchemaColumn
+from ..records.candidates import FileRole, Form, Manifest
 from ..records.events import Event
-from ..records.keys import AssetKey, Snapshot
+from ..records.keys import AgentName, AssetKey, Snapshot, Version
 from ..records.ledger import LedgerEntry, QuarantineEntry, RowAddress
 from ..records.receipts import Head, Receipt
+from ..records.retractions import Release, Retraction
 from ..records.verdicts import Decision, Verdict
-from ..sql import identifier, literal, read_columns
-from .content import Content, measure_content
-from .history import read_heads, read_receipt
+from ..sql import identifier, literal
+from .history import read_heads, read_receipts_after, read_releases, read_retractions
 from .layout import LakeLayout
 from .lock import writer_lock
 from .platform_tables import (
     SCHEMA,
+    TABLES,
     create_platform_tables,
     insert_heads,
     insert_ledger,
     insert_outbox,
     insert_quarantine,
     insert_receipts,
+    insert_release,
+    platform_tables,
+    replace_quarantine,
+    replace_retractions,
 )
 from .readers import latest_snapshot, replace_readers_copy
+from .rereading import reread, reread_unseen
+from .restoring import Restored, add_file, apply_restored, require_restorable
 from .schema_change import Change, change_table
 from .session import connect
-
-# Re-reading a small change is free; a large one was hashed file by file when it was put in place.
-_REREAD_ROWS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -62,12 +68,23 @@ class Quarantined:
 
 @dataclass(frozen=True)
 class Commit:
-    """Everything that becomes true in one snapshot. The first event names the snapshot."""
+    """Everything that becomes true in one snapshot. The first event names the snapshot.
+
+    `retractions`, where given, are all that is taken back afterwards; `settled` are entries as they stand then.
+    """
 
     events: tuple[Event, ...]
     approved: tuple[Approved, ...] = ()
+    restored: tuple[Restored, ...] = ()
     ledger: tuple[LedgerEntry, ...] = ()
     quarantined: tuple[Quarantined, ...] = ()
+    settled: tuple[QuarantineEntry, ...] = ()
+    retractions: tuple[Retraction, ...] | None = None
+    releases: tuple[Release, ...] = ()
+
+    @property
+    def receipts(self) -> tuple[Receipt, ...]:
+        return (*(item.receipt for item in self.approved), *(item.receipt for item in self.restored))
 
 
 class LakeWriter:
@@ -80,8 +97,24 @@ class LakeWriter:
         """Returns the number that the next commit gets; nobody else commits while the lock is held."""
         return Snapshot(_last_snapshot(self.connection) + 1)
 
+    def last_snapshot(self) -> Snapshot:
+        return _last_snapshot(self.connection)
+
     def heads(self) -> dict[AssetKey, Head]:
         return read_heads(self.connection)
+
+    def receipts_after(self, snapshot: Snapshot) -> tuple[Receipt, ...]:
+        return read_receipts_after(self.connection, snapshot)
+
+    def retractions(self) -> tuple[Retraction, ...]:
+        return read_retractions(self.connection)
+
+    def retracted(self) -> frozenset[tuple[AssetKey, Version]]:
+        """Returns every version that may not serve, nor be built from."""
+        return frozenset((item.asset, item.version) for item in self.retractions())
+
+    def releases(self) -> tuple[Release, ...]:
+        return read_releases(self.connection)
 
     def next_quarantine_id(self) -> int:
         row = self.connection.execute(f"SELECT coalesce(max(id), 0) + 1 FROM lake.{SCHEMA}.quarantine").fetchone()
@@ -97,8 +130,8 @@ class LakeWriter:
         """Makes the commit true in one transaction, re-reads it, then shows it to readers.
 
         Raises:
-            SealBroken: A candidate has no approving verdict of its own.
-            BaseMoved: A candidate's base is not the head any more.
+            SealBroken: A candidate has no approving verdict of its own, or what is restored was never judged.
+            BaseMoved: A base is not the head any more.
             CommitMismatch: The lake holds something else than what was committed.
         """
         first = commit.events[0]
@@ -106,11 +139,15 @@ class LakeWriter:
         for approved in commit.approved:
             _require_verdict(approved)
             _require_base(approved.manifest, heads)
+        for restored in commit.restored:
+            require_restorable(self.connection, restored, heads)
         snapshot = self.next_snapshot()
         self.connection.execute("BEGIN")
         try:
             for approved in commit.approved:
                 self._apply(approved)
+            for restored in commit.restored:
+                apply_restored(self.connection, restored)
             self._record(commit, snapshot)
             self.connection.execute(
                 "CALL lake.set_commit_message(?, ?, extra_info => ?)",
@@ -125,22 +162,27 @@ class LakeWriter:
         return snapshot
 
     def _record(self, commit: Commit, snapshot: Snapshot) -> None:
-        receipts = [approved.receipt for approved in commit.approved]
-        insert_heads(self.connection, [head_of(receipt) for receipt in receipts])
-        insert_receipts(self.connection, receipts)
+        insert_heads(self.connection, [head_of(receipt) for receipt in commit.receipts])
+        insert_receipts(self.connection, commit.receipts)
         insert_ledger(self.connection, commit.ledger)
         for quarantined in commit.quarantined:
             insert_quarantine(self.connection, quarantined.entry, quarantined.rows)
+        for entry in commit.settled:
+            replace_quarantine(self.connection, entry)
+        if commit.retractions is not None:
+            replace_retractions(self.connection, commit.retractions)
+        for release in commit.releases:
+            insert_release(self.connection, release)
         insert_outbox(self.connection, snapshot, commit.events)
 
     def _apply(self, approved: Approved) -> None:
         manifest = approved.manifest
         table = f"lake.{manifest.asset.quoted}"
-        change = change_table(self.connection, manifest)
+        change = change_table(self.connection, manifest.asset, manifest.columns)
         if change is not Change.NEW_TABLE:
             self._delete(manifest, table, approved.files(FileRole.DELETE))
         for path in approved.files(FileRole.INSERT):
-            self._add(manifest, path)
+            add_file(self.connection, manifest.asset, path)
 
     def _delete(self, manifest: Manifest, table: str, keys: Sequence[Path]) -> None:
         match manifest.form:
@@ -161,18 +203,12 @@ class LakeWriter:
                 asset=manifest.asset, what="the number of rows deleted", expected=manifest.n_deleted, found=deleted
             )
 
-    def _add(self, manifest: Manifest, path: Path) -> None:
-        self.connection.execute(
-            "CALL ducklake_add_data_files('lake', ?, ?, schema => ?, hive_partitioning => false)",
-            [manifest.asset.name, str(path), manifest.asset.schema],
-        )
-
     def _reread(self, commit: Commit, snapshot: Snapshot) -> None:
         found = _last_snapshot(self.connection)
         if found != snapshot:
             raise CommitMismatch(asset=commit.events[0].subject, what="the snapshot", expected=snapshot, found=found)
-        for approved in commit.approved:
-            reread(self.connection, approved.receipt)
+        for receipt in commit.receipts:
+            reread(self.connection, receipt)
 
 
 @contextmanager
@@ -194,10 +230,11 @@ def open_writer(layout: LakeLayout, timeout_seconds: float) -> Iterator[LakeWrit
         found = _last_snapshot(connection)
         if found != explained:
             raise ForeignSnapshot(snapshot=found, explained=explained)
+        found = _complete(connection, found)
         # A writer that was killed right after its commit leaves readers one publication behind.
         seen = latest_snapshot(layout.readers)
         if seen != found:
-            _reread_unseen(connection, seen)
+            reread_unseen(connection, seen)
             replace_readers_copy(layout)
         yield LakeWriter(connection, layout)
 
@@ -213,54 +250,8 @@ def head_of(receipt: Receipt) -> Head:
         n_rows=receipt.n_rows,
         candidate=receipt.candidate,
         published_at=receipt.published_at,
+        withdrawn=receipt.withdrawn,
     )
-
-
-def reread(connection: duckdb.DuckDBPyConnection, receipt: Receipt) -> None:
-    """Compares what the lake holds with what the receipt says of it.
-
-    Raises:
-        CommitMismatch: Rows, columns or content differ.
-    """
-    table = f"lake.{receipt.asset.quoted}"
-    row = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
-    _require_equal(receipt.asset, "the number of rows", receipt.n_rows, int(row[0]) if row else None)
-    columns = read_columns(connection, table)
-    _require_equal(receipt.asset, "the columns", _sorted(receipt.columns), _sorted(columns))
-    if receipt.n_inserted and receipt.n_inserted <= _REREAD_ROWS and receipt.base_version is not None:
-        _reread_change(connection, receipt)
-    elif receipt.n_rows <= _REREAD_ROWS:
-        _reread_content(connection, receipt, table)
-
-
-def _reread_content(connection: duckdb.DuckDBPyConnection, receipt: Receipt, table: str) -> None:
-    found = measure_content(connection, table, receipt.columns)
-    if found.algorithm == Content.parse(receipt.data_version).algorithm:
-        _require_equal(receipt.asset, "the content", receipt.data_version, str(found))
-
-
-def _reread_change(connection: duckdb.DuckDBPyConnection, receipt: Receipt) -> None:
-    snapshot = receipt.snapshot
-    where = f"{literal(receipt.asset.schema)}, {literal(receipt.asset.name)}, {snapshot}, {snapshot}"
-    inserted = measure_content(connection, f"ducklake_table_insertions('lake', {where})", receipt.columns)
-    _require_equal(receipt.asset, "the number of rows added", receipt.n_inserted, inserted.n_rows)
-
-
-def _reread_unseen(connection: duckdb.DuckDBPyConnection, seen: Snapshot | None) -> None:
-    """Re-reads what no reader has seen: whoever committed it was killed, or stopped because it was wrong."""
-    for head in read_heads(connection).values():
-        receipt = read_receipt(connection, head.asset, head.version) if head.snapshot > (seen or 0) else None
-        if receipt is not None:
-            reread(connection, receipt)
-
-
-def _sorted(columns: Sequence[SchemaColumn]) -> list[tuple[str, str]]:
-    return sorted((column.name, column.type) for column in columns)
-
-
-def _require_equal(asset: AssetKey, what: str, expected: object, found: object) -> None:
-    if expected != found:
-        raise CommitMismatch(asset=asset, what=what, expected=expected, found=found)
 
 
 def _require_verdict(approved: Approved) -> None:
@@ -292,16 +283,36 @@ def _attach(connection: duckdb.DuckDBPyConnection, layout: LakeLayout) -> None:
 
 
 def _initialise(connection: duckdb.DuckDBPyConnection, layout: LakeLayout) -> None:
-    existing = connection.execute(
-        "SELECT count(*) FROM duckdb_tables() WHERE database_name = 'lake' AND schema_name = ?", [SCHEMA]
-    ).fetchone()
-    if existing and existing[0]:
+    if platform_tables(connection):
         return
     connection.execute("BEGIN")
     create_platform_tables(connection)
     connection.execute("CALL lake.set_commit_message('platform', 'create the lake')")
     connection.execute("COMMIT")
     replace_readers_copy(layout)
+
+
+def _complete(connection: duckdb.DuckDBPyConnection, last: Snapshot) -> Snapshot:
+    """Gives a home of an earlier version the tables that it lacks, and returns the snapshot afterwards."""
+    missing = sorted(set(TABLES) - platform_tables(connection))
+    if not missing:
+        return last
+    snapshot = Snapshot(last + 1)
+    event = Event(
+        id=f"platform-{snapshot}",
+        at=datetime.now(UTC),
+        agent=AgentName("platform"),
+        act="upgrade",
+        subject=", ".join(missing),
+        outcome="created",
+        reason="the home was made by an earlier version of the platform",
+    )
+    connection.execute("BEGIN")
+    create_platform_tables(connection)
+    insert_outbox(connection, snapshot, [event])
+    connection.execute("CALL lake.set_commit_message('platform', 'create what is missing')")
+    connection.execute("COMMIT")
+    return snapshot
 
 
 def _explained_snapshot(connection: duckdb.DuckDBPyConnection) -> Snapshot:

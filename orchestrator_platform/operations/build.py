@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from ..errors import BaseMoved, SealBroken, UnknownAsset
+from ..errors import BaseMoved, ParentRetracted, SealBroken, UnknownAsset
 from ..gate.context import Gate
 from ..gate.cycle.order import Order
 from ..gate.cycle.tables import build_tables, known_inputs, plan_tables
@@ -80,7 +80,7 @@ def _build_once(gate: Gate, order: Order) -> tuple[Outcome, ...]:
     for attempt in range(_ATTEMPTS):
         try:
             return build_tables(gate, order)
-        except (BaseMoved, SealBroken) as error:
+        except (BaseMoved, ParentRetracted, SealBroken) as error:
             # A seal that broke because a parent moved is a race as well; what serves now is read anew.
             if attempt == _ATTEMPTS - 1 or not (error.retryable or isinstance(error, BaseMoved)):
                 raise

@@ -9,7 +9,7 @@ import duckdb
 
 from ..errors import Misuse, UnknownAsset, UnknownVersion
 from ..gate.context import Gate
-from ..lake.history import read_heads, read_receipt
+from ..lake.history import read_heads, read_receipt, read_releases
 from ..lake.layout import LakeLayout
 from ..lake.published import PublishedCut, cut_for_readers
 from ..lake.readers import connect_reader
@@ -79,11 +79,19 @@ class Platform:
         """Returns what is published now, with what a crash left undone finished first."""
         return cut_for_readers(self.layout, self.settings.lock_timeout_seconds)
 
-    def at(self, snapshot: int | None = None) -> Cut:
-        """Returns all tables at one snapshot, by default the newest: reads of several tables then agree."""
+    def at(self, snapshot: int | None = None, *, release: str | None = None) -> Cut:
+        """Returns all tables at one snapshot or release, by default the newest: reads of several tables then agree.
+
+        Raises:
+            Misuse: There is no such release, or both were given.
+        """
+        if release is not None:
+            if snapshot is not None:
+                raise Misuse("A snapshot and a release were given, and one read has one point in time. Give one.")
+            return Cut(self.layout, release_snapshot(self.cut(), release))
         return Cut(self.layout, Snapshot(snapshot) if snapshot is not None else self.cut().snapshot)
 
-    def read(self, asset: str, *, version: int | None = None) -> duckdb.DuckDBPyRelation:
+    def read(self, asset: str, *, version: int | None = None, release: str | None = None) -> duckdb.DuckDBPyRelation:
         """Returns a table, by default the served version, as a lazy relation.
 
         `candidate:7/marts.orders` is the candidate that waits as number 7 in quarantine, whole and unaudited.
@@ -92,9 +100,14 @@ class Platform:
             UnknownAsset: Nothing of that name is published.
             UnknownVersion: The asset has no such version.
             NoCandidate: The number is not that of a candidate of this asset.
+            Misuse: There is no such release, or both a version and a release were given.
         """
         if asset.startswith(PREFIX):
             return self._read_candidate(asset, version)
+        if release is not None:
+            if version is not None:
+                raise Misuse("A version and a release were given, and one read has one point in time. Give one.")
+            return self.at(release=release).read(asset)
         cut = self.cut()
         key = _known(asset, cut.heads)
         if version is None:
@@ -151,6 +164,24 @@ class Platform:
     def query(self, sql: str, parameters: list[Any] | None = None) -> duckdb.DuckDBPyRelation:
         """Returns the result of one SELECT over what is published now."""
         return self.at().query(sql, parameters)
+
+
+def release_snapshot(cut: PublishedCut, name: str) -> Snapshot:
+    """Returns the snapshot that a release names.
+
+    Raises:
+        Misuse: There is no such release.
+    """
+    connection = cut.connect()
+    try:
+        releases = read_releases(connection)
+    finally:
+        connection.close()
+    found = next((release.snapshot for release in releases if release.name == name), None)
+    if found is None:
+        known = ", ".join(release.name for release in releases) or "none"
+        raise Misuse(f"There is no release {name!r}. Known: {known}. Look: `orchestrator releases`.")
+    return found
 
 
 def _known(asset: str, heads: Any) -> AssetKey:

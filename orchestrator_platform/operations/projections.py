@@ -11,6 +11,9 @@ from ..projections.outbox import Projection, applied_snapshot, apply_outbox
 from ..records.events import Event
 from ..settings import Settings
 
+# What follows every publication and rollback; Dagster's own log is told by its sensor, or at its next step.
+FOLLOWING = ("journal", "Dagster's event log")
+
 
 def project(gate: Gate) -> tuple[Projection, ...]:
     """Applies the outbox to every target that this process can reach."""

@@ -15,6 +15,7 @@ from ..lake.history import (
     read_quarantined_rows,
     read_receipt,
     read_receipts,
+    read_retractions,
 )
 from ..projections.journal import read_journal
 from ..records.candidates import Manifest
@@ -22,6 +23,7 @@ from ..records.events import Event
 from ..records.keys import AssetKey, Version
 from ..records.ledger import LedgerEntry, QuarantineEntry, QuarantineKind, RowAddress
 from ..records.receipts import Receipt
+from ..records.retractions import Retraction
 from ..records.verdicts import Verdict
 from .platform import Platform
 
@@ -43,6 +45,11 @@ def history(platform: Platform, asset: str) -> tuple[Receipt, ...]:
     if not found:
         raise UnknownAsset(name=asset, known=list(platform.cut().heads))
     return found
+
+
+def retractions(platform: Platform, asset: str) -> tuple[Retraction, ...]:
+    """Returns which versions of an asset are taken back, and because of what."""
+    return tuple(item for item in _read(platform, read_retractions) if item.asset == asset)
 
 
 def receipt(platform: Platform, name: str) -> Receipt:
@@ -69,12 +76,16 @@ def quarantine(platform: Platform) -> tuple[QuarantineEntry, ...]:
 
 @dataclass(frozen=True)
 class QuarantineView:
-    """One entry with its rows' addresses, or with its candidate and verdict where those are still there."""
+    """One entry with its rows' addresses, or with its candidate and verdict where those are still there.
+
+    Of retracted rows it is the `files` that they came with.
+    """
 
     entry: QuarantineEntry
     rows: tuple[RowAddress, ...] = ()
     manifest: Manifest | None = None
     verdict: Verdict | None = None
+    files: tuple[LedgerEntry, ...] = ()
 
 
 def quarantine_entry(platform: Platform, number: int, limit: int = 100) -> QuarantineView:
@@ -88,6 +99,17 @@ def quarantine_entry(platform: Platform, number: int, limit: int = 100) -> Quara
         raise Misuse(f"There is nothing numbered {number} in quarantine. Look: `orchestrator quarantine list`.")
     if entry.kind is QuarantineKind.ROWS:
         return QuarantineView(entry, _read(platform, lambda c: read_quarantined_rows(c, number, limit)))
+    if entry.kind is QuarantineKind.RETRACTED:
+        return QuarantineView(entry, files=_retracted_files(platform, number))
+    return _candidate_view(platform, entry)
+
+
+def _retracted_files(platform: Platform, number: int) -> tuple[LedgerEntry, ...]:
+    versions = {(item.asset, item.version) for item in _read(platform, read_retractions) if item.entry == number}
+    return tuple(entry for entry in ledger(platform) if (entry.asset, entry.version) in versions)
+
+
+def _candidate_view(platform: Platform, entry: QuarantineEntry) -> QuarantineView:
     if entry.candidate is None:
         return QuarantineView(entry)
     candidates = platform.settings.home.candidates

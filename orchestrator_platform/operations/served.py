@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import duckdb
 
 from ..gate.context import Gate
-from ..lake.history import read_receipt
+from ..lake.history import read_receipt, read_retractions
 from ..lake.published import cut_published
 from ..records.findings import Finding
 from ..records.keys import AssetKey
@@ -24,6 +24,8 @@ class Served:
 
     @property
     def says(self) -> str:
+        if self.receipt is not None and self.receipt.withdrawn:
+            return f"version {self.receipt.version} is empty: it was withdrawn"
         return f"version {self.receipt.version} still serves" if self.receipt else "no version of it serves"
 
 
@@ -59,12 +61,24 @@ def _problem(connection: duckdb.DuckDBPyConnection, head: Head | None, receipt: 
         return "no version serves yet"
     if receipt is None or receipt.candidate != head.candidate:
         return f"version {head.version} serves without a receipt of its own"
+    return _taken_back(connection, head) or _unaudited(head, receipt) or _unreadable(connection, head)
+
+
+def _taken_back(connection: duckdb.DuckDBPyConnection, head: Head) -> str:
+    if head.withdrawn:
+        return f"version {head.version} is empty: every version that it could return to is retracted"
+    if any((item.asset, item.version) == (head.asset, head.version) for item in read_retractions(connection)):
+        return f"version {head.version} is retracted and serves all the same"
+    return ""
+
+
+def _unaudited(head: Head, receipt: Receipt) -> str:
     if receipt.producer == receipt.auditor:
         return f"version {head.version} was judged by its own producer, {receipt.producer}"
     blocking = [finding.check for finding in receipt.findings if finding.blocks]
     if blocking or not receipt.findings:
         return f"version {head.version} was published with {', '.join(blocking) or 'no audit'}"
-    return _unreadable(connection, head)
+    return ""
 
 
 def _unreadable(connection: duckdb.DuckDBPyConnection, head: Head) -> str:

@@ -18,7 +18,8 @@ from .build import ORCHESTRATOR
 
 class State(StrEnum):
     """CURRENT: serves what its inputs give. BEHIND: a newer parent, code or contract waits to be built.
-    REJECTED: what the inputs give was rejected. UNPUBLISHED: no version serves. WAITING: a parent has none.
+    REJECTED: what the inputs give was rejected or rolled back. UNPUBLISHED: no version serves.
+    WAITING: a parent has none. WITHDRAWN: it was rolled back and is empty.
     UNDECLARED: it is published, but the project does not declare it any more.
     """
 
@@ -27,6 +28,7 @@ class State(StrEnum):
     REJECTED = "rejected"
     UNPUBLISHED = "unpublished"
     WAITING = "waiting"
+    WITHDRAWN = "withdrawn"
     UNDECLARED = "undeclared"
 
 
@@ -63,9 +65,9 @@ def read_status(gate: Gate) -> tuple[AssetStatus, ...]:
 
 
 def read_serving(gate: Gate) -> Mapping[AssetKey, Version]:
-    """Returns the version that serves of each published asset."""
+    """Returns the version that serves of each published asset; one that was withdrawn serves none."""
     cut = cut_for_readers(gate.layout, gate.settings.lock_timeout_seconds)
-    return {asset: head.version for asset, head in cut.heads.items()}
+    return {asset: head.version for asset, head in cut.heads.items() if not head.withdrawn}
 
 
 def _state(cut: PublishedCut, key: AssetKey, need: Need | None) -> State:
@@ -74,6 +76,8 @@ def _state(cut: PublishedCut, key: AssetKey, need: Need | None) -> State:
             return State.REJECTED
         case Need.WAITING:
             return State.WAITING
+        case _ if key in cut.heads and cut.heads[key].withdrawn:
+            return State.WITHDRAWN
         case Need.STALE if key in cut.heads:
             return State.BEHIND
         case _:

@@ -24,6 +24,7 @@ from .dagster_values import CANDIDATE, SERVED, check_arguments, dagster_key, rec
 NAME = "dagster"
 CANDIDATE_TAG = f"orchestrator/{CANDIDATE}"
 _RUN = "dagster run "
+_PUBLISHING = frozenset({"publish", "rollback"})
 _VERDICT = "verdict.json"
 
 
@@ -47,10 +48,10 @@ class DagsterLog:
         Raises:
             BlockingIOError: A run that is still going has yet to record its own publication.
         """
-        publications = [event for event in events if event.act == "publish"]
+        publications = [event for event in events if event.act in _PUBLISHING]
         newest = {asset: version for event in publications for asset, version in _versions(event)}
         for event in events:
-            if event.act == "publish":
+            if event.act in _PUBLISHING:
                 for asset, version in _versions(event):
                     self._report_version(event, asset, version, with_checks=newest[asset] == version)
             elif event.act == "audit" and event.outcome != Decision.APPROVE:
@@ -76,7 +77,7 @@ class DagsterLog:
             )
         )
         if with_checks:
-            served = Finding(asset=asset, check=SERVED, passed=True, measured=version, engine="python")
+            served = Finding(asset=asset, check=SERVED, passed=not receipt.withdrawn, measured=version, engine="python")
             self._report_checks(asset, (*receipt.findings, served), receipt.candidate)
 
     def _report_rejection(self, event: Event) -> None:

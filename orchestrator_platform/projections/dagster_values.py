@@ -40,6 +40,8 @@ def receipt_metadata(receipt: Receipt, contract: Contract | None) -> dict[str, A
         "producer": str(receipt.producer),
         "auditor": str(receipt.auditor),
         "reason": receipt.reason,
+        **({"restores": int(receipt.restores)} if receipt.restores is not None else {}),
+        **({"withdrawn": True} if receipt.withdrawn else {}),
         "parents": ", ".join(f"{asset}@{version}" for asset, version in parents.items()) or "landed files",
         "receipt": f"orchestrator receipt {receipt.asset}@{receipt.version}",
         CANDIDATE: str(receipt.candidate),

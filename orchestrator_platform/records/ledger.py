@@ -10,11 +10,14 @@ from .keys import AssetKey, CandidateId, Version
 
 
 class FileState(StrEnum):
-    """LANDED: read, its rows published or quarantined. DUPLICATE: its bytes were known. REFUSED: quarantined whole."""
+    """LANDED: read, its rows published or quarantined. DUPLICATE: its bytes were known. REFUSED: quarantined whole.
+    RETRACTED: landed, and the version with its rows was taken back; never stored, always derived.
+    """
 
     LANDED = "landed"
     DUPLICATE = "duplicate"
     REFUSED = "refused"
+    RETRACTED = "retracted"
 
 
 class LedgerEntry(Record):
@@ -48,6 +51,11 @@ class LedgerEntry(Record):
             )
         return self
 
+    def retracted(self) -> "LedgerEntry":
+        """Returns the line as it counts while the version with its rows is taken back."""
+        moved = self.n_quarantined + self.n_published
+        return self.model_copy(update={"state": FileState.RETRACTED, "n_published": 0, "n_quarantined": moved})
+
 
 class RowAddress(Record):
     """Where a rejected row of a source is found, never what it holds. `line` counts from 1; `None` is the whole file.
@@ -66,8 +74,11 @@ class RowAddress(Record):
 
 
 class QuarantineKind(StrEnum):
+    """RETRACTED: published rows of a raw table whose version was taken back."""
+
     ROWS = "rows"
     CANDIDATE = "candidate"
+    RETRACTED = "retracted"
 
 
 class QuarantineState(StrEnum):
@@ -77,7 +88,10 @@ class QuarantineState(StrEnum):
 
 
 class QuarantineEntry(Record):
-    """Rejected rows of one landing, or one rejected candidate, waiting for a person or agent to decide."""
+    """Rejected rows of one landing, one rejected candidate, or the rows of versions that were taken back at once.
+
+    It waits for a person or agent to decide.
+    """
 
     id: int
     kind: QuarantineKind

@@ -10,7 +10,11 @@ from .verdicts import Seal
 
 
 class Receipt(Record):
-    """Who made a version, who judged it, from what, by what code, with what findings."""
+    """Who made a version, who judged it, from what, by what code, with what findings.
+
+    A version that `restores` an earlier one has its content, its makers, its findings and its seal; one that is
+    `withdrawn` is empty. `reads_base` says whether the content was made from the base's; `None` is not known.
+    """
 
     asset: AssetKey
     kind: AssetKind
@@ -35,10 +39,13 @@ class Receipt(Record):
     files: tuple[str, ...]
     reason: str
     published_at: datetime
+    restores: Version | None = None
+    withdrawn: bool = False
+    reads_base: bool | None = None
 
 
 class Head(Record):
-    """The served version of an asset."""
+    """The served version of an asset; a withdrawn one is empty and stands for none."""
 
     asset: AssetKey
     version: Version
@@ -48,3 +55,4 @@ class Head(Record):
     n_rows: int
     candidate: CandidateId
     published_at: datetime
+    withdrawn: bool = False

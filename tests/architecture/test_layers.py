@@ -17,7 +17,7 @@ LAYERS = (
     ("definitions", "cli", "defs", "__init__"),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
-STAGES = ("land", "build", "candidate", "audit", "publish", "quarantine")
+STAGES = ("land", "build", "candidate", "audit", "publish", "quarantine", "rollback", "release")
 
 
 def modules() -> Iterator[tuple[str, Path]]:
@@ -91,15 +91,15 @@ def test_only_the_gates_cycle_puts_stages_in_order() -> None:
     assert callers <= readers, "these read candidates and publish nothing"
 
 
-def test_only_the_gates_publication_writes_to_the_lake() -> None:
-    """The writer commits; the gate's publication calls it; nobody else can reach a connection that may write."""
+def test_only_the_gate_writes_to_the_lake() -> None:
+    """The writer commits; the gate publishes, rolls back and names; nobody else can reach a connection that may."""
     users = {
         module
         for module, file in modules()
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
         if isinstance(node, ast.Name) and node.id in {"open_writer", "LakeWriter"}
     }
-    assert users == {"lake/writer", "lake/published", "gate/publish"}
+    assert users == {"lake/writer", "lake/published", "gate/publish", "gate/rollback", "gate/release"}
 
 
 def test_only_the_writer_attaches_the_lake_writable() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from orchestrator_platform.gate.candidate import Draft, close_candidate
 from orchestrator_platform.gate.workbench import Workbench
 from orchestrator_platform.lake.layout import LakeLayout
-from orchestrator_platform.lake.published import cut_published
+from orchestrator_platform.lake.published import PublishedCut, cut_published
 from orchestrator_platform.lake.readers import connect_reader
 from orchestrator_platform.lake.writer import Approved, Commit, LakeWriter, open_writer
 from orchestrator_platform.records.candidates import AssetKind, FileRole, Manifest
@@ -27,10 +27,18 @@ def event(subject: str = "test") -> Event:
     return Event(id=f"event-{number}", at=NOW, agent=AgentName("tester"), act="publish", subject=subject, outcome="ok")
 
 
-def close(root: Path, asset: str, sql: str, *, key: tuple[str, ...] = (), append: bool = False) -> Manifest:
+def close(
+    root: Path,
+    asset: str,
+    sql: str,
+    *,
+    key: tuple[str, ...] = (),
+    append: bool = False,
+    cut: PublishedCut | None = None,
+) -> Manifest:
     """Closes the result of a query as a candidate over what is published in the lake at `root`."""
     key_of_asset = AssetKey(asset)
-    cut = cut_published(LakeLayout(root / "lake"), 5)
+    cut = cut or cut_published(LakeLayout(root / "lake"), 5)
     folder = root / f"bench-{next(_numbers)}"
     folder.mkdir(parents=True)
     draft = Draft(

@@ -158,7 +158,7 @@ class _LandingPass:
                 on_progress=self.on_progress,
             )
             if landing.relation is None:
-                return self._record(landing, intake)
+                return self._record(landing, intake, known)
             closed = close_candidate(
                 connection,
                 self._draft(landing, intake),
@@ -218,7 +218,7 @@ class _LandingPass:
         outcome = Published(manifest.asset, done.receipts[0])
         return self._landed(outcome, ledger, done.quarantined, landing.extra_columns)
 
-    def _record(self, landing: Landing, intake: Intake) -> Landed:
+    def _record(self, landing: Landing, intake: Intake, known: Sequence[LedgerEntry]) -> Landed:
         """No row was accepted: what became of them is recorded, and nothing is published."""
         done = publish_in(
             self.gate,
@@ -232,7 +232,7 @@ class _LandingPass:
             ),
         )
         self._retire(intake.fresh, intake.duplicates)
-        why = "the files hold no row that could be published" if intake.fresh else "the same bytes were landed before"
+        why = "the files hold no row that could be published" if intake.fresh else _why_known(intake, known)
         outcome = Unchanged(self.declaration.key, why)
         return self._landed(outcome, landing.ledger, done.quarantined, landing.extra_columns)
 
@@ -288,6 +288,19 @@ class _LandingPass:
             ignored=self.found.ignored,
             extra_columns=extra_columns,
         )
+
+
+def _why_known(intake: Intake, known: Sequence[LedgerEntry]) -> str:
+    again = {taken.sha256 for taken in intake.duplicates}
+    retracted = [e for e in known if e.state is FileState.RETRACTED and e.file_sha256 in again and e.version]
+    why = "the same bytes were landed before"
+    if not retracted:
+        return why
+    newest = max(retracted, key=lambda entry: entry.version or 0)
+    return (
+        f"{why}, and their rows are retracted; bring them back:"
+        f" `orchestrator rollback {newest.asset} --to {newest.version} --why TEXT`"
+    )
 
 
 def _fresh_files_of(candidates: Path, manifest: Manifest) -> set[str]:

@@ -106,8 +106,8 @@ class TablePass:
         head = self.cut.heads.get(declaration.key)
         if not self.order.rebuild and known.is_current(declaration.key, fingerprint, head):
             return Unchanged(declaration.key, "its parents were built anew and did not change")
-        if not self.order.rebuild and (declaration.key, fingerprint) in known.rejected:
-            return Held(declaration.key, "these inputs were rejected before")
+        if not self.order.rebuild and (why := known.held(declaration.key, fingerprint)):
+            return Held(declaration.key, why)
         draft = Draft(
             asset=declaration.key,
             kind=declaration.kind,

@@ -2,14 +2,14 @@
 
 from ...authority.acts import Act
 from ...authority.permissions import require
-from ...lake.history import read_quarantine
+from ...lake.history import read_quarantine, read_retractions
 from ...lake.published import PublishedCut, cut_published
 from ...records.keys import AssetKey
 from ..context import Gate
 from ..memory import load_unchanged
 from ..outcomes import Held, Outcome, Unchanged, Waiting
 from ..plan import KnownInputs, Need, Planned, plan_build
-from ..quarantine import rejected_fingerprints
+from ..quarantine import rejected_fingerprints, retracted_fingerprints
 from ..workbench import open_workbench
 from .order import Order
 from .table_pass import TablePass
@@ -20,9 +20,10 @@ def known_inputs(gate: Gate, cut: PublishedCut) -> KnownInputs:
     connection = cut.connect()
     try:
         rejected = rejected_fingerprints(read_quarantine(connection))
+        retracted = retracted_fingerprints(read_retractions(connection))
     finally:
         connection.close()
-    return KnownInputs(rejected, load_unchanged(gate.settings.home.cache))
+    return KnownInputs(rejected, load_unchanged(gate.settings.home.cache), retracted)
 
 
 def plan_tables(gate: Gate, order: Order, cut: PublishedCut, known: KnownInputs) -> tuple[Planned, ...]:

@@ -1,0 +1,167 @@
+"""A lake in which anything may be published from anything, with the writer alone: for tests of what is taken back.
+
+`raw.log` is landed; every other asset holds the rows of its parents under a stamp of its own.
+"""
+
+import shutil
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from itertools import count
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "lake"))
+
+from publishing import NOW, approve, approved, close, event
+
+from orchestrator_platform.gate.release import name_release
+from orchestrator_platform.gate.rollback import Rollback, RolledBack, roll_back
+from orchestrator_platform.gate.rollback_plan import RollbackPlan, plan_rollback
+from orchestrator_platform.lake.history import (
+    read_ledger,
+    read_published_rows,
+    read_quarantine,
+    read_receipt,
+    read_retractions,
+)
+from orchestrator_platform.lake.layout import LakeLayout
+from orchestrator_platform.lake.published import PublishedCut, cut_published
+from orchestrator_platform.lake.readers import latest_snapshot
+from orchestrator_platform.lake.writer import Commit, open_writer
+from orchestrator_platform.operations.rollback import Goal, read_known, read_wish
+from orchestrator_platform.records.candidates import AssetKind, ParentRead
+from orchestrator_platform.records.keys import AgentName, AssetKey, Version
+from orchestrator_platform.records.ledger import FileState, LedgerEntry, QuarantineEntry
+from orchestrator_platform.records.receipts import Head, Receipt
+
+LOG = "raw.log"
+_stamps = count(1)
+
+
+class World:
+    def __init__(self, root: Path) -> None:
+        self.root, self.layout = root, LakeLayout(root / "lake")
+        self._cut: PublishedCut | None = None
+
+    def cut(self) -> PublishedCut:
+        """Returns what is published; connections cost most of what these tests do, so it is kept while it is new."""
+        if self._cut is None or self._cut.snapshot != latest_snapshot(self.layout.catalog):
+            self._cut = cut_published(self.layout, 5)
+        return self._cut
+
+    def head(self, asset: str) -> Head:
+        return self.cut().heads[AssetKey(asset)]
+
+    def receipt(self, asset: str) -> Receipt:
+        with closing(self.cut().connect()) as connection:
+            found = read_receipt(connection, AssetKey(asset))
+        assert found is not None
+        return found
+
+    def rows(self, asset: str) -> list[tuple[object, ...]]:
+        with closing(self.cut().connect()) as connection:
+            return sorted(connection.execute(f"SELECT * FROM lake.{asset}").fetchall(), key=repr)
+
+    def land(self, n_rows: int = 2, n_bad: int = 0) -> Version:
+        """Lands one file of so many good and bad rows; values go on from the newest that serves."""
+        stamp = next(_stamps)
+        start = 1 + max((int(str(row[0])) for row in self.rows(LOG)), default=0) if self._is_published(LOG) else 1
+        entry = LedgerEntry(
+            source="log", asset=AssetKey(LOG), file=f"{stamp}.csv", file_sha256=f"{stamp}", identity=f"{stamp}",
+            size_bytes=1, state=FileState.LANDED, n_rows=n_rows + n_bad, n_published=n_rows, n_quarantined=n_bad,
+            n_duplicate=0, landed_at=NOW,
+        )  # fmt: skip
+        sql = f"SELECT {start} + i AS v, {stamp} AS stamp FROM range({n_rows}) AS r(i)"
+        return self.publish(LOG, sql, append=self._is_published(LOG), ledger=(entry,))
+
+    def build(self, asset: str, *parents: str, key: tuple[str, ...] = (), append: bool = False) -> Version:
+        """Builds an asset from what its parents serve; appending, only from values that it has not seen."""
+        stamp = next(_stamps)
+        read = " UNION ALL ".join(f"SELECT v FROM lake.{parent}" for parent in parents)
+        seen = f"(SELECT coalesce(max(v), 0) FROM lake.{asset})" if append and self._is_published(asset) else "0"
+        sql = f"SELECT DISTINCT v, {stamp} AS stamp FROM ({read}) WHERE v > {seen}"
+        return self.publish(asset, sql, *parents, key=key, append=append and self._is_published(asset))
+
+    def publish(
+        self,
+        asset: str,
+        sql: str,
+        *parents: str,
+        key: tuple[str, ...] = (),
+        append: bool = False,
+        ledger: tuple[LedgerEntry, ...] = (),
+    ) -> Version:
+        heads = [self.head(parent) for parent in parents]
+        read = tuple(ParentRead(asset=h.asset, version=h.version, data_version=h.data_version) for h in heads)
+        kind = AssetKind.RAW if asset.startswith("raw.") else AssetKind.TABLE
+        manifest = close(self.root, asset, sql, key=key, append=append, cut=self.cut())
+        manifest = manifest.model_copy(update={"parents": read, "kind": kind})
+        with open_writer(self.layout, 5) as writer:
+            item = approved(self.root, writer, manifest, approve(manifest))
+            entries = tuple(entry.model_copy(update={"version": item.receipt.version}) for entry in ledger)
+            writer.commit(Commit(events=(event(asset),), approved=(item,), ledger=entries))
+        return item.receipt.version
+
+    def plan(self, goal: Goal, why: str = "a test") -> RollbackPlan:
+        cut = self.cut()
+        known = read_known(cut)
+        return plan_rollback(known, read_wish(cut, known, goal), why)
+
+    def roll(
+        self, asset: str, to: int | None, why: str = "a test", *, meanwhile: Callable[[], object] = lambda: None
+    ) -> RolledBack:
+        """Rolls one asset to a version; `meanwhile` happens between the plan and the commit."""
+        return self._roll(Goal(asset=asset, version=to), why, meanwhile)
+
+    def roll_to_release(self, name: str) -> RolledBack:
+        return self._roll(Goal(release=name), "a test", lambda: None)
+
+    def release(self, name: str) -> None:
+        name_release(
+            self.layout, name, AgentName("tester"), "", lock_timeout_seconds=5, now=NOW, event_id=f"r{next(_stamps)}"
+        )
+
+    def ledger(self) -> tuple[LedgerEntry, ...]:
+        with closing(self.cut().connect()) as connection:
+            return read_ledger(connection)
+
+    def quarantine(self) -> tuple[QuarantineEntry, ...]:
+        with closing(self.cut().connect()) as connection:
+            return read_quarantine(connection)
+
+    def retracted(self) -> dict[str, set[str]]:
+        """Returns `asset@version` of what is taken back, with the assets that caused it."""
+        found: dict[str, set[str]] = {}
+        with closing(self.cut().connect()) as connection:
+            for item in read_retractions(connection):
+                found.setdefault(f"{item.asset}@{item.version}", set()).add(item.cause)
+        return found
+
+    def _is_published(self, asset: str) -> bool:
+        return AssetKey(asset) in self.cut().heads
+
+    def _roll(self, goal: Goal, why: str, meanwhile: Callable[[], object]) -> RolledBack:
+        cut = self.cut()
+        known = read_known(cut)
+        planned = plan_rollback(known, read_wish(cut, known, goal), why)
+        with closing(cut.connect()) as connection:
+            n_rows, entries = read_published_rows(connection), read_quarantine(connection)
+        meanwhile()
+        scratch = self.root / f"rollback-{next(_stamps)}"
+        scratch.mkdir()
+        try:
+            return roll_back(
+                cut,
+                scratch,
+                Rollback(planned, known, n_rows, entries, AgentName("tester"), why),
+                lock_timeout_seconds=5,
+                now=NOW,
+                event_id=f"rollback-{next(_stamps)}",
+            )
+        finally:
+            shutil.rmtree(scratch)
+
+
+def roll_to_the_first(root: Path) -> None:
+    """What a child that is to be killed does."""
+    World(root).roll(LOG, 1)
