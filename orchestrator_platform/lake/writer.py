@@ -9,7 +9,6 @@ each commit before any reader can see it.
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -17,18 +16,19 @@ import duckdb
 from ..errors import BaseMoved, CommitMismatch, ForeignSnapshot, SealBroken
 from ..records.candidates import FileRole, Form, Manifest
 from ..records.events import Event
-from ..records.keys import AgentName, AssetKey, Snapshot, Version
+from ..records.keys import AssetKey, Snapshot, Version
 from ..records.ledger import LedgerEntry, QuarantineEntry, RowAddress
 from ..records.receipts import Head, Receipt
 from ..records.retractions import Release, Retraction
 from ..records.verdicts import Decision, Verdict
 from ..sql import identifier, literal
+from .catalog import bring_home
 from .history import read_heads, read_receipts_after, read_releases, read_retractions
 from .layout import LakeLayout
 from .lock import writer_lock
+from .migrations import bring_up
 from .platform_tables import (
     SCHEMA,
-    TABLES,
     create_platform_tables,
     insert_heads,
     insert_ledger,
@@ -219,18 +219,21 @@ def open_writer(layout: LakeLayout, timeout_seconds: float) -> Iterator[LakeWrit
         LockTimeout: Another writer held the lock for too long.
         ForeignSnapshot: The lake holds a snapshot that no receipt explains.
         CommitMismatch: What a killed writer committed is not what it says.
+        HomeMoved: The lake was moved, and not all of it came along.
     """
     layout.data.mkdir(parents=True, exist_ok=True)
     # Loading the extensions may cost more than a publication, so nobody has to wait for it. The inner closing
     # lets go of the catalog before the lock is free; the outer one is for a lock that was never had.
     with closing(connect()) as connection, writer_lock(layout.lock, timeout_seconds), closing(connection):
+        if bring_home(layout):
+            replace_readers_copy(layout)
         _attach(connection, layout)
         _initialise(connection, layout)
         explained = _explained_snapshot(connection)
         found = _last_snapshot(connection)
         if found != explained:
             raise ForeignSnapshot(snapshot=found, explained=explained)
-        found = _complete(connection, found)
+        found = bring_up(connection, layout, found)
         # A writer that was killed right after its commit leaves readers one publication behind.
         seen = latest_snapshot(layout.readers)
         if seen != found:
@@ -290,29 +293,6 @@ def _initialise(connection: duckdb.DuckDBPyConnection, layout: LakeLayout) -> No
     connection.execute("CALL lake.set_commit_message('platform', 'create the lake')")
     connection.execute("COMMIT")
     replace_readers_copy(layout)
-
-
-def _complete(connection: duckdb.DuckDBPyConnection, last: Snapshot) -> Snapshot:
-    """Gives a home of an earlier version the tables that it lacks, and returns the snapshot afterwards."""
-    missing = sorted(set(TABLES) - platform_tables(connection))
-    if not missing:
-        return last
-    snapshot = Snapshot(last + 1)
-    event = Event(
-        id=f"platform-{snapshot}",
-        at=datetime.now(UTC),
-        agent=AgentName("platform"),
-        act="upgrade",
-        subject=", ".join(missing),
-        outcome="created",
-        reason="the home was made by an earlier version of the platform",
-    )
-    connection.execute("BEGIN")
-    create_platform_tables(connection)
-    insert_outbox(connection, snapshot, [event])
-    connection.execute("CALL lake.set_commit_message('platform', 'create what is missing')")
-    connection.execute("COMMIT")
-    return snapshot
 
 
 def _explained_snapshot(connection: duckdb.DuckDBPyConnection) -> Snapshot:
