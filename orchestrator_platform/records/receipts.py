@@ -13,7 +13,8 @@ class Receipt(Record):
     """Who made a version, who judged it, from what, by what code, with what findings.
 
     A version that `restores` an earlier one has its content, its makers, its findings and its seal; one that is
-    `withdrawn` is empty. `reads_base` says whether the content was made from the base's; `None` is not known.
+    `withdrawn` is empty. `sha256s` are those of `files`, in their order; receipts of format 1 have none.
+    `reads_base` says whether the content was made from the base's; `None` is not known.
     """
 
     asset: AssetKey
@@ -37,6 +38,7 @@ class Receipt(Record):
     seal: Seal
     findings: tuple[Finding, ...]
     files: tuple[str, ...]
+    sha256s: tuple[str, ...] = ()
     reason: str
     published_at: datetime
     restores: Version | None = None
