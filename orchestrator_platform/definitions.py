@@ -1,4 +1,4 @@
-"""What Dagster loads: the project around the working folder, or the one shipped with this code."""
+"""What Dagster loads: the project around the working folder."""
 
 import dagster as dg
 

@@ -17,6 +17,8 @@ OrchestratorError
 │   ├── LineageMoved
 │   ├── TargetRetracted
 │   ├── AlreadyLanded
+│   ├── AlreadySettled
+│   ├── NotApprovable
 │   ├── NotPermitted
 │   └── StatementRefused
 └── Fault                   something broke (exit 3)
@@ -155,11 +157,11 @@ class SealBroken(Refusal):
 
     code = "seal_broken"
 
-    def __init__(self, *, asset: str, what: str, sealed: str, found: str) -> None:
+    def __init__(self, *, asset: str, what: str, sealed: str, found: str, again: str = "") -> None:
         self.asset, self.what, self.sealed, self.found = asset, what, sealed, found
         super().__init__(
             f"The verdict on {asset} does not hold: {what} was {sealed} when it was judged and is {found} now."
-            f" Nothing was published. Audit it again: `orchestrator build {asset}`."
+            f" Nothing was published. Make it again from what holds now: `{again or f'orchestrator build {asset}'}`."
         )
 
 
@@ -169,11 +171,11 @@ class BaseMoved(Refusal):
     code = "base_moved"
     retryable = True
 
-    def __init__(self, *, asset: str, base: int | None, head: int | None) -> None:
+    def __init__(self, *, asset: str, base: int | None, head: int | None, again: str = "") -> None:
         self.asset, self.base, self.head = asset, base, head
         super().__init__(
             f"{asset} was built on version {base or 'none'}, but version {head or 'none'} serves now."
-            f" Nothing was published. Build it again: `orchestrator build {asset}`."
+            f" Nothing was published. Build it again: `{again or f'orchestrator build {asset}'}`."
         )
 
 
@@ -231,6 +233,29 @@ class AlreadyLanded(Refusal):
         super().__init__(
             f"Another landing accounted for {', '.join(self.files[:5])} first. Nothing was published twice. Land again."
         )
+
+
+class AlreadySettled(Refusal):
+    """Somebody else decided first what becomes of an entry of the quarantine."""
+
+    code = "already_settled"
+
+    def __init__(self, *, number: int, state: str) -> None:
+        self.number, self.state = number, state
+        super().__init__(
+            f"Entry {number} of the quarantine does not wait any more: it is {state}. Nothing was published."
+            f" Look: `orchestrator quarantine show {number}`."
+        )
+
+
+class NotApprovable(Refusal):
+    """What waits in quarantine is nothing that a person's approval could publish."""
+
+    code = "not_approvable"
+
+    def __init__(self, *, number: int, asset: str, why: str, fix: str) -> None:
+        self.number, self.asset, self.why, self.fix = number, asset, why, fix
+        super().__init__(f"Entry {number} ({asset}) cannot be approved: {why}. Nothing was published. {fix}")
 
 
 class NotPermitted(Refusal):
@@ -335,11 +360,9 @@ class CandidateDamaged(Fault):
 
     code = "candidate_damaged"
 
-    def __init__(self, *, candidate: str, file: str, problem: str) -> None:
+    def __init__(self, *, candidate: str, file: str, problem: str, again: str = "orchestrator build") -> None:
         self.candidate, self.file, self.problem = candidate, file, problem
-        super().__init__(
-            f"Candidate {candidate}: {file} {problem}. Nothing was published. Build it again: `orchestrator build`."
-        )
+        super().__init__(f"Candidate {candidate}: {file} {problem}. Nothing was published. Build it again: `{again}`.")
 
 
 class ReaderFailed(Fault):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pwd
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -13,6 +14,7 @@ from .errors import DefinitionError, Misuse, NewerHome
 HOME_FORMAT = 2
 HOME_VARIABLE = "ORCHESTRATOR_HOME"
 PROJECT_VARIABLE = "ORCHESTRATOR_PROJECT"
+PERSON_VARIABLE = "ORCHESTRATOR_PERSON"
 
 
 @dataclass(frozen=True)
@@ -150,17 +152,31 @@ def load_retention(file: Path) -> Retention:
     return Retention(**said)
 
 
+def load_person(environment: Mapping[str, str] = os.environ) -> str:
+    """Returns the name of the person at work: as the environment says, else that of the operating system's user."""
+    named = environment.get(PERSON_VARIABLE, "")
+    if named:
+        return named
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid-{os.getuid()}"
+
+
 def _path(text: str | None) -> Path | None:
     return Path(text) if text else None
 
 
 def load_project(root: Path | None = None) -> Project:
-    """Returns the project at `root`, else the one around the working folder, else the one shipped with this code.
+    """Returns the project at `root`, else the one around the working folder.
 
     A project is a folder whose pyproject.toml has a table `[tool.orchestrator]`.
+
+    Raises:
+        Misuse: There is none.
+        DefinitionError: A pyproject.toml on the way cannot be read.
     """
-    candidates = [root] if root else [*_upwards(Path.cwd()), Path(__file__).resolve().parent.parent]
-    for folder in candidates:
+    for folder in [root] if root else _upwards(Path.cwd()):
         table = _project_table(folder / "pyproject.toml")
         if table is not None:
             base = folder.resolve()
@@ -170,9 +186,10 @@ def load_project(root: Path | None = None) -> Project:
                 dbt_project=base / table.get("dbt_project", "dbt_project"),
                 agents=base / table.get("agents", "agents"),
             )
+    where = f"{root} is not a project" if root else f"{Path.cwd()} is not inside a project"
     raise Misuse(
-        f"{root or Path.cwd()} is not a project: no pyproject.toml with [tool.orchestrator] was found there."
-        f" Run the command inside one, or name it with --project or {PROJECT_VARIABLE}."
+        f"{where}: a project is a folder whose pyproject.toml has the table [tool.orchestrator]. Nothing was done."
+        f" Change into one, or name it with --project or {PROJECT_VARIABLE}."
     )
 
 

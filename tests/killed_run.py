@@ -1,4 +1,4 @@
-"""A child process that lands and builds the small project, and is killed where it is told.
+"""A child process that lands and builds the small project, or does other work, and is killed where it is told.
 
 Children are forked from a server that has imported everything, so that a kill costs no start of Python.
 """
@@ -7,6 +7,7 @@ import importlib
 import multiprocessing
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +19,24 @@ from orchestrator_platform.operations.land import land
 _PRELOADED = ["killed_run", "pandas", "pandera.pandas", "pyarrow"]
 
 
-def run_killed(project: Path, module: str, function: str, when: str) -> int | None:
-    """Returns the exit code of a child that is killed `before` the function works, or right `after` it has."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(_PRELOADED)
-    child = context.Process(target=_run, args=(project, module, function, when))
-    child.start()
-    child.join(120)
-    return child.exitcode
-
-
 def land_and_build(project: Path) -> None:
     land(gate_of(project), "orders", sorted((project / "incoming").glob("*.csv")))
     build(gate_of(project))
 
 
-def _run(project: Path, module: str, function: str, when: str) -> None:
+def run_killed(
+    project: Path, module: str, function: str, when: str, work: Callable[[Path], None] = land_and_build
+) -> int | None:
+    """Returns the exit code of a child that is killed `before` the function works, or right `after` it has."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_PRELOADED)
+    child = context.Process(target=_run, args=(project, module, function, when, work))
+    child.start()
+    child.join(120)
+    return child.exitcode
+
+
+def _run(project: Path, module: str, function: str, when: str, work: Callable[[Path], None]) -> None:
     owner = importlib.import_module(module)
     works = getattr(owner, function)
 
@@ -43,4 +46,4 @@ def _run(project: Path, module: str, function: str, when: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     setattr(owner, function, dies)
-    land_and_build(project)
+    work(project)

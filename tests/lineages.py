@@ -12,12 +12,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent / "lake"))
 
-from publishing import NOW, approve, approved, close, event
+from publishing import NOW, approve, approved, close_on, event
 
 from orchestrator_platform.gate.release import name_release
 from orchestrator_platform.gate.rollback import Rollback, RolledBack, roll_back
 from orchestrator_platform.gate.rollback_plan import RollbackPlan, plan_rollback
 from orchestrator_platform.lake.history import (
+    read_heads,
     read_ledger,
     read_published_rows,
     read_quarantine,
@@ -26,7 +27,7 @@ from orchestrator_platform.lake.history import (
 )
 from orchestrator_platform.lake.layout import LakeLayout
 from orchestrator_platform.lake.published import PublishedCut, cut_published
-from orchestrator_platform.lake.readers import latest_snapshot
+from orchestrator_platform.lake.readers import attach_statement, latest_snapshot
 from orchestrator_platform.lake.writer import Commit, open_writer
 from orchestrator_platform.operations.rollback import Goal, read_known, read_wish
 from orchestrator_platform.records.candidates import AssetKind, ParentRead
@@ -44,9 +45,15 @@ class World:
         self._cut: PublishedCut | None = None
 
     def cut(self) -> PublishedCut:
-        """Returns what is published; connections cost most of what these tests do, so it is kept while it is new."""
-        if self._cut is None or self._cut.snapshot != latest_snapshot(self.layout.catalog):
+        """Returns what is published. New connections would cost most of what these tests do, so one is kept."""
+        newest = latest_snapshot(self.layout.readers)
+        if self._cut is None or newest is None or newest != latest_snapshot(self.layout.catalog):
             self._cut = cut_published(self.layout, 5)
+        elif self._cut.snapshot != newest:
+            root = self._cut.root
+            root.execute("DETACH lake")
+            root.execute(attach_statement(self.layout, newest))
+            self._cut = PublishedCut(self.layout, newest, read_heads(root), root)
         return self._cut
 
     def head(self, asset: str) -> Head:
@@ -94,7 +101,9 @@ class World:
         heads = [self.head(parent) for parent in parents]
         read = tuple(ParentRead(asset=h.asset, version=h.version, data_version=h.data_version) for h in heads)
         kind = AssetKind.RAW if asset.startswith("raw.") else AssetKind.TABLE
-        manifest = close(self.root, asset, sql, key=key, append=append, cut=self.cut())
+        with closing(self.cut().connect()) as connection:
+            head = self.cut().heads.get(AssetKey(asset))
+            manifest = close_on(connection, self.root, asset, sql, head, key=key, append=append)
         manifest = manifest.model_copy(update={"parents": read, "kind": kind})
         with open_writer(self.layout, 5) as writer:
             item = approved(self.root, writer, manifest, approve(manifest))
@@ -108,13 +117,19 @@ class World:
         return plan_rollback(known, read_wish(cut, known, goal), why)
 
     def roll(
-        self, asset: str, to: int | None, why: str = "a test", *, meanwhile: Callable[[], object] = lambda: None
+        self,
+        asset: str,
+        to: int | None,
+        why: str = "a test",
+        *,
+        meanwhile: Callable[[], object] = lambda: None,
+        seconds: float = 5,
     ) -> RolledBack:
         """Rolls one asset to a version; `meanwhile` happens between the plan and the commit."""
-        return self._roll(Goal(asset=asset, version=to), why, meanwhile)
+        return self._roll(Goal(asset=asset, version=to), why, meanwhile, seconds)
 
     def roll_to_release(self, name: str) -> RolledBack:
-        return self._roll(Goal(release=name), "a test", lambda: None)
+        return self._roll(Goal(release=name), "a test", lambda: None, 5)
 
     def release(self, name: str) -> None:
         name_release(
@@ -140,7 +155,7 @@ class World:
     def _is_published(self, asset: str) -> bool:
         return AssetKey(asset) in self.cut().heads
 
-    def _roll(self, goal: Goal, why: str, meanwhile: Callable[[], object]) -> RolledBack:
+    def _roll(self, goal: Goal, why: str, meanwhile: Callable[[], object], seconds: float) -> RolledBack:
         cut = self.cut()
         known = read_known(cut)
         planned = plan_rollback(known, read_wish(cut, known, goal), why)
@@ -154,7 +169,7 @@ class World:
                 cut,
                 scratch,
                 Rollback(planned, known, n_rows, entries, AgentName("tester"), why),
-                lock_timeout_seconds=5,
+                lock_timeout_seconds=seconds,
                 now=NOW,
                 event_id=f"rollback-{next(_stamps)}",
             )

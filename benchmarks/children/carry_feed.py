@@ -35,7 +35,7 @@ _WATCHED = (
 
 def main(home: str, steps: str) -> None:
     started = time.perf_counter()
-    gate = Platform.open(Path(home)).gate
+    gate = Platform.open(Path(home), Path(__file__).resolve().parents[2]).gate
     loaded = time.perf_counter() - started
     told = [_take(gate, Path(home), step) for step in json.loads(Path(steps).read_text(encoding="utf-8"))]
     print(json.dumps({"load": loaded, "steps": told}))

@@ -6,6 +6,7 @@ Run as `python -m benchmarks.children.write_rows ours|plain FOLDER N_ROWS`.
 import json
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from textwrap import dedent
 
@@ -62,17 +63,24 @@ _TABLES = """
         return size.query("size", {sql!r})
 """
 
-_FILES = {
+FILES = {
     "pyproject.toml": '[tool.orchestrator]\ndefs = "defs"\ndbt_project = "dbt"\nagents = "agents"\n',
     "defs/orders/defs.yaml": (
         "type: orchestrator_platform.components.PythonTableComponent\nattributes:\n  module: tables.py\n"
     ),
     "defs/orders/contract.py": _CONTRACT,
 }
-_AGENTS = {
+_SEATS = {
     "maker": "produces: ['*']\naudits: []\nmay: [land, build, publish, replay, rollback]\nnever: [approve]",
     "judge": "produces: []\naudits: ['*']\nmay: [audit, quarantine, discard]\nnever: [approve, publish]",
     "orchestrator": "produces: []\naudits: []\nmay: [plan, delegate]\nnever: [approve]",
+}
+AGENTS = {
+    f"agents/{name}.md": (
+        f"---\nname: {name}\ndescription: The benchmark's {name}.\n{seat}\nescalates: []\n"
+        f"invocation: automatic\ncontext_budget: 1000\n---\nDo it.\n"
+    )
+    for name, seat in _SEATS.items()
 }
 
 
@@ -133,14 +141,12 @@ def _plain(folder: Path, n_rows: int) -> dict[str, float]:
 
 def _write_project(folder: Path, n_rows: int) -> None:
     tables = _TABLES.format(n_rows=n_rows, sql=ROWS_SQL.format(n_rows=n_rows))
-    agents = {
-        f"agents/{name}.md": (
-            f"---\nname: {name}\ndescription: The benchmark's {name}.\n{seat}\nescalates: []\n"
-            f"invocation: automatic\ncontext_budget: 1000\n---\nDo it.\n"
-        )
-        for name, seat in _AGENTS.items()
-    }
-    for path, text in {**_FILES, **agents, "defs/orders/tables.py": tables}.items():
+    write_files(folder, {**FILES, **AGENTS, "defs/orders/tables.py": tables})
+
+
+def write_files(folder: Path, files: Mapping[str, str]) -> None:
+    """Writes texts by their path below the folder."""
+    for path, text in files.items():
         file = folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(dedent(text).lstrip(), encoding="utf-8")

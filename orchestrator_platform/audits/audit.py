@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from ..records.candidates import AssetKind
+from ..records.contracts import Contract
 from ..records.declarations import AssetDeclaration, SourceBuild
 from ..records.findings import Finding
 from ..records.keys import AssetKey
@@ -14,6 +15,7 @@ from ..transforming.recorded_tests import DbtTestResult
 from . import raw_checks, table_checks
 from .candidate_view import CandidateView
 from .check_names import check_name, rule_check_names
+from .checks_kept import CHECKS_KEPT, check_checks_kept
 from .dbt_checks import findings_of_tests, test_check_names
 from .drift import CHECKS as DRIFT_CHECKS
 from .drift import DriftLimits, check_drift
@@ -22,11 +24,15 @@ from .free_checks import run_free_check
 
 @dataclass(frozen=True)
 class AuditPlan:
-    """Everything that must be found out about one asset. `tests` are the dbt tests attached to it."""
+    """Everything that must be found out about one asset.
+
+    `tests` are the dbt tests that judge it, `read` the contracts of the other tables that they read.
+    """
 
     declaration: AssetDeclaration
     tests: tuple[DbtTest, ...]
     archive: Path
+    read: tuple[Contract, ...] = ()
     drift_limits: DriftLimits = field(default_factory=DriftLimits)
 
     @property
@@ -40,7 +46,12 @@ class AuditPlan:
         names += raw_checks.CHECKS if declaration.kind is AssetKind.RAW else ()
         names += test_check_names(self.tests).values()
         names += [check.name for check in declaration.checks]
-        return tuple(dict.fromkeys([*names, *DRIFT_CHECKS]))
+        return tuple(dict.fromkeys([*names, CHECKS_KEPT, *DRIFT_CHECKS]))
+
+    @property
+    def beside(self) -> frozenset[AssetKey]:
+        """Other assets whose tests judge this one too."""
+        return frozenset(test.attached for test in self.tests) - {self.declaration.key}
 
     @property
     def reads(self) -> frozenset[AssetKey]:
@@ -90,17 +101,19 @@ def _checks(
             ("accounting", lambda: raw_checks.check_accounting(view, build.options, plan.archive)),
             ("order", lambda: raw_checks.check_order(view)),
         ]
-    checks.append(("dbt tests", lambda: findings_of_tests(view.asset, plan.tests, test_results, contract)))
+    checks.append(("dbt tests", lambda: findings_of_tests(view.asset, plan.tests, test_results, contract, plan.read)))
     for check in declaration.checks:
         checks.append((check.name, partial(run_free_check, view, contract, check)))
-    checks.append(("drift", lambda: check_drift(view, plan.drift_limits)))
+    checks.append((CHECKS_KEPT, lambda: [check_checks_kept(view, plan.checks, plan.tests)]))
+    checks.append(("drift", lambda: check_drift(view, contract, plan.drift_limits, declaration.drift.severity)))
     return checks
 
 
 def _guarded(view: CandidateView, name: str, check: _Check) -> Iterable[Finding]:
     try:
         return list(check())
-    except Exception as error:  # noqa: BLE001 - whatever breaks an audit is a finding, never a pass
+    # A check that ends the program is broken too; only a person's interrupt goes through.
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever breaks an audit is a finding, never a pass
         message = f"{name} could not be judged: {type(error).__name__}: {error}"[:2000]
         return [
             Finding(asset=view.asset, check=check_name(f"{name} ran"), passed=False, engine="python", message=message)

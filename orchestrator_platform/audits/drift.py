@@ -1,4 +1,4 @@
-"""How far a candidate moved from the published version: rows, nulls, categories, numbers. Warns, never blocks."""
+"""How far a candidate moved from the published version: rows, nulls, categories, numbers. Warns, or asks a person."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import duckdb
 
 from ..records.candidates import SchemaColumn
+from ..records.contracts import Contract
 from ..records.findings import Finding, Severity
 from ..sql import identifier
 from .candidate_view import CandidateView
 
 CHECKS = ("drift_rows", "drift_nulls", "drift_categories", "drift_numbers")
+_INTEGER = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "HUGEINT")
 _NUMERIC = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "FLOAT", "DOUBLE", "DECIMAL")
 
 
@@ -37,17 +39,31 @@ class _Profile:
     n_rows: int
     nulls: Mapping[str, float]
     numbers: Mapping[str, tuple[float, float]]
+    shares: Mapping[str, Mapping[str, float]]
 
 
-def check_drift(view: CandidateView, limits: DriftLimits) -> Iterable[Finding]:
-    """Yields one finding per kind of drift; without a published version all of them pass."""
-    shared = [column for column in view.manifest.columns if not column.name.startswith("_")]
+def check_drift(
+    view: CandidateView, contract: Contract, limits: DriftLimits, severity: Severity = Severity.WARN
+) -> Iterable[Finding]:
+    """Yields one finding per kind of drift; without a published version all of them pass.
+
+    Places in a log and numbers that identify a row are left out: new rows always have new ones.
+    """
+    for finding in _found(view, contract, limits):
+        yield finding if finding.passed else finding.model_copy(update={"severity": severity})
+
+
+def _found(view: CandidateView, contract: Contract, limits: DriftLimits) -> Iterable[Finding]:
+    numbering = {column.name for column in view.manifest.columns if _is_numbering(column, contract)}
+    shared = [column for column in view.manifest.columns if column.name not in numbering]
     if view.base is None or view.base_receipt is None:
         yield from (_finding(view, check, [], 0.0, 0.0) for check in CHECKS)
         return
     served = {column.name: column.type for column in view.base_receipt.columns}
     columns = [column for column in shared if served.get(column.name) == column.type]
-    before, after = _profile(view.connection, view.base, columns), _profile(view.connection, view.next, columns)
+    categories = _category_columns(view, columns, limits)
+    before = _profile(view.connection, view.base, columns, categories)
+    after = _profile(view.connection, view.next, columns, categories)
     lost = 1 - after.n_rows / before.n_rows if before.n_rows else 0.0
     shrunk = [f"{before.n_rows} → {after.n_rows} rows"] if lost > limits.shrunk else []
     yield _finding(view, "drift_rows", shrunk, max(lost, 0.0), limits.shrunk)
@@ -55,26 +71,41 @@ def check_drift(view: CandidateView, limits: DriftLimits) -> Iterable[Finding]:
         yield from (_finding(view, check, [], 0.0, 0.0) for check in CHECKS[1:])
         return
     yield _drift_nulls(view, before, after, limits)
-    yield _drift_categories(view, columns, limits)
+    yield _drift_categories(view, before, after, limits)
     yield _drift_numbers(view, before, after, limits)
 
 
-def _profile(connection: duckdb.DuckDBPyConnection, relation: str, columns: Sequence[SchemaColumn]) -> _Profile:
+def _is_numbering(column: SchemaColumn, contract: Contract) -> bool:
+    promised = contract.column(column.name)
+    unique = (column.name,) in (contract.grain, *contract.unique)
+    return (promised is not None and promised.sequence) or (unique and column.type in _INTEGER)
+
+
+def _profile(
+    connection: duckdb.DuckDBPyConnection, relation: str, columns: Sequence[SchemaColumn], categories: Sequence[str]
+) -> _Profile:
+    """Everything that is compared, in one pass over the relation."""
     numeric = [column.name for column in columns if column.type.startswith(_NUMERIC)]
     parts = ["count(*)", *(f"count({identifier(column.name)})" for column in columns)]
     for name in numeric:
         finite = f"CASE WHEN isfinite({identifier(name)}::DOUBLE) THEN {identifier(name)}::DOUBLE END"
         parts += [f"avg({finite})", f"stddev_pop({finite})"]
+    parts += [f"histogram(coalesce({identifier(name)}::VARCHAR, ''))" for name in categories]
     row = connection.execute(f"SELECT {', '.join(parts)} FROM {relation}").fetchone()
     assert row is not None
-    n_rows, counts, moments = int(row[0]), row[1 : 1 + len(columns)], row[1 + len(columns) :]
-    nulls = {column.name: 1 - count / n_rows if n_rows else 0.0 for column, count in zip(columns, counts, strict=True)}
-    numbers = {
-        name: (float(moments[2 * i]), float(moments[2 * i + 1]))
-        for i, name in enumerate(numeric)
-        if moments[2 * i] is not None
-    }
-    return _Profile(n_rows, nulls, numbers)
+    n_rows, rest = int(row[0]), list(row[1:])
+    counts = dict(zip([column.name for column in columns], rest, strict=False))
+    moments, values = rest[len(columns) : len(columns) + 2 * len(numeric)], rest[len(columns) + 2 * len(numeric) :]
+    return _Profile(
+        n_rows,
+        nulls={name: 1 - count / n_rows if n_rows else 0.0 for name, count in counts.items()},
+        numbers={
+            name: (float(moments[2 * i]), float(moments[2 * i + 1]))
+            for i, name in enumerate(numeric)
+            if moments[2 * i] is not None
+        },
+        shares={name: _normed(found or {}) for name, found in zip(categories, values, strict=True)},
+    )
 
 
 def _drift_nulls(view: CandidateView, before: _Profile, after: _Profile, limits: DriftLimits) -> Finding:
@@ -99,16 +130,10 @@ def _drift_numbers(view: CandidateView, before: _Profile, after: _Profile, limit
     return _finding(view, "drift_numbers", said, largest, limits.z)
 
 
-def _drift_categories(view: CandidateView, columns: Sequence[SchemaColumn], limits: DriftLimits) -> Finding:
-    largest, said = 0.0, []
-    names = _category_columns(view, columns, limits)
-    before, after = _shares(view, view.base or "", names), _shares(view, view.next, names)
-    for name in names:
-        psi = population_stability(before[name], after[name])
-        largest = max(largest, psi)
-        if psi > limits.psi:
-            said.append(f"{name}: population stability index {psi:.2f}")
-    return _finding(view, "drift_categories", said, largest, limits.psi)
+def _drift_categories(view: CandidateView, before: _Profile, after: _Profile, limits: DriftLimits) -> Finding:
+    moved = {name: population_stability(shares, after.shares[name]) for name, shares in before.shares.items()}
+    said = [f"{name}: population stability index {psi:.2f}" for name, psi in moved.items() if psi > limits.psi]
+    return _finding(view, "drift_categories", said, max(moved.values(), default=0.0), limits.psi)
 
 
 def _category_columns(view: CandidateView, columns: Sequence[SchemaColumn], limits: DriftLimits) -> list[str]:
@@ -124,16 +149,6 @@ def _category_columns(view: CandidateView, columns: Sequence[SchemaColumn], limi
     return [
         name for i, name in enumerate(names) if row[2 * i] <= limits.max_categories and (row[2 * i + 1] or 0) <= 100
     ]
-
-
-def _shares(view: CandidateView, relation: str, names: Sequence[str]) -> dict[str, dict[str, float]]:
-    """The share of each value of each column, all in one pass."""
-    if not names:
-        return {}
-    counted = ", ".join(f"histogram(coalesce({identifier(name)}::VARCHAR, ''))" for name in names)
-    row = view.connection.execute(f"SELECT {counted} FROM {relation}").fetchone()
-    assert row is not None
-    return {name: _normed(found or {}) for name, found in zip(names, row, strict=True)}
 
 
 def _normed(counts: Mapping[str, int]) -> dict[str, float]:

@@ -1,13 +1,16 @@
 """Checks that a project brings along: a SQL file that selects failing rows, or a Python function.
 
 A Python check is `def name(table, parents)`: it gets duckdb relations and returns the failing rows
-as a relation or a frame, or `None` where nothing fails.
+as a relation or a frame. Nothing returned is no answer, and fails.
 """
 
 import importlib.util
 from collections.abc import Iterable
 from typing import Any
 
+import duckdb
+
+from ..errors import DefinitionError
 from ..records.contracts import Contract
 from ..records.declarations import FreeCheck
 from ..records.findings import SAMPLE_LIMIT, Finding, Severity
@@ -57,9 +60,17 @@ def _python_rows(view: CandidateView, check: FreeCheck) -> tuple[int, list[dict[
         if asset != view.asset
     }
     failing = getattr(module, str(check.function))(table, parents)
-    if failing is None:
-        return 0, []
-    view.connection.register("_failing", failing if not hasattr(failing, "arrow") else failing.arrow())
+    if isinstance(failing, duckdb.DuckDBPyRelation):
+        # A relation read as a stream would be read while the connection that it streams from is at work.
+        failing = failing.to_arrow_table()
+    try:
+        view.connection.register("_failing", failing)
+    except (duckdb.Error, TypeError, ValueError) as error:
+        raise DefinitionError(
+            file=check.file,
+            problem=f"{check.function}() returned {type(failing).__name__}, which is no table",
+            fix="Return the failing rows as a relation or a frame; one without rows where nothing fails.",
+        ) from error
     try:
         return _bounded(view, identifier("_failing"))
     finally:

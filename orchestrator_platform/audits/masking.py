@@ -7,14 +7,14 @@ from ..records.contracts import Contract
 from ..records.findings import MASK, SAMPLE_LIMIT, VALUE_LIMIT
 
 
-def mask_rows(rows: Iterable[Mapping[str, Any]], contract: Contract) -> tuple[dict[str, Any], ...]:
+def mask_rows(rows: Iterable[Mapping[str, Any]], *contracts: Contract) -> tuple[dict[str, Any], ...]:
     """Returns at most ten rows.
 
-    Where the contract marks personal data, a column that it does not name is masked too: a check's
-    own columns may be made of marked ones.
+    `contracts` are those of every table that the rows may come from. Where one marks personal data, a
+    column that none names is masked too: a check's own columns may be made of marked ones.
     """
-    safe = {column.name for column in contract.columns if not column.pii}
-    masked = contract.pii_columns
+    masked = frozenset(name for contract in contracts for name in contract.pii_columns)
+    safe = {column.name for contract in contracts for column in contract.columns} - masked
 
     def shown(name: str, value: Any) -> Any:
         if value is None:

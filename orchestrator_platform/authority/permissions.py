@@ -56,7 +56,7 @@ def person(name: str) -> Person:
     if not _PERSON.fullmatch(full):
         raise Misuse(
             f"{name!r} is no person's name. Nothing was done. Use at most 63 letters, digits and . _ @ + -"
-            " and begin with a letter or digit, for example --by ada.lovelace."
+            " and begin with a letter or digit, for example ada.lovelace."
         )
     return Person(name=AgentName(full))
 
@@ -95,8 +95,13 @@ def require_start(principal: Principal, started: Invocation) -> None:
         NotPermitted: A sensor, schedule, condition or other agent tried to start a manual agent.
     """
     if principal.invocation is Invocation.MANUAL and started is not Invocation.MANUAL:
-        why = "its `invocation` is manual, so that only a person starts it; ask one instead"
+        why = "its `invocation` is manual, so that only a person starts it, at the prompt with `--by NAME`"
         raise NotPermitted(agent=principal.name, act="start", subject="by itself", why=why)
+
+
+def started_by(on_behalf_of: str) -> Invocation:
+    """Returns how something was started that is done on behalf of this name: by a person, or by itself."""
+    return Invocation.MANUAL if _PERSON.fullmatch(on_behalf_of) else Invocation.AUTOMATIC
 
 
 def require_distinct(producer: str, auditor: str, asset: str = "the candidate") -> None:

@@ -7,7 +7,7 @@ import click
 from ..errors import EXIT_NO
 from .json_text import json_lines, json_text
 from .place import Place, takes_place
-from .text import plural, table, visible, visible_lines
+from .text import WIDE, plural, table, visible, visible_lines
 
 if TYPE_CHECKING:
     from ..operations.agents import AgentView
@@ -31,7 +31,7 @@ def agents(place: Place) -> None:
         for text in json_lines(_as_json(item) for item in found):
             click.echo(text, nl=False)
     else:
-        click.echo(table(_HEADERS, [_row(item) for item in found]))
+        click.echo(table(_HEADERS, [_row(item) for item in found], at_most=WIDE))
 
 
 @agents.command

@@ -6,7 +6,7 @@ import click
 
 from .json_text import json_lines
 from .place import Place, takes_place
-from .text import table
+from .text import WIDE, table
 
 if TYPE_CHECKING:
     from ..records.events import Event
@@ -30,7 +30,7 @@ def journal(place: Place, limit: int | None) -> None:
     elif not events:
         click.echo("The journal is empty: nothing was done in this home yet.")
     else:
-        click.echo(table(_HEADERS, [_row(event) for event in events]))
+        click.echo(table(_HEADERS, [_row(event) for event in events], at_most=WIDE))
 
 
 def _row(event: "Event") -> tuple[str, ...]:

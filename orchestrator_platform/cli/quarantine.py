@@ -140,3 +140,6 @@ def _candidate_lines(view: "QuarantineView", candidates: "Path") -> Iterator[str
     yield findings_table(view.verdict.findings)
     yield ""
     yield from failure_lines(view.verdict.findings)
+    if view.verdict.decision == "escalate" and view.entry.state == "waiting":
+        yield ""
+        yield f"approve with: orchestrator approve {view.entry.id} --why TEXT"

@@ -108,6 +108,11 @@ def _receipt_lines(item: "Receipt", standing: str) -> Iterator[str]:
             ("snapshot", item.snapshot),
             ("producer", item.producer),
             ("auditor", item.auditor),
+            *(
+                (("approved by", item.approval.approver), ("approved why", item.approval.reason))
+                if item.approval
+                else ()
+            ),
             ("reason", item.reason),
             ("candidate", item.candidate),
             ("data version", item.data_version),

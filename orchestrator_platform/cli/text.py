@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 CELL_LIMIT = 100
+WIDE = 100
 _LEAST_WIDTH = 8
 
 
@@ -54,7 +55,9 @@ def width(text: str) -> int:
     return len(text) if text.isascii() else sum(_cells(char) for char in text)
 
 
-def table(headers: Sequence[str], rows: Sequence[Sequence[Any]], right: Sequence[int] = ()) -> str:
+def table(
+    headers: Sequence[str], rows: Sequence[Sequence[Any]], right: Sequence[int] = (), at_most: int | None = None
+) -> str:
     """Returns an aligned table: one line of headers, one of rules, one line per row.
 
     In a terminal the widest columns give way until a row fits; elsewhere the text depends on nothing
@@ -62,10 +65,11 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[Any]], right: Sequence
 
     Args:
         right: Indexes of the columns that are aligned to the right.
+        at_most: How wide a row may be where there is no terminal; by default as wide as the data.
     """
     cells = [[shorten("" if cell is None else cell) for cell in row] for row in (headers, *rows)]
     widths = [max(map(width, column)) for column in zip(*cells, strict=True)]
-    terminal = terminal_width()
+    terminal = terminal_width() or at_most
     if terminal is not None:
         widths = _fitted(widths, terminal)
         cells = [[shorten(cell, widths[index]) for index, cell in enumerate(row)] for row in cells]

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from ..gate.context import Gate
 from ..operations.build import build
 from ..records.keys import AssetKey
-from .steps import Made
+from .steps import Made, RunStart
 
 
-def build_selected(gate: Gate, assets: Sequence[AssetKey], on_behalf_of: str) -> Made:
+def build_selected(gate: Gate, assets: Sequence[AssetKey], run: RunStart) -> Made:
     """Builds the tables selected in one run together."""
-    return Made(build(gate, assets, reason="materialized in Dagster", on_behalf_of=on_behalf_of).outcomes)
+    result = build(gate, assets, reason="materialized in Dagster", on_behalf_of=run.name, started=run.started)
+    return Made(result.outcomes)

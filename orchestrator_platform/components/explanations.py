@@ -28,7 +28,8 @@ def _explain(gate: Gate, outcome: Outcome, served: Served) -> str:  # noqa: PLR0
             asked = "; ".join(describe_finding(f) for f in outcome.verdict.findings if not f.passed)
             return (
                 f"{asset} waits for a person: {asked}. Nothing was published; {serves}."
-                f" Look: `orchestrator quarantine show {outcome.quarantine}`."
+                f" Look: `orchestrator quarantine show {outcome.quarantine}`;"
+                f" approve: `orchestrator approve {outcome.quarantine} --why TEXT`."
             )
         case Withheld():
             because = ", ".join(outcome.because_of)

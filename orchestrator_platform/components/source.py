@@ -14,7 +14,7 @@ from ..operations.land import LandResult, land
 from ..records.declarations import SourceBuild
 from ..records.keys import AssetKey
 from .component import RecordComponent
-from .steps import Made, define_assets
+from .steps import Made, RunStart, define_assets
 from .tree import gate_of
 
 
@@ -35,11 +35,11 @@ def source_assets(gate: Gate, attributes: SourceAttributes) -> dg.AssetsDefiniti
     return define_assets(f"land_{attributes.name.replace('-', '_')}", gate, [declaration], _land)
 
 
-def _land(gate: Gate, assets: Sequence[AssetKey], on_behalf_of: str) -> Made:
+def _land(gate: Gate, assets: Sequence[AssetKey], run: RunStart) -> Made:
     (asset,) = assets
     build = gate.assets[asset].build
     assert isinstance(build, SourceBuild)
-    result = land(gate, build.name, reason="materialized in Dagster", on_behalf_of=on_behalf_of)
+    result = land(gate, build.name, reason="materialized in Dagster", on_behalf_of=run.name, started=run.started)
     for name, why in result.landed.waiting:
         gate.say(f"{name} waits in landing: {why}")
     return Made((_held_or(gate, result),), {asset: _counts(result)})
@@ -49,7 +49,9 @@ def _held_or(gate: Gate, result: LandResult) -> Any:
     """Files that wait for a rejected candidate are not the same as no files."""
     outcome = result.landed.outcome
     if isinstance(outcome, Unchanged) and result.landed.waiting and pending_candidate(gate, outcome.asset):
-        return Held(outcome.asset, "its files were landed before and their candidate was rejected")
+        return Held(
+            outcome.asset, "its files were landed before and their candidate was rejected, or waits for a person"
+        )
     return outcome
 
 

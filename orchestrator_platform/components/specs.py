@@ -9,7 +9,7 @@ from ..audits.drift import CHECKS as DRIFT_CHECKS
 from ..errors import DefinitionError
 from ..gate.context import Gate
 from ..projections.dagster_values import SERVED, contract_schema, dagster_key
-from ..records.declarations import AssetDeclaration, DbtBuild, SourceBuild
+from ..records.declarations import AssetDeclaration, DbtBuild, DriftAnswer, SourceBuild
 
 _SERVED_SAYS = "The version that serves was judged by an agent that did not make it, and can be read."
 _LANDED = frozenset({"ndjson", "json"})
@@ -44,7 +44,8 @@ def check_specs(gate: Gate, declaration: AssetDeclaration) -> tuple[dg.AssetChec
             problem=f"{declaration.key} has a check called {SERVED!r}, which the platform gives every asset",
             fix="Give it another name.",
         )
-    audits = [dg.AssetCheckSpec(name, asset=key, blocking=name not in DRIFT_CHECKS) for name in names]
+    remarks = DRIFT_CHECKS if declaration.drift is DriftAnswer.WARN else ()
+    audits = [dg.AssetCheckSpec(name, asset=key, blocking=name not in remarks) for name in names]
     return (*audits, dg.AssetCheckSpec(SERVED, asset=key, blocking=True, description=_SERVED_SAYS))
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from ..authority.agent_files import Invocation
 from ..errors import Misuse, OrchestratorError
 from ..gate.context import Gate
 from ..gate.outcomes import Outcome
@@ -28,8 +29,26 @@ class Made:
     extra: Mapping[AssetKey, Mapping[str, Any]] = field(default_factory=dict)
 
 
-Make = Callable[[Gate, Sequence[AssetKey], str], Made]
-"""Brings these assets through the gate, on behalf of somebody."""
+# What Dagster puts on a run that a sensor, a schedule, a condition or a retry of its own launched.
+_AUTOMATIC = ("sensor_name", "schedule_name", "from_automation_condition", "auto_materialize", "retry_number")
+
+
+@dataclass(frozen=True)
+class RunStart:
+    """How a publication names the run, and whether a person launched it."""
+
+    name: str
+    started: Invocation
+
+
+def run_start(run: dg.DagsterRun) -> RunStart:
+    """Returns how the run was launched, as its tags say; without any of Dagster's own it was a person."""
+    by_itself = any(f"dagster/{tag}" in run.tags for tag in _AUTOMATIC)
+    return RunStart(on_behalf_of(run.run_id), Invocation.AUTOMATIC if by_itself else Invocation.MANUAL)
+
+
+Make = Callable[[Gate, Sequence[AssetKey], RunStart], Made]
+"""Brings these assets through the gate, as part of a run."""
 
 
 def define_assets(name: str, gate: Gate, declarations: Sequence[AssetDeclaration], make: Make) -> dg.AssetsDefinition:
@@ -67,7 +86,7 @@ def _take(context: dg.AssetExecutionContext, gate: Gate, make: Make) -> Iterator
     selected = {platform_key(key) for key in context.selected_asset_keys}
     asked = [asset for asset in gate.assets if asset in selected]
     planned = _planned(context)
-    made = make(gate, asked, on_behalf_of(context.run.run_id)) if asked else Made(())
+    made = make(gate, asked, run_start(context.run)) if asked else Made(())
     served = read_served(gate, selected | planned.keys())
     reporting = Reporting(gate, served, planned, _needed_downstream(context, selected), made.extra)
     yield from reporting.events(made.outcomes)

@@ -61,6 +61,7 @@ def _column(column: Mapping[str, Any], key: str, required: frozenset[str], place
         type=_type(column.get("data_type"), name, place),
         nullable=name not in required,
         pii=bool(_meta(column).get("pii", False)),
+        sequence=bool(_meta(column).get("sequence", False)),
         description=column.get("description") or "",
     )
 

@@ -56,6 +56,7 @@ def _columns(schema: Any, file: Path, class_name: str) -> Iterator[Column]:
             type=type_name,
             nullable=column.nullable,
             pii=bool((column.metadata or {}).get("pii", False)),
+            sequence=bool((column.metadata or {}).get("sequence", False)),
             description=column.description or "",
         )
 

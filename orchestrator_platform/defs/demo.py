@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from orchestrator_platform.operations.platform import Platform
 
 _MARKER = ".demo"
+# The project that this pipeline belongs to.
+_PROJECT = Path(__file__).resolve().parents[2]
 T = TypeVar("T")
 
 
@@ -83,7 +85,7 @@ def tell(feed: Feed, home: Path) -> int:
     from orchestrator_platform.operations.land import land
     from orchestrator_platform.operations.platform import Platform
 
-    platform = Platform.open(home)
+    platform = Platform.open(home, _PROJECT)
     gate = replace(platform.gate, say=_progress)
 
     _chapter(1, f"First build, on {feed.name}")
@@ -133,9 +135,7 @@ def tell(feed: Feed, home: Path) -> int:
 
 
 def _fresh_home(home: Path | None) -> Path:
-    from orchestrator_platform.settings import load_project
-
-    folder = home or load_project().root / ".orchestrator" / "demo"
+    folder = home or _PROJECT / ".orchestrator" / "demo"
     if folder.exists() and any(folder.iterdir()) and not (folder / _MARKER).exists():
         raise SystemExit(f"{folder} holds something else than a demo. Nothing was changed. Name another with --home.")
     shutil.rmtree(folder, ignore_errors=True)

@@ -4,9 +4,11 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from ..audits.audit import AuditPlan
+from ..audits.dbt_checks import tests_judging
 from ..authority.agent_files import Principal
 from ..authority.seats import Seats
 from ..lake.layout import LakeLayout
@@ -32,7 +34,10 @@ def silent(message: str) -> None:
 
 @dataclass(frozen=True)
 class Gate:
-    """`assets` come parents first. `say` tells a person what is being done."""
+    """`assets` come parents first. `say` tells a person what is being done.
+
+    `definition_files` are the files that declare the assets, with their sha256 as they were loaded.
+    """
 
     settings: Settings
     assets: Mapping[AssetKey, AssetDeclaration]
@@ -40,6 +45,7 @@ class Gate:
     seats: Mapping[AssetKey, Seats]
     dbt: DbtProject
     variables: Mapping[str, Any] = field(default_factory=dict)
+    definition_files: Mapping[Path, str] = field(default_factory=dict)
     now: Callable[[], datetime] = utc_now
     new_id: Callable[[], str] = new_id
     say: Callable[[str], None] = silent
@@ -53,5 +59,8 @@ class Gate:
 
     def audit_plan(self, asset: AssetKey) -> AuditPlan:
         declaration = self.assets[asset]
-        tests = tuple(test for test in self.dbt.tests if test.attached == asset)
-        return AuditPlan(declaration, tests, self.settings.home.archive)
+        parents = {key: declared.parents for key, declared in self.assets.items()}
+        tests = tests_judging(asset, self.dbt.tests, parents)
+        others = {other for test in tests for other in test.assets if other != asset and other in self.assets}
+        read = tuple(self.assets[other].contract for other in sorted(others))
+        return AuditPlan(declaration, tests, self.settings.home.archive, read)

@@ -31,3 +31,8 @@ def raw_fingerprint(declaration: AssetDeclaration, files: Sequence[str]) -> str:
             "files": sorted(files),
         }
     )
+
+
+def beside_fingerprint(fingerprint: str, beside: Mapping[AssetKey, str]) -> str:
+    """Returns the fingerprint of a candidate as judged by the tests of other tables with these data versions."""
+    return sha256_of({"fingerprint": fingerprint, "beside": dict(beside)})

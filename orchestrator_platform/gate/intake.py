@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..audits.raw_checks import archived_path
-from ..reading.landing_files import LandedFile, identity_of
+from ..reading.landing_files import LandedFile, arrival_of, identity_of
 from ..records.ledger import FileState, LedgerEntry
+
+_ASIDE = ".removing"
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,8 @@ class Intake:
     """Landed files by what is to be done with them.
 
     `duplicates` hold bytes that are accounted for already, here or in the ledger; `accounted` are
-    files that a crash left in landing after their rows were committed; `held` belong to a rejected
-    candidate; `changing` were written to while they were read.
+    files that a crash left in landing after their rows were committed, known by the very arrival that
+    the ledger has; `held` belong to a rejected candidate; `changing` were written to while they were read.
     """
 
     fresh: tuple[TakenFile, ...]
@@ -39,7 +41,7 @@ class Intake:
 
 def take_in(files: Sequence[LandedFile], ledger: Sequence[LedgerEntry], held: Collection[str], archive: Path) -> Intake:
     """Copies new bytes into the archive and sorts the files. Landing itself is only read."""
-    identities = {(entry.file, entry.identity) for entry in ledger}
+    arrivals = {(entry.file, entry.file_sha256, entry.identity) for entry in ledger}
     known = {entry.file_sha256 for entry in ledger}
     sorted_files: dict[str, list[TakenFile]] = {name: [] for name in ("fresh", "duplicates", "accounted", "held")}
     changing = []
@@ -49,7 +51,7 @@ def take_in(files: Sequence[LandedFile], ledger: Sequence[LedgerEntry], held: Co
             changing.append(file)
             continue
         taken = TakenFile(file, sha256)
-        if (file.name, file.identity) in identities and sha256 in known:
+        if (file.name, sha256, file.arrival) in arrivals:
             sorted_files["accounted"].append(taken)
         elif sha256 in known:
             sorted_files["duplicates"].append(taken)
@@ -100,19 +102,42 @@ def retire(files: Sequence[TakenFile]) -> None:
     """Removes files from landing whose rows are accounted for; another file of the same name stays."""
     for taken in files:
         with suppress(FileNotFoundError):
-            if identity_of(taken.landed.path.lstat()) == taken.landed.identity:
+            if arrival_of(taken.landed.path.lstat()) == taken.landed.arrival:
                 _remove(taken.landed)
 
 
+def put_back(folder: Path) -> None:
+    """Gives their places back to files that a crash left half-removed: what they are is found out anew."""
+    for aside in folder.rglob(f".*{_ASIDE}"):
+        for file in aside.iterdir():
+            _put_back(file)
+        aside.rmdir()
+
+
 def _remove(file: LandedFile) -> None:
-    # Looked at again under a name of our own: another file may have come in between.
-    aside = file.path.with_name(f".{os.urandom(8).hex()}.partial")
-    file.path.rename(aside)
-    if identity_of(aside.lstat()) == file.identity:
-        aside.unlink()
-        return
+    # Looked at again in a folder of our own: another file may have come in between.
+    aside = file.path.with_name(f".{os.urandom(8).hex()}{_ASIDE}")
+    aside.mkdir()
     try:
-        os.link(aside, file.path)
-        aside.unlink()
+        moved = _move_aside(file.path, aside)
+        if identity_of(moved.lstat()) == file.identity:
+            moved.unlink()
+        else:
+            _put_back(moved)
+    finally:
+        # What could not be put back stays aside for `put_back`.
+        with suppress(OSError):
+            aside.rmdir()
+
+
+def _move_aside(file: Path, aside: Path) -> Path:
+    return file.rename(aside / file.name)
+
+
+def _put_back(file: Path) -> None:
+    place = file.parent.parent / file.name
+    try:
+        os.link(file, place)
+        file.unlink()
     except FileExistsError:
-        aside.rename(file.path.with_name(f"{file.path.stem}-{os.urandom(4).hex()}{file.path.suffix}"))
+        file.rename(place.with_name(f"{place.stem}-{os.urandom(4).hex()}{place.suffix}"))

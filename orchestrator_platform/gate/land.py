@@ -19,11 +19,16 @@ from ..records.ledger import FileState, LedgerEntry, RowAddress
 from ..sql import identifier, literal
 from .intake import Intake, TakenFile, duplicate_rows
 
+
+def _place(name: str, type_: str, description: str) -> Column:
+    return Column(name=name, type=type_, nullable=False, description=description, sequence=True)
+
+
 PLATFORM_COLUMNS = (
-    Column(name="_landed_seq", type="BIGINT", nullable=False, description="place in the order of landing, from 1"),
-    Column(name="_file", type="VARCHAR", nullable=False, description="the landed file's name"),
-    Column(name="_file_sha256", type="VARCHAR", nullable=False, description="the sha256 of the landed file"),
-    Column(name="_line", type="BIGINT", nullable=False, description="line, or ordinal of the record, from 1"),
+    _place("_landed_seq", "BIGINT", "place in the order of landing, from 1"),
+    _place("_file", "VARCHAR", "the landed file's name"),
+    _place("_file_sha256", "VARCHAR", "the sha256 of the landed file"),
+    _place("_line", "BIGINT", "line, or ordinal of the record, from 1"),
 )
 EXTRA_COLUMN = Column(name="_extra", type="VARCHAR", description="columns that the contract does not name, as JSON")
 
@@ -285,7 +290,7 @@ def _entry(
         asset=declaration.key,
         file=taken.landed.name,
         file_sha256=taken.sha256,
-        identity=taken.landed.identity,
+        identity=taken.landed.arrival,
         size_bytes=taken.landed.size_bytes,
         state=state,
         n_rows=n_rows,

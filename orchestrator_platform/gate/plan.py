@@ -1,23 +1,24 @@
 """What a build would do, decided from fingerprints alone: nothing is built to find it out."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from ..records.declarations import AssetDeclaration
 from ..records.keys import AssetKey
 from ..records.receipts import Head
-from .fingerprint import table_fingerprint
+from .fingerprint import beside_fingerprint, table_fingerprint
 
 
 class Need(StrEnum):
     """CURRENT: same inputs as what serves. STALE: to be built. HELD: these inputs were rejected or rolled back.
-    WAITING: a parent is missing.
+    ESCALATED: what they gave waits for a person. WAITING: a parent is missing.
     """
 
     CURRENT = "current"
     STALE = "stale"
     HELD = "held"
+    ESCALATED = "escalated"
     WAITING = "waiting"
 
 
@@ -30,24 +31,46 @@ class Planned:
 
 @dataclass(frozen=True)
 class KnownInputs:
-    """What became of inputs seen before: fingerprints rejected, retracted, and those that gave a known content."""
+    """What became of inputs seen before: fingerprints rejected, retracted, and those that gave a known content.
+
+    `beside` names for an asset the other assets whose tests judge it too: what only they rejected is
+    held no longer than until one of them is published anew. `escalated` are inputs whose candidate asks
+    a person, with its number in quarantine.
+    """
 
     rejected: frozenset[tuple[AssetKey, str]]
     unchanged: Mapping[tuple[AssetKey, str], str]
     retracted: frozenset[tuple[AssetKey, str]] = frozenset()
+    beside: Mapping[AssetKey, Collection[AssetKey]] = field(default_factory=dict)
+    escalated: Mapping[tuple[AssetKey, str], int] = field(default_factory=dict)
+
+    def is_rejected(self, asset: AssetKey, fingerprint: str, heads: Mapping[AssetKey, Head]) -> bool:
+        judged = beside_fingerprint(fingerprint, served_beside(self.beside.get(asset, ()), heads))
+        return not self.rejected.isdisjoint({(asset, fingerprint), (asset, judged)})
 
     def is_current(self, asset: AssetKey, fingerprint: str, head: Head | None) -> bool:
         if head is None or head.withdrawn:
             return False
         return fingerprint == head.fingerprint or self.unchanged.get((asset, fingerprint)) == head.data_version
 
-    def held(self, asset: AssetKey, fingerprint: str) -> str:
-        """Returns why these inputs are not built again, nothing where they may be."""
-        if (asset, fingerprint) in self.rejected:
-            return "these inputs were rejected; change the code, the contract, a check or a parent"
+    def held_back(self, asset: AssetKey, fingerprint: str, heads: Mapping[AssetKey, Head]) -> Planned | None:
+        """Returns why these inputs are not built again, `None` where nothing speaks against it."""
+        if self.is_rejected(asset, fingerprint, heads):
+            why = "these inputs were rejected; change the code, the contract, a check or a parent"
+            return Planned(asset, Need.HELD, why)
         if (asset, fingerprint) in self.retracted:
-            return "what these inputs give was rolled back; roll forward, or change the code, a check or a parent"
-        return ""
+            why = "what these inputs give was rolled back; roll forward, or change the code, a check or a parent"
+            return Planned(asset, Need.HELD, why)
+        number = self.escalated.get((asset, fingerprint))
+        if number is None:
+            return None
+        why = f"a person must approve what these inputs gave: `orchestrator approve {number}`"
+        return Planned(asset, Need.ESCALATED, why)
+
+
+def served_beside(beside: Collection[AssetKey], heads: Mapping[AssetKey, Head]) -> dict[AssetKey, str]:
+    """Returns the data versions of those of the assets that are served."""
+    return {asset: heads[asset].data_version for asset in sorted(beside) if asset in heads}
 
 
 def plan_build(
@@ -86,8 +109,9 @@ def _plan_one(
         return Planned(key, Need.STALE, "a full rebuild was asked for")
     if known.is_current(key, fingerprint, heads.get(key)):
         return Planned(key, Need.CURRENT, "same parents, code and contract")
-    if why := known.held(key, fingerprint):
-        return Planned(key, Need.HELD, why)
+    held = known.held_back(key, fingerprint, heads)
+    if held is not None:
+        return held
     return Planned(key, Need.STALE, _why_stale(heads.get(key)))
 
 

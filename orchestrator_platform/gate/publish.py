@@ -5,40 +5,35 @@ This is the one place where new content is published. It checks every seal under
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from ..authority.agent_files import Principal
-from ..authority.permissions import require_distinct
-from ..errors import AlreadyLanded, CandidateDamaged, ParentRetracted, SealBroken
+from ..authority.acts import Act
+from ..errors import AlreadyLanded, AlreadySettled, CandidateDamaged, ParentRetracted
 from ..lake.layout import LakeLayout
 from ..lake.writer import Approved, Commit, LakeWriter, Quarantined, open_writer
 from ..records.candidates import CandidateFile, FileRole, Manifest
-from ..records.declarations import AssetDeclaration, DbtBuild, PythonBuild
+from ..records.declarations import DbtBuild, PythonBuild
 from ..records.events import Event
-from ..records.keys import AgentName, AssetKey, Snapshot, Version
-from ..records.ledger import FileState, LedgerEntry, QuarantineEntry
-from ..records.receipts import Head, Receipt
-from ..records.verdicts import Verdict, seal_of
+from ..records.keys import AgentName, AssetKey, CandidateId, Snapshot, Version
+from ..records.ledger import FileState, LedgerEntry, QuarantineEntry, QuarantineState
+from ..records.receipts import Receipt
+from .seal import InForce, Judged, check_seal
+from .signing import signed_events
 
 _PUT_IN_PLACE = (FileRole.INSERT, FileRole.DELETE)
 _BUILT_IN_FULL = frozenset({"table", "view"})
 
 
 @dataclass(frozen=True)
-class Judged:
-    """A candidate, its verdict, and the declaration in force now."""
-
-    manifest: Manifest
-    verdict: Verdict
-    declaration: AssetDeclaration
-
-
-@dataclass(frozen=True)
 class Publication:
-    """Everything that one publication makes true together. Quarantine entries get their numbers in it."""
+    """Everything that one publication makes true together. Quarantine entries get their numbers in it.
+
+    `agent` signs for files that are accounted for where nothing is published or put aside. `settled` are
+    entries that waited, by number, with what becomes of them.
+    """
 
     judged: tuple[Judged, ...]
     agent: AgentName
@@ -47,6 +42,7 @@ class Publication:
     ledger: tuple[LedgerEntry, ...] = ()
     quarantined: tuple[Quarantined, ...] = ()
     events: tuple[Event, ...] = ()
+    settled: tuple[tuple[int, QuarantineState], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,7 +67,7 @@ def publish(
     layout: LakeLayout,
     candidates: Path,
     publication: Publication,
-    principals: Mapping[AgentName, Principal],
+    in_force: Callable[[], InForce],
     *,
     lock_timeout_seconds: float,
     now: datetime,
@@ -79,29 +75,54 @@ def publish(
 ) -> Done:
     """Makes the publication true in one snapshot, or not at all.
 
+    Args:
+        in_force: Reads what holds now; called under the lock.
+
     Raises:
         SealBroken: A verdict does not hold for what would be published.
-        NotPermitted: Producer and auditor are the same agent.
+        NotPermitted: Producer and auditor are the same agent, or the producer may not publish.
         BaseMoved: Another publication of an asset came first.
         AlreadyLanded: Another landing accounted for a file first.
+        AlreadySettled: An entry of the quarantine that this settles does not wait any more.
         ParentRetracted: A parent that was read has been rolled back since.
         CandidateDamaged: A candidate's file is missing or differs.
     """
     placed = {item.manifest.asset: _put_in_place(layout, candidates, item.manifest) for item in publication.judged}
     try:
         with open_writer(layout, lock_timeout_seconds) as writer:
-            heads, retracted = writer.heads(), writer.retracted() if publication.judged else frozenset()
+            heads, now_in_force = writer.heads(), in_force()
+            retracted = writer.retracted() if publication.judged else frozenset()
+            settled = _settled_entries(writer, publication)
+            published = _published_parents(writer, publication.judged)
             for item in publication.judged:
-                check_seal(item, publication.judged, heads, principals)
-                _check_retracted(item.manifest, retracted)
+                check_seal(item, publication.judged, heads, now_in_force, published)
+                _check_retracted(item.manifest, published, retracted)
                 for file in placed[item.manifest.asset]:
                     _require_untouched(item.manifest, file)
             _require_new_files(writer, publication.ledger)
-            return _commit(writer, publication, placed, event_id, now)
+            return _commit(writer, publication, placed, published, settled, event_id, now)
     finally:
         # Keys to delete are no part of the lake; rows that did not get in are collected as orphans.
         for file in (file for files in placed.values() for file in files if file.role is FileRole.DELETE):
             file.path.unlink(missing_ok=True)
+
+
+def _settled_entries(writer: LakeWriter, publication: Publication) -> tuple[QuarantineEntry, ...]:
+    """The entries that this settles, as they stand afterwards."""
+    settled = []
+    for number, state in publication.settled:
+        entry = writer.quarantine_entry(number)
+        if entry is None or entry.state is not QuarantineState.WAITING:
+            raise AlreadySettled(number=number, state=entry.state if entry else "gone")
+        settled.append(entry.model_copy(update={"state": state}))
+    return tuple(settled)
+
+
+def _published_parents(writer: LakeWriter, judged: Sequence[Judged]) -> Mapping[CandidateId, Version]:
+    """The versions of parents that were candidates when they were read, and are published since."""
+    beside = {item.manifest.id for item in judged}
+    read = {parent.candidate for item in judged for parent in item.manifest.parents if parent.candidate is not None}
+    return writer.versions_of(read - beside)
 
 
 def _require_new_files(writer: LakeWriter, ledger: Sequence[LedgerEntry]) -> None:
@@ -118,12 +139,15 @@ def _commit(
     writer: LakeWriter,
     publication: Publication,
     placed: Mapping[AssetKey, tuple[Placed, ...]],
+    published: Mapping[CandidateId, Version],
+    settled: Sequence[QuarantineEntry],
     event_id: str,
     now: datetime,
 ) -> Done:
     snapshot = writer.next_snapshot()
+    versions_of = {**published, **{item.manifest.id: _next_version(item.manifest) for item in publication.judged}}
     receipts = tuple(
-        _receipt(item, placed[item.manifest.asset], snapshot, publication.judged, now) for item in publication.judged
+        _receipt(item, placed[item.manifest.asset], snapshot, versions_of, now) for item in publication.judged
     )
     first_id = writer.next_quarantine_id()
     quarantined = tuple(
@@ -136,6 +160,7 @@ def _commit(
             verdict=item.verdict,
             placed=tuple((file.path, file.role) for file in placed[item.manifest.asset]),
             receipt=receipt,
+            approval=item.approval,
         )
         for item, receipt in zip(publication.judged, receipts, strict=True)
     )
@@ -144,105 +169,32 @@ def _commit(
         entry.model_copy(update={"version": versions.get(entry.asset)}) if entry.n_published else entry
         for entry in publication.ledger
     )
-    event = _event(publication, receipts, [item.entry for item in quarantined], event_id, now)
-    events = (event, *publication.events)
-    writer.commit(Commit(events=events, approved=approved, ledger=ledger, quarantined=quarantined))
-    return Done(receipts, tuple(item.entry for item in quarantined))
-
-
-def _event(
-    publication: Publication,
-    receipts: Sequence[Receipt],
-    quarantined: Sequence[QuarantineEntry],
-    event_id: str,
-    now: datetime,
-) -> Event:
-    subject = ", ".join(f"{receipt.asset}@{receipt.version}" for receipt in receipts)
-    return Event(
+    answered = {str(entry.id): entry.state for entry in settled}
+    template = Event(
         id=event_id,
         at=now,
         agent=publication.agent,
-        act="publish" if receipts else "quarantine",
-        subject=subject or ", ".join(sorted({entry.asset for entry in quarantined})) or "ledger",
-        outcome="published" if receipts else "recorded",
+        act=Act.LAND,
+        subject="ledger",
+        outcome="recorded",
         reason=publication.reason,
         on_behalf_of=publication.on_behalf_of,
-        inputs={receipt.asset: {p.asset: p.version for p in receipt.parents} for receipt in receipts},
-        details={
-            "versions": {receipt.asset: receipt.version for receipt in receipts},
-            "n_rows": {receipt.asset: receipt.n_rows for receipt in receipts},
-            "auditors": {receipt.asset: receipt.auditor for receipt in receipts},
-            "n_files": len(publication.ledger),
-            "quarantined": {str(entry.id): entry.n_rows for entry in quarantined},
-        },
+        details={"n_files": len(ledger), **({"settled": answered} if answered else {})},
     )
+    events = (*signed_events(template, receipts, quarantined), *publication.events)
+    writer.commit(
+        Commit(events=events, approved=approved, ledger=ledger, quarantined=quarantined, settled=tuple(settled))
+    )
+    return Done(receipts, tuple(item.entry for item in quarantined))
 
 
-def check_seal(
-    item: Judged,
-    together: Sequence[Judged],
-    heads: Mapping[AssetKey, Head],
-    principals: Mapping[AgentName, Principal],
+def _check_retracted(
+    manifest: Manifest, published: Mapping[CandidateId, Version], retracted: frozenset[tuple[AssetKey, Version]]
 ) -> None:
-    """Compares everything that the verdict was sealed to with what holds now.
-
-    Raises:
-        SealBroken: Something differs; the message names it.
-        NotPermitted: Producer and auditor are the same agent.
-    """
-    manifest, verdict, declared = item.manifest, item.verdict, item.declaration
-    require_distinct(manifest.producer, verdict.auditor)
-    producer, auditor = principals.get(manifest.producer), principals.get(verdict.auditor)
-    now = seal_of(
-        manifest,
-        producer.permissions_hash() if producer else "missing",
-        auditor.permissions_hash() if auditor else "missing",
-    )
-    pairs = (
-        ("the producer", manifest.producer, declared.producer),
-        ("the auditor", verdict.auditor, declared.auditor),
-        ("the asset", verdict.asset, manifest.asset),
-        ("the candidate", verdict.seal.manifest, now.manifest),
-        ("the contract", verdict.seal.contract, declared.contract.hash()),
-        ("the code", manifest.code_version, declared.code_version),
-        ("the producer's permissions", verdict.seal.producer_permissions, now.producer_permissions),
-        ("the auditor's permissions", verdict.seal.auditor_permissions, now.auditor_permissions),
-    )
-    for what, sealed, found in pairs:
-        if sealed != found:
-            raise SealBroken(asset=manifest.asset, what=what, sealed=sealed, found=found)
-    _check_parents(manifest, together, heads)
-
-
-def _check_parents(manifest: Manifest, together: Sequence[Judged], heads: Mapping[AssetKey, Head]) -> None:
-    beside = {other.manifest.asset: other.manifest for other in together}
     for parent in manifest.parents:
-        if parent.candidate is not None:
-            other = beside.get(parent.asset)
-            head = heads.get(parent.asset)
-            found = other.id if other else (head.candidate if head else None)
-            if found != parent.candidate:
-                raise SealBroken(
-                    asset=manifest.asset,
-                    what=f"the parent {parent.asset}",
-                    sealed=f"candidate {parent.candidate}",
-                    found=f"candidate {found}",
-                )
-        elif parent.version is not None:
-            head = heads.get(parent.asset)
-            if head is None or head.version < parent.version:
-                raise SealBroken(
-                    asset=manifest.asset,
-                    what=f"the parent {parent.asset}",
-                    sealed=f"version {parent.version}",
-                    found=f"version {head.version if head else 'none'}",
-                )
-
-
-def _check_retracted(manifest: Manifest, retracted: frozenset[tuple[AssetKey, Version]]) -> None:
-    for parent in manifest.parents:
-        if parent.version is not None and (parent.asset, parent.version) in retracted:
-            raise ParentRetracted(asset=manifest.asset, parent=parent.asset, version=parent.version)
+        version = parent.version if parent.candidate is None else published.get(parent.candidate)
+        if version is not None and (parent.asset, version) in retracted:
+            raise ParentRetracted(asset=manifest.asset, parent=parent.asset, version=version)
 
 
 def _reads_base(item: Judged) -> bool:
@@ -259,13 +211,16 @@ def _reads_base(item: Judged) -> bool:
 
 
 def _receipt(
-    item: Judged, placed: Sequence[Placed], snapshot: Snapshot, together: Sequence[Judged], now: datetime
+    item: Judged,
+    placed: Sequence[Placed],
+    snapshot: Snapshot,
+    versions_of: Mapping[CandidateId, Version],
+    now: datetime,
 ) -> Receipt:
     manifest, verdict = item.manifest, item.verdict
-    versions = {other.manifest.asset: _next_version(other.manifest) for other in together}
     parents = tuple(
-        parent.model_copy(update={"version": versions[parent.asset]})
-        if parent.candidate is not None and parent.asset in versions
+        parent.model_copy(update={"version": versions_of[parent.candidate]})
+        if parent.candidate is not None and parent.candidate in versions_of
         else parent
         for parent in manifest.parents
     )
@@ -294,6 +249,7 @@ def _receipt(
         sha256s=tuple(file.sha256 for file in placed),
         reason=manifest.reason,
         published_at=now,
+        approval=item.approval,
         reads_base=_reads_base(item),
     )
 

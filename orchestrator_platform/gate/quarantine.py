@@ -11,6 +11,8 @@ from ..records.ledger import QuarantineEntry, QuarantineKind, QuarantineState, R
 from ..records.retractions import Retraction
 from ..records.verdicts import Decision, Verdict
 
+_LET_IN = (QuarantineState.REPLAYED, QuarantineState.APPROVED)
+
 
 def quarantine_rows(
     id_: int, asset: AssetKey, addresses: Sequence[RowAddress], n_rows: int, now: datetime
@@ -46,11 +48,11 @@ def counts(finding: Finding, decision: Decision) -> bool:
 
 
 def rejected_fingerprints(entries: Iterable[QuarantineEntry]) -> frozenset[tuple[AssetKey, str]]:
-    """Returns (asset, fingerprint) of every candidate that was rejected and not replayed since."""
+    """Returns (asset, fingerprint) of every candidate that was rejected, and not replayed or approved since."""
     return frozenset(
         (entry.asset, entry.fingerprint)
         for entry in entries
-        if entry.kind is QuarantineKind.CANDIDATE and entry.state is not QuarantineState.REPLAYED
+        if entry.kind is QuarantineKind.CANDIDATE and entry.state not in _LET_IN
     )
 
 

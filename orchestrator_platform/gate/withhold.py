@@ -2,7 +2,10 @@
 
 from collections.abc import Collection, Mapping
 
+from ..audits.audit import AuditPlan
+from ..audits.dbt_checks import test_check_names
 from ..records.keys import AssetKey
+from ..records.verdicts import Verdict
 
 
 def withheld_by(
@@ -33,10 +36,19 @@ def withheld_by(
     return {asset: tuple(sorted(found)) for asset, found in reasons.items() if asset not in not_published}
 
 
+def blamed_for(verdict: Verdict, plan: AuditPlan) -> frozenset[AssetKey]:
+    """Returns the assets whose tests alone are why the candidate was rejected; none where it has reasons of its own."""
+    names = test_check_names(plan.tests)
+    others = {names[t.unique_id]: t.attached for t in plan.tests if t.attached != plan.declaration.key}
+    checks = {finding.check for finding in verdict.blocking}
+    return frozenset(others[check] for check in checks) if checks <= others.keys() else frozenset()
+
+
 def root_causes(denied: Collection[AssetKey], built_from: Mapping[AssetKey, Collection[AssetKey]]) -> list[AssetKey]:
     """Returns the denied assets that were not themselves built from a denied one.
 
-    What was built from a denied candidate says nothing of its own: it is built again over what serves.
+    What was built from a denied candidate, or denied by its tests alone, says nothing of its own: it is
+    built again over what serves.
     """
     return [asset for asset in denied if not _ancestors(asset, built_from) & set(denied)]
 

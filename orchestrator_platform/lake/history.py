@@ -7,7 +7,7 @@ from typing import Any
 import duckdb
 
 from ..records.events import Event
-from ..records.keys import AssetKey, Snapshot, Version
+from ..records.keys import AssetKey, CandidateId, Snapshot, Version
 from ..records.ledger import LedgerEntry, QuarantineEntry, RowAddress
 from ..records.receipts import Head, Receipt
 from ..records.retractions import Release, Retraction
@@ -54,6 +54,50 @@ def read_receipts_at(
     ).fetchall()
     receipts = [Receipt.model_validate_json(row[0]) for row in rows]
     return {(receipt.asset, receipt.version): receipt for receipt in receipts}
+
+
+def read_versions_of(
+    connection: duckdb.DuckDBPyConnection, candidates: Collection[CandidateId]
+) -> dict[CandidateId, Version]:
+    """Returns the version as which each candidate was published; those that never were are left out."""
+    if not candidates:
+        return {}
+    listed = ", ".join("?" for _ in candidates)
+    rows = connection.execute(
+        f"SELECT candidate, version FROM lake.{SCHEMA}.receipts WHERE candidate IN ({listed})", list(candidates)
+    ).fetchall()
+    return {CandidateId(row[0]): Version(row[1]) for row in rows}
+
+
+def read_quarantine_entry(connection: duckdb.DuckDBPyConnection, number: int) -> QuarantineEntry | None:
+    """Returns one entry, `None` where there is none of that number."""
+    return next((entry for entry in read_quarantine(connection) if entry.id == number), None)
+
+
+def read_events_of(connection: duckdb.DuckDBPyConnection, candidate: CandidateId) -> tuple[Event, ...]:
+    """Returns the committed events that name the candidate among their inputs, oldest first."""
+    rows = connection.execute(
+        f"SELECT event FROM lake.{SCHEMA}.outbox"
+        " WHERE json_extract_string(event, '$.inputs.candidate') = ? ORDER BY snapshot",
+        [candidate],
+    ).fetchall()
+    return tuple(Event.model_validate_json(row[0]) for row in rows)
+
+
+def read_escalated(
+    connection: duckdb.DuckDBPyConnection, candidates: Collection[CandidateId]
+) -> frozenset[CandidateId]:
+    """Returns those of the candidates whose auditor asked a person."""
+    if not candidates:
+        return frozenset()
+    listed = ", ".join("?" for _ in candidates)
+    rows = connection.execute(
+        f"SELECT json_extract_string(event, '$.inputs.candidate') AS candidate FROM lake.{SCHEMA}.outbox"
+        " WHERE json_extract_string(event, '$.act') = 'audit'"
+        f" AND json_extract_string(event, '$.outcome') = 'escalate' AND candidate IN ({listed})",
+        list(candidates),
+    ).fetchall()
+    return frozenset(CandidateId(row[0]) for row in rows)
 
 
 def read_receipts_after(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> tuple[Receipt, ...]:

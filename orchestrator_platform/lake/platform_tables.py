@@ -10,6 +10,7 @@ from ..records.keys import Snapshot
 from ..records.ledger import LedgerEntry, QuarantineEntry, RowAddress
 from ..records.receipts import Head, Receipt
 from ..records.retractions import Release, Retraction
+from ..sql import literal
 
 SCHEMA = "_platform"
 
@@ -47,8 +48,9 @@ def create_platform_tables(connection: duckdb.DuckDBPyConnection) -> None:
 
 def insert_heads(connection: duckdb.DuckDBPyConnection, heads: Sequence[Head]) -> None:
     """Replaces the heads of the assets named."""
-    for head in heads:
-        connection.execute(f"DELETE FROM lake.{SCHEMA}.heads WHERE asset = ?", [head.asset])
+    if heads:
+        listed = ", ".join(literal(head.asset) for head in heads)
+        connection.execute(f"DELETE FROM lake.{SCHEMA}.heads WHERE asset IN ({listed})")
     _insert(connection, "heads", [(h.asset, h.version, h.snapshot, h.canonical_json()) for h in heads])
 
 

@@ -1,6 +1,6 @@
 """Makes the content of an earlier version the next one, or makes a table empty, in the writer's open transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from ..records.candidates import Form
 from ..records.keys import AssetKey
 from ..records.receipts import Head, Receipt
 from ..sql import literal
-from .history import read_receipt
+from .history import read_receipts_at
 from .schema_change import Change, change_table
 
 # What a restored version takes over from the version that it restores: its content, and who made and judged it.
@@ -48,22 +48,29 @@ def apply_restored(connection: duckdb.DuckDBPyConnection, restored: Restored) ->
 
 
 def require_restorable(
-    connection: duckdb.DuckDBPyConnection, restored: Restored, heads: Mapping[AssetKey, Head]
+    connection: duckdb.DuckDBPyConnection, restored: Sequence[Restored], heads: Mapping[AssetKey, Head]
 ) -> None:
-    """Does nothing where the base is the head, and what comes is nothing or was judged and published in this lake.
+    """Does nothing where each base is the head, and what comes is nothing or was judged and published in this lake.
 
     Raises:
-        BaseMoved: The base is not the head any more.
-        SealBroken: The receipt is not that of the version to restore.
+        BaseMoved: A base is not the head any more.
+        SealBroken: A receipt is not that of the version to restore.
     """
-    receipt, head = restored.receipt, heads.get(restored.receipt.asset)
+    named = [(item.receipt.asset, v) for item in restored if (v := item.receipt.restores) is not None]
+    sources = read_receipts_at(connection, named)
+    for item in restored:
+        source = sources.get((item.receipt.asset, item.receipt.restores)) if item.receipt.restores else None
+        _require_one(item, source, heads.get(item.receipt.asset))
+
+
+def _require_one(restored: Restored, source: Receipt | None, head: Head | None) -> None:
+    receipt = restored.receipt
     if head is None or head.version != receipt.base_version:
         raise BaseMoved(asset=receipt.asset, base=receipt.base_version, head=head.version if head else None)
     if receipt.withdrawn:
         if receipt.n_rows or restored.files:
             raise SealBroken(asset=receipt.asset, what="a withdrawn version", sealed="empty", found="rows")
         return
-    source = read_receipt(connection, receipt.asset, receipt.restores) if receipt.restores is not None else None
     if source is None or source.withdrawn or source.restores is not None:
         raise SealBroken(
             asset=receipt.asset, what="the version to restore", sealed="one that was judged", found=str(source)

@@ -6,7 +6,7 @@ inlined data, ALTER before DELETE before added files, counted deletes, new file 
 each commit before any reader can see it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,14 +16,21 @@ import duckdb
 from ..errors import BaseMoved, CommitMismatch, ForeignSnapshot, SealBroken
 from ..records.candidates import FileRole, Form, Manifest
 from ..records.events import Event
-from ..records.keys import AssetKey, Snapshot, Version
+from ..records.keys import AgentName, AssetKey, CandidateId, Snapshot, Version
 from ..records.ledger import LedgerEntry, QuarantineEntry, RowAddress
 from ..records.receipts import Head, Receipt
 from ..records.retractions import Release, Retraction
-from ..records.verdicts import Decision, Verdict
+from ..records.verdicts import Approval, Decision, Verdict
 from ..sql import identifier, literal
 from .catalog import bring_home
-from .history import read_heads, read_receipts_after, read_releases, read_retractions
+from .history import (
+    read_heads,
+    read_quarantine_entry,
+    read_receipts_after,
+    read_releases,
+    read_retractions,
+    read_versions_of,
+)
 from .layout import LakeLayout
 from .lock import writer_lock
 from .migrations import bring_up
@@ -49,12 +56,16 @@ from .session import connect
 
 @dataclass(frozen=True)
 class Approved:
-    """A candidate with the verdict that lets it in, its files put in place, and the receipt to be."""
+    """A candidate with the verdict that lets it in, its files put in place, and the receipt to be.
+
+    A verdict that escalates lets it in only together with a person's answer to it.
+    """
 
     manifest: Manifest
     verdict: Verdict
     placed: tuple[tuple[Path, FileRole], ...]
     receipt: Receipt
+    approval: Approval | None = None
 
     def files(self, role: FileRole) -> tuple[Path, ...]:
         return tuple(path for path, placed_role in self.placed if placed_role is role)
@@ -62,8 +73,11 @@ class Approved:
 
 @dataclass(frozen=True)
 class Quarantined:
+    """An entry with its rows' addresses; `by` is the agent that puts a candidate aside."""
+
     entry: QuarantineEntry
     rows: tuple[RowAddress, ...] = ()
+    by: AgentName | None = None
 
 
 @dataclass(frozen=True)
@@ -121,6 +135,14 @@ class LakeWriter:
         assert row is not None
         return int(row[0])
 
+    def quarantine_entry(self, number: int) -> QuarantineEntry | None:
+        """Returns an entry of the quarantine, `None` where there is none of that number."""
+        return read_quarantine_entry(self.connection, number)
+
+    def versions_of(self, candidates: Collection[CandidateId]) -> dict[CandidateId, Version]:
+        """Returns the version as which each of the candidates was published; those that never were are left out."""
+        return read_versions_of(self.connection, candidates)
+
     def known_files(self) -> set[tuple[str, str]]:
         """Returns source and sha256 of every file that the ledger accounts for."""
         rows = self.connection.execute(f"SELECT DISTINCT source, file_sha256 FROM lake.{SCHEMA}.ledger").fetchall()
@@ -139,8 +161,7 @@ class LakeWriter:
         for approved in commit.approved:
             _require_verdict(approved)
             _require_base(approved.manifest, heads)
-        for restored in commit.restored:
-            require_restorable(self.connection, restored, heads)
+        require_restorable(self.connection, commit.restored, heads)
         snapshot = self.next_snapshot()
         self.connection.execute("BEGIN")
         try:
@@ -259,13 +280,18 @@ def head_of(receipt: Receipt) -> Head:
 
 def _require_verdict(approved: Approved) -> None:
     verdict, manifest = approved.verdict, approved.manifest
-    if verdict.decision is not Decision.APPROVE:
+    asked = verdict.decision is Decision.ESCALATE and approved.approval is not None
+    if verdict.decision is not Decision.APPROVE and not asked:
         raise SealBroken(asset=manifest.asset, what="the decision", sealed="approve", found=verdict.decision)
     if verdict.candidate != manifest.id:
         raise SealBroken(asset=manifest.asset, what="the candidate", sealed=verdict.candidate, found=manifest.id)
     if verdict.seal.manifest != manifest.digest():
         raise SealBroken(
             asset=manifest.asset, what="the manifest", sealed=verdict.seal.manifest, found=manifest.digest()
+        )
+    if approved.approval is not None and not approved.approval.answers(verdict):
+        raise SealBroken(
+            asset=manifest.asset, what="the verdict", sealed=approved.approval.verdict, found=verdict.digest()
         )
 
 

@@ -1,8 +1,10 @@
 """Builds what changed and brings it through the gate: the use case behind `orchestrator build`."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from ..authority.agent_files import Invocation
+from ..authority.permissions import started_by
 from ..errors import BaseMoved, ParentRetracted, SealBroken, UnknownAsset
 from ..gate.context import Gate
 from ..gate.cycle.order import Order
@@ -37,23 +39,26 @@ def build(
     reason: str = "build what changed",
     on_behalf_of: str = "",
     rebuild: bool = False,
+    started: Invocation | None = None,
 ) -> BuildResult:
     """Builds tables, by default all, in as many passes as rejections make necessary.
 
     What was withheld because of a rejection is built again over what still serves. Where another
-    publication came first, the pass is ordered anew.
+    publication came first, the pass is ordered anew. Unless `started` says so, a person started it where
+    it is on a person's behalf.
 
     Raises:
         UnknownAsset: A name is not a table of the project.
         BaseMoved: Other publications came first again and again.
     """
     order = _order(gate, assets, reason, on_behalf_of, rebuild=rebuild)
+    order = replace(order, started=started or order.started)
     outcomes: dict[AssetKey, Outcome] = {}
     for outcome in _build_once(gate, order):
         outcomes[outcome.asset] = outcome
     withheld = _withheld(outcomes.values())
     while withheld:
-        again = _build_once(gate, Order(withheld, order.agent, order.reason, order.on_behalf_of, order.rebuild))
+        again = _build_once(gate, replace(order, goal=withheld))
         outcomes |= {outcome.asset: outcome for outcome in again}
         left = _withheld(again)
         withheld = left if left < withheld else frozenset()
@@ -73,7 +78,7 @@ def _order(gate: Gate, assets: Collection[str], reason: str, on_behalf_of: str, 
     if unknown:
         raise UnknownAsset(name=unknown[0], known=sorted(tables))
     goal = frozenset(AssetKey(name) for name in assets) if assets else frozenset(tables)
-    return Order(goal, ORCHESTRATOR, reason, on_behalf_of, rebuild)
+    return Order(goal, ORCHESTRATOR, reason, on_behalf_of, rebuild, started_by(on_behalf_of))
 
 
 def _build_once(gate: Gate, order: Order) -> tuple[Outcome, ...]:

@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError
 
 from ..errors import DefinitionError
 from ..records.base import Record
-from ..records.declarations import SourceOptions
+from ..records.declarations import DriftAnswer, SourceOptions
 from ..records.keys import AssetKey
 
 COMPONENT_PACKAGE = "orchestrator_platform.components"
@@ -35,6 +35,7 @@ class SourceAttributes(SourceOptions):
     asset: AssetKey
     contract: str
     description: str = ""
+    drift: DriftAnswer = DriftAnswer.WARN
     checks: tuple[CheckAttributes, ...] = ()
 
     def options(self) -> SourceOptions:
@@ -42,9 +43,12 @@ class SourceAttributes(SourceOptions):
 
 
 class DbtTablesAttributes(Record):
-    """All models of the project's dbt folder. `atomic` publishes them together or not at all."""
+    """All models of the project's dbt folder. `atomic` publishes them together or not at all; `drift` is what
+    drift leads to where a model's `meta` does not say.
+    """
 
     atomic: bool = False
+    drift: DriftAnswer = DriftAnswer.WARN
     variables: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -53,6 +57,7 @@ class PythonTableAttributes(Record):
 
     module: str
     atomic: bool = False
+    drift: DriftAnswer = DriftAnswer.WARN
     checks: tuple[CheckAttributes, ...] = ()
 
 

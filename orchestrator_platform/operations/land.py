@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..authority.agent_files import Invocation
+from ..authority.permissions import require_start, started_by
 from ..errors import AlreadyLanded, BaseMoved, Misuse
 from ..gate.context import Gate
 from ..gate.cycle.landing import Landed, land_source
@@ -70,11 +72,15 @@ def land(
     *,
     reason: str = "land new files",
     on_behalf_of: str = "",
+    started: Invocation | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> LandResult:
     """Copies files or folders into landing, leaving them untouched, and lands what is there.
 
+    Unless `started` says so, a person started it where it is on a person's behalf.
+
     Raises:
+        NotPermitted: An agent may not do its part, or only a person may start it.
         Misuse: There is no such source or path, no file under the paths fits the source, or another
             file of the same name waits in landing.
     """
@@ -83,7 +89,9 @@ def land(
     assert isinstance(build, SourceBuild)
     chosen, passed_over = _choose(build, paths)
     copied = tuple(chosen)
-    order = Order(frozenset({declaration.key}), ORCHESTRATOR, reason, on_behalf_of)
+    how = started or started_by(on_behalf_of)
+    require_start(gate.principals[declaration.producer], how)
+    order = Order(frozenset({declaration.key}), ORCHESTRATOR, reason, on_behalf_of, started=how)
     _bring_in(gate, order, declaration, gate.settings.home.landing / build.name, chosen)
     landed = _land_once(gate, order, declaration, copied, on_progress)
     project(gate)

@@ -100,7 +100,7 @@ class Platform:
             UnknownAsset: Nothing of that name is published.
             UnknownVersion: The asset has no such version.
             NoCandidate: The number is not that of a candidate of this asset.
-            Misuse: There is no such release, or both a version and a release were given.
+            Misuse: There is no such release, or a version and a release were given.
         """
         if asset.startswith(PREFIX):
             return self._read_candidate(asset, version)

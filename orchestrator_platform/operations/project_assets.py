@@ -6,6 +6,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
+from ..audits.dbt_checks import tests_judging
 from ..authority.agent_files import load_agent_files
 from ..authority.seats import take_seats
 from ..authority.selections import Selectable
@@ -13,14 +14,15 @@ from ..contracts.contract_cache import cached_pandera_contract
 from ..contracts.dbt_contract import dbt_contract
 from ..errors import DefinitionError
 from ..gate.context import Gate
+from ..gate.definition_files import hash_files
 from ..gate.land import raw_contract
 from ..records.base import sha256_of
 from ..records.candidates import AssetKind
 from ..records.contracts import Contract
-from ..records.declarations import AssetDeclaration, DbtBuild, FreeCheck, PythonBuild, SourceBuild
+from ..records.declarations import AssetDeclaration, DbtBuild, DriftAnswer, FreeCheck, PythonBuild, SourceBuild
 from ..records.keys import AgentName, AssetKey
 from ..settings import Settings
-from ..transforming.dbt_project import DbtNode, DbtProject, load_dbt_project
+from ..transforming.dbt_project import DbtNode, DbtProject, DbtTest, load_dbt_project
 from ..transforming.python_table import load_python_tables
 from .component_files import (
     CheckAttributes,
@@ -41,6 +43,7 @@ class Declarations:
     assets: tuple[AssetDeclaration, ...]
     dbt: DbtProject
     variables: Mapping[str, Any]
+    files: Mapping[Path, str]
 
 
 def load_declarations(settings: Settings) -> Declarations:
@@ -50,19 +53,33 @@ def load_declarations(settings: Settings) -> Declarations:
         DefinitionError: A component, contract or dbt file is wrong, two components declare one
             asset, or assets depend on each other in a circle.
     """
+    # Hashed before they are read: an edit in between then shows as a change, never as what was loaded.
+    files = hash_files([settings.project.defs, settings.project.dbt_project])
     components = read_component_files(settings.project.defs)
     dbt, variables = _load_dbt(settings, components)
-    declared = [
-        replace(declaration, audits=_audits(declaration, dbt)) for declaration in _declare(settings, components, dbt)
-    ]
-    return Declarations(tuple(_ordered(declared)), dbt, variables)
+    modules = tuple(sorted(settings.project.defs.rglob("*.py")))
+    found = list(_declare(settings, components, dbt))
+    parents = {declaration.key: declaration.parents for declaration in found}
+    declared = [_judged(settings, d, tests_judging(d.key, dbt.tests, parents), modules) for d in found]
+    return Declarations(tuple(_ordered(declared)), dbt, variables, files)
 
 
-def _audits(declaration: AssetDeclaration, dbt: DbtProject) -> str:
+def _judged(
+    settings: Settings, declaration: AssetDeclaration, tests: Sequence[DbtTest], modules: Sequence[Path]
+) -> AssetDeclaration:
+    """Adds by what the asset is judged: where dbt's tests are its audits, the dbt project declares it too."""
+    dbt = (settings.project.dbt_project,) if tests or isinstance(declaration.build, DbtBuild) else ()
+    return replace(
+        declaration, audits=_audits(declaration, tests), declared_in=(*declaration.declared_in, *modules, *dbt)
+    )
+
+
+def _audits(declaration: AssetDeclaration, tests: Sequence[DbtTest]) -> str:
     """A check that was mended or made stricter must judge again what it judged before."""
     checks = [[check.name, check.severity, check.function, check.code_version] for check in declaration.checks]
-    tests = [[test.unique_id, test.code_version] for test in dbt.tests if test.attached == declaration.key]
-    return sha256_of([checks, sorted(tests)]) if checks or tests else ""
+    versions = sorted([test.unique_id, test.code_version] for test in tests)
+    asks = [["drift", declaration.drift]] if declaration.drift is not DriftAnswer.WARN else []
+    return sha256_of([checks, versions, *asks]) if checks or versions or asks else ""
 
 
 def load_gate(settings: Settings) -> Gate:
@@ -88,6 +105,7 @@ def load_gate(settings: Settings) -> Gate:
         seats=seats,
         dbt=declared.dbt,
         variables=declared.variables,
+        definition_files=declared.files,
     )
 
 
@@ -157,6 +175,8 @@ def _source(
         origin=component.origin,
         checks=_free_checks(component, attributes.checks),
         kinds=("raw", "ducklake"),
+        declared_in=(component.folder,),
+        drift=attributes.drift,
     )
 
 
@@ -177,7 +197,23 @@ def _dbt_table(
         origin=str(settings.project.dbt_project / node.path),
         atomic=component.origin if attributes.atomic else None,
         kinds=("table", "dbt", "ducklake"),
+        declared_in=(component.file,),
+        drift=_drift_of(settings, node, attributes.drift),
     )
+
+
+def _drift_of(settings: Settings, node: DbtNode, otherwise: DriftAnswer) -> DriftAnswer:
+    config = node.raw.get("config")
+    meta = {**(node.raw.get("meta") or {}), **((config.get("meta") if isinstance(config, Mapping) else None) or {})}
+    said = meta.get("drift", otherwise)
+    known = [answer.value for answer in DriftAnswer]
+    if said not in known:
+        raise DefinitionError(
+            file=settings.project.dbt_project / node.path,
+            problem=f"{node.key} says `drift: {said}` in its meta",
+            fix=f"Write one of {', '.join(known)}.",
+        )
+    return DriftAnswer(said)
 
 
 def _python_tables(
@@ -200,6 +236,8 @@ def _python_tables(
             checks=_free_checks(component, attributes.checks),
             atomic=component.origin if attributes.atomic else None,
             kinds=("table", "python", "ducklake"),
+            declared_in=(component.folder,),
+            drift=attributes.drift,
         )
 
 

@@ -8,7 +8,7 @@ import duckdb
 from ..gate.context import Gate
 from ..lake.history import read_receipt, read_retractions
 from ..lake.published import cut_published
-from ..records.findings import Finding
+from ..records.findings import Finding, Severity
 from ..records.keys import AssetKey
 from ..records.receipts import Head, Receipt
 
@@ -78,6 +78,9 @@ def _unaudited(head: Head, receipt: Receipt) -> str:
     blocking = [finding.check for finding in receipt.findings if finding.blocks]
     if blocking or not receipt.findings:
         return f"version {head.version} was published with {', '.join(blocking) or 'no audit'}"
+    asked = [f.check for f in receipt.findings if not f.passed and f.severity is Severity.ESCALATE]
+    if asked and receipt.approval is None:
+        return f"version {head.version} was published although nobody approved {', '.join(asked)}"
     return ""
 
 

@@ -18,14 +18,15 @@ from .build import ORCHESTRATOR
 
 class State(StrEnum):
     """CURRENT: serves what its inputs give. BEHIND: a newer parent, code or contract waits to be built.
-    REJECTED: what the inputs give was rejected or rolled back. UNPUBLISHED: no version serves.
-    WAITING: a parent has none. WITHDRAWN: it was rolled back and is empty.
+    REJECTED: what the inputs give was rejected or rolled back. ESCALATED: it waits for a person.
+    UNPUBLISHED: no version serves. WAITING: a parent has none. WITHDRAWN: it was rolled back and is empty.
     UNDECLARED: it is published, but the project does not declare it any more.
     """
 
     CURRENT = "current"
     BEHIND = "behind"
     REJECTED = "rejected"
+    ESCALATED = "escalated"
     UNPUBLISHED = "unpublished"
     WAITING = "waiting"
     WITHDRAWN = "withdrawn"
@@ -74,6 +75,8 @@ def _state(cut: PublishedCut, key: AssetKey, need: Need | None) -> State:
     match need:
         case Need.HELD:
             return State.REJECTED
+        case Need.ESCALATED:
+            return State.ESCALATED
         case Need.WAITING:
             return State.WAITING
         case _ if key in cut.heads and cut.heads[key].withdrawn:

@@ -39,6 +39,7 @@ def receipt_metadata(receipt: Receipt, contract: Contract | None) -> dict[str, A
         "snapshot": int(receipt.snapshot),
         "producer": str(receipt.producer),
         "auditor": str(receipt.auditor),
+        **({"approved_by": str(receipt.approval.approver)} if receipt.approval else {}),
         "reason": receipt.reason,
         **({"restores": int(receipt.restores)} if receipt.restores is not None else {}),
         **({"withdrawn": True} if receipt.withdrawn else {}),

@@ -19,7 +19,8 @@ class LandedFile:
     """A file that has settled.
 
     `name` is the path under the source's landing folder, with `/`; bytes of it that are no UTF-8
-    stand as `\\xNN`. `identity` tells one arrival from another of the same name.
+    stand as `\\xNN`. `identity` tells one file from another of the same name; `arrival` also tells two
+    arrivals of one name apart, whatever inode and times the second one was given.
     """
 
     path: Path
@@ -27,6 +28,7 @@ class LandedFile:
     size_bytes: int
     modified_ns: int
     identity: str
+    arrival: str
 
 
 @dataclass(frozen=True)
@@ -132,9 +134,14 @@ def _unsettled(status: os.stat_result, now: float, settle_seconds: float) -> str
 
 
 def _landed(path: Path, name: str, status: os.stat_result) -> LandedFile:
-    return LandedFile(path, name, status.st_size, status.st_mtime_ns, identity_of(status))
+    return LandedFile(path, name, status.st_size, status.st_mtime_ns, identity_of(status), arrival_of(status))
 
 
 def identity_of(status: os.stat_result) -> str:
-    """Returns what tells one arrival of a file from another: device, inode, size and modification time."""
+    """Returns what a file keeps when it is renamed: device, inode, size and modification time."""
     return f"{status.st_dev}:{status.st_ino}:{status.st_size}:{status.st_mtime_ns}"
+
+
+def arrival_of(status: os.stat_result) -> str:
+    """Returns the identity with the time of the last rename, link or write, which nobody can set back."""
+    return f"{identity_of(status)}:{status.st_ctime_ns}"

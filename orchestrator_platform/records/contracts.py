@@ -2,19 +2,23 @@
 
 from enum import StrEnum
 
-from .base import Record
+from .base import Record, sha256_of
 from .findings import Severity
 from .keys import AssetKey
 
 
 class Column(Record):
-    """One promised column. `type` is a DuckDB type name as DESCRIBE prints it, for example `VARCHAR`."""
+    """One promised column. `type` is a DuckDB type name as DESCRIBE prints it, for example `VARCHAR`.
+
+    `sequence` says that the values are places in a log: they rise for ever, so that they cannot drift.
+    """
 
     name: str
     type: str
     nullable: bool = True
     pii: bool = False
     description: str = ""
+    sequence: bool = False
 
 
 class Engine(StrEnum):
@@ -83,7 +87,11 @@ class Contract(Record):
 
     def hash(self) -> str:
         """Returns the sha256 of what the contract promises; where it is written does not count."""
-        return self.model_copy(update={"origin": "", "pandera": None}).digest()
+        promised = self.model_copy(update={"origin": "", "pandera": None}).model_dump(mode="json")
+        for column in promised["columns"]:
+            # What is compared for drift promises nothing of a row.
+            del column["sequence"]
+        return sha256_of(promised)
 
     def column(self, name: str) -> Column | None:
         return next((column for column in self.columns if column.name == name), None)

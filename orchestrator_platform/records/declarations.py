@@ -10,6 +10,7 @@ from pydantic import Field
 from .base import Record
 from .candidates import AssetKind
 from .contracts import Contract
+from .findings import Severity
 from .keys import AgentName, AssetKey
 
 
@@ -32,6 +33,17 @@ class OnDrift(StrEnum):
 
     REJECT = "reject"
     KEEP_ASIDE = "keep_aside"
+
+
+class DriftAnswer(StrEnum):
+    """What an auditor does about drift from the published version: it remarks on it, or asks a person."""
+
+    WARN = "warn"
+    ESCALATE = "escalate"
+
+    @property
+    def severity(self) -> Severity:
+        return Severity(self.value)
 
 
 class ReadLimits(Record):
@@ -117,7 +129,8 @@ class AssetDeclaration:
 
     `code_version` is the hash of the code and configuration that build it; `group` is what the
     UI shows; `atomic` names a group that is published whole or not at all; `audits` is the hash of
-    the checks that the project brings along, dbt's tests among them.
+    the checks that the project brings along, dbt's tests among them; `drift` is what drift leads to;
+    `declared_in` are the files and folders that all this was read from.
     """
 
     key: AssetKey
@@ -135,3 +148,5 @@ class AssetDeclaration:
     checks: tuple[FreeCheck, ...] = ()
     audits: str = ""
     kinds: tuple[str, ...] = ()
+    declared_in: tuple[Path, ...] = ()
+    drift: DriftAnswer = DriftAnswer.WARN

@@ -24,8 +24,8 @@ class LedgerEntry(Record):
     """One landed file. A file that cannot be read at all counts as one row.
 
     `source` is the source's name, `asset` the raw table it fills, `file` the path under the source's
-    landing folder; `identity` tells one arrival from another of the same name (device, inode, size,
-    modification time).
+    landing folder; `identity` tells one arrival from another of the same name (device, inode, size, times of
+    the last write and the last rename).
     """
 
     source: str
@@ -82,7 +82,10 @@ class QuarantineKind(StrEnum):
 
 
 class QuarantineState(StrEnum):
+    """APPROVED: a person answered the escalation with yes, and the candidate was published."""
+
     WAITING = "waiting"
+    APPROVED = "approved"
     REPLAYED = "replayed"
     DISCARDED = "discarded"
 

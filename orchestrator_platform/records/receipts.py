@@ -6,14 +6,15 @@ from .base import Record
 from .candidates import AssetKind, Form, ParentRead, SchemaColumn
 from .findings import Finding
 from .keys import AgentName, AssetKey, CandidateId, Snapshot, Version
-from .verdicts import Seal
+from .verdicts import Approval, Seal
 
 
 class Receipt(Record):
     """Who made a version, who judged it, from what, by what code, with what findings.
 
-    A version that `restores` an earlier one has its content, its makers, its findings and its seal; one that is
-    `withdrawn` is empty. `sha256s` are those of `files`, in their order; receipts of format 1 have none.
+    `approval` is there where the auditor asked a person and the person said yes. A version that `restores` an
+    earlier one has its content, its makers, its findings and its seal; one that is `withdrawn` is empty.
+    `sha256s` are those of `files`, in their order; receipts of format 1 have none.
     `reads_base` says whether the content was made from the base's; `None` is not known.
     """
 
@@ -41,6 +42,7 @@ class Receipt(Record):
     sha256s: tuple[str, ...] = ()
     reason: str
     published_at: datetime
+    approval: Approval | None = None
     restores: Version | None = None
     withdrawn: bool = False
     reads_base: bool | None = None

@@ -3,6 +3,8 @@
 from datetime import datetime
 from enum import StrEnum
 
+from pydantic import Field
+
 from .base import Record
 from .candidates import Manifest
 from .findings import Finding, Severity
@@ -40,6 +42,23 @@ class Verdict(Record):
     @property
     def blocking(self) -> tuple[Finding, ...]:
         return tuple(finding for finding in self.findings if finding.blocks)
+
+
+class Approval(Record):
+    """A person's answer to an escalation, sealed to one verdict and so to one candidate.
+
+    `verdict` is the sha256 of the verdict that escalates; `approver` is a person's principal.
+    """
+
+    candidate: CandidateId
+    verdict: str
+    approver: AgentName = Field(pattern=r"^person:.")
+    reason: str = Field(min_length=1)
+    approved_at: datetime
+
+    def answers(self, verdict: Verdict) -> bool:
+        """Whether this is the answer to that very verdict."""
+        return self.candidate == verdict.candidate and self.verdict == verdict.digest()
 
 
 def seal_of(manifest: Manifest, producer_permissions: str, auditor_permissions: str) -> Seal:

@@ -18,6 +18,8 @@ from .workbench import WORKBENCH
 BUILT = ("model", "snapshot", "seed")
 _OWN_PACKAGES = ("dbt", "dbt_duckdb")
 _NOT_CODE = {"meta", "docs", "tags", "group", "access", "severity", "persist_docs"}
+_STRICT = "!= 0"
+_USUAL = ("error", _STRICT)
 _VAR = re.compile(r"\bvar\(\s*(?:['\"]([^'\"]+)['\"])?")
 
 
@@ -59,7 +61,21 @@ def _test(root: Path, manifest: Any, test: Any) -> DbtTest:
     attached = _attached(root, manifest, test, assets)
     if test.resource_type == "unit_test":
         assets = tuple(dict.fromkeys([*assets, *_parents(root, manifest, test.depends_on.nodes)]))
-    return DbtTest(str(test.unique_id), str(test.name), severity, assets, attached, _test_code(manifest, test))
+    code = _test_code(manifest, test)
+    return DbtTest(str(test.unique_id), str(test.name), severity, assets, attached, code, _limit(test.config, severity))
+
+
+def _limit(config: Any, severity: str) -> str | int:
+    """A test that tolerates rows, passes over rows or only warns says so beside its result."""
+    condition = str(getattr(config, f"{severity}_if", None) or _STRICT)
+    where, limit, measure = (getattr(config, name, None) for name in ("where", "limit", "fail_calc"))
+    said = [
+        f"{'warns' if severity == 'warn' else 'fails'} if {condition}" if (severity, condition) != _USUAL else "",
+        f"of {measure}" if measure and measure != "count(*)" else "",
+        f"where {where}" if where else "",
+        f"in at most {limit} rows" if limit else "",
+    ]
+    return " ".join(part for part in said if part) or 0
 
 
 def _test_code(manifest: Any, test: Any) -> str:

@@ -21,7 +21,7 @@ from ..errors import DefinitionError
 from ..records.base import canonical_json
 from ..records.keys import AssetKey
 
-FORMAT = 2
+FORMAT = 3
 _NOT_PART = {"target", "logs", ".git", "__pycache__", ".user.yml"}
 
 
@@ -29,7 +29,8 @@ _NOT_PART = {"target", "logs", ".git", "__pycache__", ".user.yml"}
 class DbtTest:
     """A data test or unit test. `assets` are all it reads; `attached` is the one whose audit it is.
 
-    `code_version` is the hash of what it checks and how.
+    `code_version` is the hash of what it checks and how; `limit` says what it tolerates and what it
+    passes over, 0 where that is nothing.
     """
 
     unique_id: str
@@ -38,6 +39,7 @@ class DbtTest:
     assets: tuple[AssetKey, ...]
     attached: AssetKey
     code_version: str
+    limit: str | int = 0
 
 
 @dataclass(frozen=True)

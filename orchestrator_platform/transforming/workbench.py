@@ -78,12 +78,12 @@ def _names(connection: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
 
 def exists(connection: duckdb.DuckDBPyConnection, schema: str, name: str) -> bool:
     """Says whether the workbench itself holds a table or view of that name."""
-    found = connection.execute(
-        "SELECT count(*) FROM information_schema.tables"
-        " WHERE table_catalog = current_database() AND table_schema = ? AND table_name = ?",
-        [schema, name],
-    ).fetchone()
-    return found is not None and found[0] > 0
+    # A look at the catalog's own tables would go through every attached database.
+    try:
+        connection.execute(f"DESCRIBE {WORKBENCH}.{identifier(schema)}.{identifier(name)}")
+    except duckdb.CatalogException:
+        return False
+    return True
 
 
 def beside(schema: str, key: AssetKey) -> str:

@@ -7,6 +7,7 @@ import pytest
 from orchestrator_platform.audits.candidate_view import CandidateView
 from orchestrator_platform.audits.drift import CHECKS, DriftLimits, check_drift, population_stability
 from orchestrator_platform.records.candidates import AssetKind, Form, Manifest, SchemaColumn
+from orchestrator_platform.records.contracts import Column, Contract
 from orchestrator_platform.records.findings import Finding, Severity
 from orchestrator_platform.records.keys import AgentName, AssetKey, CandidateId, Snapshot, Version
 from orchestrator_platform.records.receipts import Receipt
@@ -18,6 +19,7 @@ COLUMNS = (
     SchemaColumn(name="kind", type="VARCHAR"),
     SchemaColumn(name="size", type="DOUBLE"),
 )
+CONTRACT = Contract(asset=T, columns=(), grain=None)
 BASE = "SELECT i::BIGINT AS id, ['a', 'b'][1 + i % 2] AS kind, (i % 10)::DOUBLE AS size FROM range(1000) AS r(i)"
 
 
@@ -42,8 +44,10 @@ def view(after: str, before: str | None = BASE) -> CandidateView:
     )
 
 
-def drift(after: str, before: str | None = BASE) -> dict[str, Finding]:
-    return {finding.check: finding for finding in check_drift(view(after, before), DriftLimits())}
+def drift(
+    after: str, before: str | None = BASE, contract: Contract = CONTRACT, severity: Severity = Severity.WARN
+) -> dict[str, Finding]:
+    return {finding.check: finding for finding in check_drift(view(after, before), contract, DriftLimits(), severity)}
 
 
 def test_the_same_content_does_not_drift() -> None:
@@ -85,3 +89,33 @@ def test_infinite_and_missing_numbers_do_not_break_the_comparison() -> None:
 def test_population_stability_is_none_for_equal_shares_and_large_for_a_swap() -> None:
     assert population_stability({"a": 0.5, "b": 0.5}, {"a": 0.5, "b": 0.5}) == 0
     assert population_stability({"a": 0.9, "b": 0.1}, {"a": 0.1, "b": 0.9}) > 1
+
+
+def test_numbers_that_rise_with_every_row_do_not_drift_and_others_do() -> None:
+    later = "SELECT id + 5000 AS id, kind, size FROM before"
+    after = f"FROM ({BASE}) UNION ALL ({later.replace('before', f'({BASE})')})"
+    assert "id: mean" in drift(after)["drift_numbers"].message, "nothing says that it is no measure"
+    key = CONTRACT.model_copy(update={"grain": ("id",)})
+    assert drift(after, contract=key)["drift_numbers"].passed
+    place = CONTRACT.model_copy(update={"columns": (Column(name="id", type="BIGINT", sequence=True),)})
+    assert drift(after, contract=place)["drift_numbers"].passed
+    moved = f"SELECT id, kind, size * 1000 AS size FROM ({BASE})"
+    assert not drift(moved, contract=key)["drift_numbers"].passed
+
+
+def test_a_number_that_only_together_with_others_is_a_key_is_still_compared() -> None:
+    key = CONTRACT.model_copy(update={"grain": ("id", "size")})
+    assert not drift(f"SELECT id, kind, size * 1000 AS size FROM ({BASE})", contract=key)["drift_numbers"].passed
+
+
+def test_a_component_may_have_drift_ask_a_person() -> None:
+    found = drift(f"FROM ({BASE}) WHERE id < 800", severity=Severity.ESCALATE)
+    assert found["drift_rows"].severity is Severity.ESCALATE
+    assert found["drift_nulls"].severity is Severity.WARN, "what passed asks nobody"
+
+
+def test_what_cannot_drift_is_no_part_of_what_a_contract_promises() -> None:
+    plain = CONTRACT.model_copy(update={"columns": (Column(name="id", type="BIGINT"),)})
+    assert (
+        plain.hash() == plain.model_copy(update={"columns": (Column(name="id", type="BIGINT", sequence=True),)}).hash()
+    )

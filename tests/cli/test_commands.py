@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -287,3 +288,47 @@ def said(*arguments):
 results._rows = said
 main()
 """
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "status", "build", "land orders", "ledger", "query 'select 1'", "connect", "history a.b", "receipt a.b",
+        "audit a.b", "quarantine list", "quarantine show 1", "journal", "agents", "agents check", "new source x y.csv",
+        "dev",
+    ],
+)  # fmt: skip
+def test_outside_of_a_project_a_command_says_so_and_does_nothing(
+    orchestrator: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.delenv("ORCHESTRATOR_PROJECT", raising=False)
+    write(tmp_path / "y.csv", "a\n1\n")
+    said = orchestrator(tmp_path, *shlex.split(command))
+    assert said.code == 2
+    assert f"{tmp_path} is not inside a project" in said.err
+    assert "[tool.orchestrator]" in said.err
+    assert "--project" in said.err
+    assert [path.name for path in tmp_path.iterdir()] == ["y.csv"]
+
+
+def test_a_folder_that_is_named_must_be_a_project_itself(orchestrator: Call, tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project")
+    said = orchestrator(project, "status", "--project", project / "defs")
+    assert said.code == 2
+    assert f"{project / 'defs'} is not a project" in said.err
+
+
+def test_a_command_works_anywhere_inside_a_project(orchestrator: Call, tmp_path: Path) -> None:
+    project = make_project(tmp_path)
+    assert orchestrator(project / "defs" / "orders", "status").code == 0
+    assert (project / ".orchestrator").is_dir()
+
+
+@pytest.mark.parametrize("command", ["agents", "journal"])
+def test_a_long_list_fits_into_a_hundred_columns_and_json_is_whole(
+    orchestrator: Call, told: Path, command: str
+) -> None:
+    shown, whole = orchestrator(told, command).out, orchestrator(told, command, "--json").out
+    assert max(map(len, shown.splitlines())) <= 100
+    assert "…" in shown
+    assert "…" not in whole

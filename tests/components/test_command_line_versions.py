@@ -9,6 +9,7 @@ import pytest
 from orchestrator_platform.operations.build import build
 from orchestrator_platform.operations.dagster_sync import sync_versions
 from orchestrator_platform.operations.land import land
+from orchestrator_platform.operations.rollback import Goal, rollback
 from orchestrator_platform.projections.dagster_events import NAME, on_behalf_of
 
 
@@ -64,6 +65,26 @@ def test_a_publication_of_a_run_is_reported_only_after_the_run_ended_without_it(
     projection = sync_versions(gate, shop.instance)
     assert bool(projection.error) == (n_reported == 0)
     assert len(shop.materializations("raw.orders")) == n_reported
+
+
+def test_a_rollback_is_reported_as_versions_of_their_own(kept_shop: Any) -> None:
+    shop, gate = kept_shop, kept_shop.gate
+    for name, row in (("monday.csv", "1,ann,4.5"), ("tuesday.csv", "2,bob,20")):
+        shop.drop(name, row)
+        land(gate, "orders")
+    rollback(gate, Goal("raw.orders", 1), why="tuesday is wrong", by="ada")
+    for _ in range(2):
+        _forget(shop)
+        sync_versions(gate, shop.instance)
+    made = shop.materializations("raw.orders")
+    assert [item.metadata["version"].value for item in made] == [1, 2, 3]
+    versions = [item.tags["dagster/data_version"] for item in made]
+    assert versions[0] == versions[2] != versions[1]
+    assert made[2].metadata["restores"].value == 1
+    assert shop.latest_check("raw.orders", "served").evaluation.passed
+    rollback(gate, Goal("raw.orders", None), why="all of it is wrong", by="ada")
+    sync_versions(gate, shop.instance)
+    assert not shop.latest_check("raw.orders", "served").evaluation.passed
 
 
 def test_an_instance_in_memory_is_told_nothing(shop: Any) -> None:

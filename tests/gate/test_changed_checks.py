@@ -1,6 +1,8 @@
 """Checks and agent files that change: between two builds, and while one is running."""
 
-from collections.abc import Mapping
+import os
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +10,12 @@ import pytest
 from small_project import DBT_FILES, FILES, gate_of, make_project, open_project, write, write_orders
 
 from orchestrator_platform.errors import DefinitionError, SealBroken
-from orchestrator_platform.gate.cycle import table_pass
+from orchestrator_platform.gate.context import Gate
+from orchestrator_platform.gate.cycle import landing, table_pass
+from orchestrator_platform.gate.outcomes import Published, Rejected
 from orchestrator_platform.operations.build import build
 from orchestrator_platform.operations.land import land
+from orchestrator_platform.records.findings import Severity
 
 PASSES, FAILS = "SELECT 1 WHERE false", "SELECT 1"
 ORDER = (1, "ada", 10, "open")
@@ -20,6 +25,9 @@ def with_checks(component: str, *checks: str) -> str:
     last = "max_bad_share: 0.5" if component == "orders" else "module: tables.py"
     listed = "".join(f"\n            - {check}" for check in checks)
     return FILES[f"defs/{component}/defs.yaml"].replace(last, f"{last}\n          checks:{listed}")
+
+
+CHECKED = {"defs/marts/defs.yaml": with_checks("marts", "{name: c, file: c.sql}"), "defs/marts/c.sql": PASSES}
 
 
 def make(folder: Path, changes: Mapping[str, str], *, dbt: bool = False) -> Path:
@@ -78,6 +86,134 @@ def test_what_a_mended_dbt_test_rejected_is_judged_again(tmp_path: Path) -> None
     )
     make_project(tmp_path, dbt=True, changes={"dbt/models/models.yml": models})
     assert became(project)["marts.statuses"] == "Rejected"
+
+
+def kept(outcome: Any) -> str:
+    assert isinstance(outcome, Published)
+    (finding,) = [found for found in outcome.findings if found.check == "checks_kept"]
+    assert finding.severity is Severity.WARN
+    return "" if finding.passed else finding.message
+
+
+def test_a_check_that_is_taken_out_is_seen_in_the_next_version(tmp_path: Path) -> None:
+    checked = {**CHECKED, "defs/marts/tables.py": FILES["defs/marts/tables.py"].replace("sum(amount)", "max(amount)")}
+    project = make(tmp_path, checked)
+    assert kept(build(gate_of(project), ["marts.totals"]).outcomes[0]) == ""
+    make_project(project, changes={"defs/marts/tables.py": checked["defs/marts/tables.py"].replace("max", "2 * max")})
+    assert kept(build(gate_of(project), ["marts.totals"]).outcomes[0]) == "since version 1: check removed: c"
+
+
+def test_a_dbt_test_that_is_turned_off_or_narrowed_is_seen_in_the_next_version(tmp_path: Path) -> None:
+    project = make(tmp_path, {}, dbt=True)
+    assert kept(build(gate_of(project), ["marts.statuses"]).outcomes[0]) == ""
+    models = DBT_FILES["dbt/models/models.yml"].replace("[unique, not_null]", "[not_null: {config: {where: 'false'}}]")
+    sql = DBT_FILES["dbt/models/statuses.sql"].replace("count(*)", "2 * count(*)")
+    make_project(project, dbt=True, changes={"dbt/models/models.yml": models, "dbt/models/statuses.sql": sql})
+    said = kept(build(gate_of(project), ["marts.statuses"]).outcomes[0])
+    assert "check removed: dbt_unique_statuses_status" in said
+    assert "dbt_not_null_statuses_status had the limit 0 and has where false" in said
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("raise KeyError('x')", "c could not be judged: KeyError"),
+        ("pass", r"checks\.py: c\(\) returned NoneType, which is no table"),
+        ("return True", r"c\(\) returned bool, which is no table"),
+        ("return 'no rows'", r"c\(\) returned str, which is no table"),
+        ("raise SystemExit(0)", "c could not be judged: SystemExit"),
+    ],
+)
+def test_a_python_check_that_gives_no_answer_rejects(tmp_path: Path, body: str, message: str) -> None:
+    check = with_checks("marts", "{name: c, file: checks.py, function: c}")
+    project = make(
+        tmp_path, {"defs/marts/defs.yaml": check, "defs/marts/checks.py": f"def c(table, parents):\n    {body}\n"}
+    )
+    (rejected,) = build(gate_of(project), ["marts.totals"]).outcomes
+    assert isinstance(rejected, Rejected)
+    assert any(re.search(message, finding.message) for finding in rejected.verdict.blocking)
+    assert {finding.check for finding in rejected.verdict.blocking} >= {"c"}, "the check itself has a failed finding"
+
+
+def publish_after(
+    project: Path, change: Callable[[Path], object], monkeypatch: pytest.MonkeyPatch, cycle: Any = table_pass
+) -> Gate:
+    """Returns a gate whose next verdicts are followed by a change on disk, before anything is published."""
+    audit = cycle.audit_candidates
+
+    def audit_and_change(*args: Any, **kwargs: Any) -> Any:
+        verdicts = audit(*args, **kwargs)
+        change(project)
+        return verdicts
+
+    monkeypatch.setattr(cycle, "audit_candidates", audit_and_change)
+    return gate_of(project)
+
+
+def edit(name: str) -> Callable[[Path], object]:
+    """Appends a line, and gives the file its old size and time back where that is possible."""
+
+    def edited(project: Path) -> None:
+        file = project / name
+        status = file.stat()
+        text = file.read_text()
+        file.write_text(text[:-1] + " " if text.endswith("\n") else text + " ")
+        os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+    return edited
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "defs/marts/contract.py",
+        "defs/marts/defs.yaml",
+        "defs/marts/c.sql",
+        "dbt/models/models.yml",
+    ],
+)
+def test_a_file_edited_after_the_audit_stops_the_publication_of_what_it_declares(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    project = make(tmp_path, CHECKED, dbt=name.startswith("dbt"))
+    gate = publish_after(project, edit(name), monkeypatch)
+    with pytest.raises(SealBroken, match=re.escape(f"{project / name} was")) as broken:
+        build(gate)
+    assert "orchestrator build marts." in str(broken.value)
+    assert set(open_project(project).cut().heads) == {"raw.orders"}
+
+
+def test_a_check_added_after_the_audit_stops_the_publication(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = make(tmp_path, {}, dbt=True)
+    new = "dbt/tests/none_open.sql"
+    gate = publish_after(project, lambda folder: write(folder / new, "select 1"), monkeypatch)
+    with pytest.raises(SealBroken, match=r"none_open\.sql was not there"):
+        build(gate)
+
+
+def test_a_contract_edited_while_files_are_landed_stops_their_publication(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = make_project(tmp_path)
+    file = write_orders(project, "a.csv", ORDER)
+    gate = publish_after(project, edit("defs/orders/contract.py"), monkeypatch, landing)
+    with pytest.raises(SealBroken, match=r"contract\.py was"):
+        land(gate, "orders", [file])
+    assert open_project(project).cut().heads == {}
+    assert [path.name for path in (project / "home/landing/orders").iterdir()] == ["a.csv"]
+
+
+def test_an_edit_of_something_else_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = make(tmp_path, CHECKED)
+
+    def change(folder: Path) -> None:
+        edit("defs/orders/defs.yaml")(folder)
+        write(folder / "defs/marts/__pycache__/contract.pyc", "compiled")
+        write(folder / "defs/marts/target/manifest.json", "{}")
+        write(folder / "defs/marts/.c.sql.swp", "an editor")
+
+    outcomes = build(publish_after(project, change, monkeypatch)).outcomes
+    assert {type(outcome).__name__ for outcome in outcomes} == {"Published"}
 
 
 def test_a_right_that_is_taken_away_during_a_build_stops_its_publication(

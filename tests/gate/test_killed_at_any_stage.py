@@ -23,6 +23,9 @@ STAGES = [
     ("lake.writer", "reread", "before"),
     ("lake.writer", "replace_readers_copy", "before"),
     ("gate.cycle.landing", "publish_in", "after"),
+    ("gate.intake", "_remove", "before"),
+    ("gate.intake", "_move_aside", "before"),
+    ("gate.intake", "_move_aside", "after"),
     ("gate.cycle.landing", "remove_candidate", "before"),
     ("operations.land", "project", "before"),
     ("gate.cycle.table_pass", "build_python_stage", "after"),
@@ -53,5 +56,6 @@ def test_a_killed_run_loses_nothing(tmp_path: Path, module: str, function: str, 
         ("day1.csv", 3, 2, 1),
         ("day2.csv", 1, 1, 0),
     ]
+    assert not list((project / "home/landing").rglob("*.csv")), "what is accounted for has left landing"
     published = [event.subject for event in journal(platform) if event.act == "publish"]
     assert published.count("raw.orders@1") == 1

@@ -8,10 +8,12 @@ from small_project import FILES, gate_of, make_project, open_project, orders_csv
 
 from orchestrator_platform.errors import Misuse
 from orchestrator_platform.gate import intake
+from orchestrator_platform.gate.cycle import landing
 from orchestrator_platform.gate.outcomes import Published, Rejected
 from orchestrator_platform.operations.land import land
 from orchestrator_platform.operations.records_of import ledger
-from orchestrator_platform.reading.landing_files import LandedFile, identity_of
+from orchestrator_platform.reading.landing_files import LandedFile, arrival_of, identity_of
+from orchestrator_platform.records.ledger import FileState
 
 ADA, BOB = (1, "ada", 10, "open"), (2, "bob", 3, "paid")
 
@@ -70,9 +72,38 @@ def test_two_sources_may_get_the_same_bytes(tmp_path: Path) -> None:
     ]
 
 
+def test_a_second_arrival_with_the_same_inode_size_and_time_has_its_own_line_in_the_ledger(tmp_path: Path) -> None:
+    project = make_project(tmp_path)
+    landed = write(tmp_path / "home/landing/orders/a.csv", orders_csv(ADA))
+    os.utime(landed, (1e9, 1e9))
+    again = tmp_path / "again.csv"
+    os.link(landed, again)
+    land(gate_of(project), "orders")
+    again.rename(landed)
+    land(gate_of(project), "orders")
+    states = [(entry.file, entry.state, entry.n_duplicate) for entry in ledger(open_project(project))]
+    assert states == [("a.csv", FileState.LANDED, 0), ("a.csv", FileState.DUPLICATE, 1)]
+    assert not landed.exists()
+
+
+def test_a_file_that_a_crash_left_in_landing_gets_no_second_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = make_project(tmp_path)
+    landed = write(tmp_path / "home/landing/orders/a.csv", orders_csv(ADA))
+    os.utime(landed, (1e9, 1e9))
+    with monkeypatch.context() as patched:
+        patched.setattr(landing, "retire", lambda files: None)
+        land(gate_of(project), "orders")
+    assert landed.exists()
+    land(gate_of(project), "orders")
+    assert [entry.state for entry in ledger(open_project(project))] == [FileState.LANDED]
+    assert not landed.exists()
+
+
 def taken(path: Path) -> intake.TakenFile:
     status = path.stat()
-    landed = LandedFile(path, path.name, status.st_size, status.st_mtime_ns, identity_of(status))
+    landed = LandedFile(path, path.name, status.st_size, status.st_mtime_ns, identity_of(status), arrival_of(status))
     return intake.TakenFile(landed, "sha")
 
 

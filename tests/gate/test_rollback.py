@@ -1,12 +1,21 @@
 """What serves after a rollback, over every shape of lineage, and what of it is remembered."""
 
+import signal
+from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from lineages import LOG, World
+from killed_run import run_killed
+from lineages import LOG, World, event, roll_to_the_first
 
-from orchestrator_platform.errors import Misuse, TargetRetracted, UnknownAsset
-from orchestrator_platform.operations.rollback import Goal
+from orchestrator_platform.errors import BaseMoved, CommitMismatch, LineageMoved, LockTimeout, SealBroken
+from orchestrator_platform.lake import earlier
+from orchestrator_platform.lake.history import read_outbox
+from orchestrator_platform.lake.lock import writer_lock
+from orchestrator_platform.lake.restoring import Restored
+from orchestrator_platform.lake.writer import Commit, open_writer
 from orchestrator_platform.records.candidates import Form
 from orchestrator_platform.records.ledger import FileState, QuarantineKind, QuarantineState
 
@@ -91,102 +100,6 @@ def test_an_empty_version_can_be_built_upon(world: World) -> None:
     assert world.receipt("marts.a").version == 3, "made from the first day alone, it is clean and the newest"
 
 
-def test_rows_of_a_retracted_base_take_an_incremental_table_back_although_its_parent_is_clean(world: World) -> None:
-    world.land()
-    world.build("marts.b", LOG, append=True)
-    world.build("marts.side", LOG)
-    world.publish("marts.b", "SELECT 7 AS v, 0 AS stamp", "marts.side", append=True)  # b@2 reads side@1
-    world.publish("marts.b", "SELECT 8 AS v, 0 AS stamp", LOG, append=True)  # b@3 reads the log, over b@2
-    world.build("marts.side", LOG)
-    world.roll("marts.side", 2)  # nothing is taken back: side@2 stands on side@1
-    assert world.retracted() == {}
-    world.roll("marts.side", None)
-    assert world.receipt("marts.b").restores == 1
-    assert {"marts.b@2", "marts.b@3"} <= set(world.retracted())
-
-
-def test_a_table_built_in_full_is_not_taken_back_with_its_base(world: World) -> None:
-    world.land()
-    world.build("marts.side", LOG)
-    world.build("marts.a", "marts.side")
-    world.build("marts.a", LOG)  # whole, and without the side
-    world.roll("marts.side", None)
-    assert world.head("marts.a").version == 2
-    assert set(world.retracted()) == {"marts.side@1", "marts.a@1"}
-
-
-def test_what_was_built_after_a_rollback_stands_on_the_restored_version(world: World) -> None:
-    world.land()
-    world.land()
-    world.roll(LOG, 1)
-    world.land()  # log@4 stands on log@3, which is log@1
-    world.build("marts.a", LOG)
-    fourth = world.rows(LOG)
-    world.roll(LOG, 2)
-    assert world.retracted() == {"raw.log@4": {LOG}, "marts.a@1": {LOG}}
-    assert world.head("marts.a").withdrawn
-    world.roll(LOG, 4)
-    assert world.rows(LOG) == fourth
-    assert world.retracted().keys() == {"raw.log@2", "raw.log@5"}, "log@5 showed what log@2 holds"
-    assert world.receipt("marts.a").restores == 1
-
-
-def test_a_version_that_restores_another_names_the_same_content(world: World) -> None:
-    world.land()
-    world.land()
-    world.roll(LOG, 1)
-    world.roll(LOG, 2)
-    world.roll(LOG, 3)  # log@3 is log@1
-    assert world.receipt(LOG).restores == 1
-
-
-def test_two_causes_are_lifted_one_by_one(world: World) -> None:
-    world.land()
-    world.build("marts.a", LOG)
-    world.build("marts.c", "marts.a")
-    world.land()
-    world.build("marts.a", LOG)
-    world.build("marts.c", "marts.a")
-    world.roll("marts.a", 1)
-    world.roll(LOG, 1)
-    assert world.retracted()["marts.c@2"] == {LOG, "marts.a"}
-    world.roll(LOG, 2)
-    assert world.retracted()["marts.c@2"] == {"marts.a"}
-    assert world.receipt("marts.c").restores == 1
-    world.roll("marts.a", 2)
-    assert world.receipt("marts.c").restores == 2
-
-
-def test_a_version_made_from_what_stays_retracted_is_refused(world: World) -> None:
-    world.land()
-    world.build("marts.a", LOG)
-    world.land()
-    world.build("marts.a", LOG)
-    world.roll(LOG, 1)
-    with pytest.raises(TargetRetracted, match=r"Roll raw\.log forward first"):
-        world.plan(Goal("marts.a", 2))
-
-
-def test_a_version_that_is_not_there_or_empty_is_misuse(world: World) -> None:
-    world.land()
-    world.roll(LOG, None)
-    with pytest.raises(Misuse, match="is none of its versions"):
-        world.plan(Goal(LOG, 9))
-    with pytest.raises(Misuse, match="it is empty"):
-        world.plan(Goal(LOG, 2))
-    with pytest.raises(UnknownAsset):
-        world.plan(Goal("raw.nothing", 1))
-
-
-def test_a_rollback_to_what_serves_changes_nothing(world: World) -> None:
-    world.land()
-    world.land()
-    assert world.plan(Goal(LOG, 2)).changes_nothing
-    world.roll(LOG, 1)
-    assert world.plan(Goal(LOG, 1)).changes_nothing
-    assert not world.plan(Goal(LOG, 2)).changes_nothing
-
-
 def test_only_rows_that_differ_are_written_and_deleted(world: World) -> None:
     values = "SELECT i AS v, CASE WHEN i < {0} THEN {0} ELSE 0 END AS stamp FROM range({1}) AS r(i)"
     world.publish("marts.k", values.format(0, 1000), key=("v",))
@@ -248,17 +161,10 @@ def test_retracted_rows_wait_in_quarantine_and_the_ledger_adds_up(world: World) 
     ]
     world.roll(LOG, 2)
     assert [entry.state for entry in world.quarantine()] == [QuarantineState.WAITING, QuarantineState.REPLAYED]
+    world.roll(LOG, 1, "again")
     world.roll(LOG, 3)
-    assert [entry.state for entry in world.quarantine()] == [QuarantineState.REPLAYED] * 2
+    assert [entry.state for entry in world.quarantine()] == [QuarantineState.REPLAYED] * 3
     assert sum(entry.n_published for entry in world.ledger()) == 9 == len(world.rows(LOG))
-
-
-def test_of_an_entry_that_returns_in_part_the_rest_waits(world: World) -> None:
-    for n_rows in (1, 2, 4):
-        world.land(n_rows)
-    world.roll(LOG, 1, "both are wrong")
-    world.roll(LOG, 2)
-    assert [(entry.state, entry.n_rows) for entry in world.quarantine()] == [(QuarantineState.WAITING, 4)]
 
 
 def test_a_release_brings_every_asset_back_in_one_snapshot(world: World) -> None:
@@ -280,12 +186,122 @@ def test_a_release_brings_every_asset_back_in_one_snapshot(world: World) -> None
     assert world.retracted() == {}
 
 
-def test_a_release_brings_back_what_was_taken_back_then(world: World) -> None:
+def test_a_rollback_is_one_snapshot_and_one_event(world: World) -> None:
+    world.land()
+    world.build("marts.a", LOG)
+    world.land()
+    before = world.cut().snapshot
+    done = world.roll(LOG, 1, "wrong")
+    assert {receipt.snapshot for receipt in done.receipts} == {world.cut().snapshot} == {before + 1}
+    with closing(world.cut().connect()) as connection:
+        (told,) = (event for _, event in read_outbox(connection, after=before))
+    assert (told.act, told.subject, told.reason) == ("rollback", "raw.log@1", "wrong")
+    assert told.details["versions"] == {LOG: 3}
+    assert told.details["retracted"] == ["raw.log@2"]
+
+
+def test_a_publication_between_plan_and_commit_stops_the_rollback(world: World) -> None:
     world.land()
     world.land()
-    world.roll(LOG, 1)
-    world.release("without")
-    world.roll(LOG, 2)
-    world.roll_to_release("without")
-    assert world.receipt(LOG).restores == 1
-    assert set(world.retracted()) >= {"raw.log@2"}
+    with pytest.raises(LineageMoved, match=r"marts\.a was published"):
+        world.roll(LOG, 1, meanwhile=lambda: world.build("marts.a", LOG))
+    assert (world.head(LOG).version, world.head("marts.a").version) == (2, 1)
+    assert world.retracted() == {}
+    assert not list((world.layout.data / "raw" / "log").glob("raw.log-*"))
+
+
+def test_another_rollback_between_plan_and_commit_stops_the_rollback(world: World) -> None:
+    world.land()
+    world.land()
+    with pytest.raises(LineageMoved):
+        world.roll(LOG, 1, meanwhile=lambda: World(world.root).roll(LOG, None))
+    assert world.head(LOG).withdrawn
+
+
+def test_a_publication_of_something_else_does_not_stop_it(world: World) -> None:
+    world.land()
+    world.land()
+    world.publish("marts.other", "SELECT 1 AS v, 1 AS stamp")
+    world.roll(LOG, 1, meanwhile=lambda: world.publish("marts.other", "SELECT 2 AS v, 2 AS stamp"))
+    assert (world.receipt(LOG).restores, world.head("marts.other").version) == (1, 2)
+
+
+def test_while_somebody_else_holds_the_lock_nothing_is_changed(world: World) -> None:
+    world.land()
+    world.land()
+    with pytest.raises(LockTimeout), ExitStack() as held:
+        world.roll(LOG, 1, meanwhile=lambda: held.enter_context(writer_lock(world.layout.lock, 1)), seconds=0.1)
+    assert world.head(LOG).version == 2
+
+
+def test_the_writer_takes_no_version_that_was_not_judged(world: World) -> None:
+    world.land()
+    world.land()
+    first = world.receipt(LOG)
+    forged = first.model_copy(update={"version": 3, "base_version": 2, "restores": 2, "code_version": "other"})
+    missing = forged.model_copy(update={"restores": 7})
+    for receipt in (forged, missing):
+        with open_writer(world.layout, 5) as writer, pytest.raises(SealBroken):
+            writer.commit(Commit(events=(event(),), restored=(Restored(receipt),)))
+    stale = forged.model_copy(update={"base_version": 1, "code_version": first.code_version})
+    with open_writer(world.layout, 5) as writer, pytest.raises(BaseMoved):
+        writer.commit(Commit(events=(event(),), restored=(Restored(stale),)))
+    assert world.head(LOG).version == 2
+
+
+def test_row_ids_that_do_not_fit_stop_the_commit(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = "SELECT i AS v, {0} * (i < 3)::INT AS stamp FROM range(100) AS r(i)"
+    world.publish("marts.k", values.format(1), key=("v",))
+    world.publish("marts.k", values.format(2), key=("v",))
+    second = world.rows("marts.k")
+    written = earlier._write_change
+
+    def one_too_few(connection: Any, between: Any, target: Path, rowids: Path) -> Any:
+        found = written(connection, between, target, rowids)
+        connection.execute(f"COPY (FROM read_parquet('{rowids}') LIMIT 2) TO '{rowids}.less' (FORMAT parquet)")
+        return replace(found, rowids=Path(f"{rowids}.less"))
+
+    monkeypatch.setattr(earlier, "_write_change", one_too_few)
+    with pytest.raises(CommitMismatch, match="the number of rows deleted should be 3 and is 2"):
+        world.roll("marts.k", 1)
+    assert world.rows("marts.k") == second
+
+
+def test_a_feed_that_does_not_add_up_is_not_believed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = "SELECT i AS v, {0} * (i < 3)::INT AS stamp FROM range(100) AS r(i)"
+    world.publish("marts.k", values.format(1), key=("v",))
+    first = world.rows("marts.k")
+    world.publish("marts.k", values.format(2), key=("v",))
+    monkeypatch.setattr(earlier, "_is_one_table", lambda *_: True)
+    served = earlier._content
+    monkeypatch.setattr(earlier, "_content", lambda c, r, name: replace(served(c, r, name), n_rows=r.version))
+    (receipt,) = world.roll("marts.k", 1).receipts
+    assert receipt.form is Form.WHOLE
+    assert world.rows("marts.k") == first
+
+
+@pytest.mark.parametrize(
+    ("module", "function", "when", "version"),
+    [
+        ("gate.rollback", "_prepare", "after", 2),
+        ("gate.rollback", "_require_unmoved", "after", 2),
+        ("lake.writer", "apply_restored", "after", 2),
+        ("lake.writer", "replace_retractions", "after", 2),
+        ("lake.writer", "reread", "before", 3),
+        ("lake.writer", "replace_readers_copy", "before", 3),
+    ],
+)
+def test_a_rollback_that_is_killed_happened_whole_or_not_at_all(
+    world: World, module: str, function: str, when: str, version: int
+) -> None:
+    world.land()
+    world.build("marts.a", LOG)
+    world.land()
+    world.build("marts.a", LOG)
+    killed = run_killed(world.root, f"orchestrator_platform.{module}", function, when, work=roll_to_the_first)
+    assert killed == -signal.SIGKILL
+    assert {world.head(asset).version for asset in (LOG, "marts.a")} == {version}
+    assert len(world.rows(LOG)) == len(world.rows("marts.a")) == (4 if version == 2 else 2)
+    assert set(world.retracted()) == (set() if version == 2 else {"raw.log@2", "marts.a@2"})
+    world.roll(LOG, 2 if version == 3 else 1)
+    assert world.head("marts.a").version == version + 1

@@ -12,11 +12,12 @@ from small_project import gate_of, make_project, open_project, write_orders
 from orchestrator_platform.errors import BaseMoved, CandidateDamaged, NotPermitted, Refusal, SealBroken
 from orchestrator_platform.gate.context import Gate
 from orchestrator_platform.gate.cycle import table_pass
-from orchestrator_platform.gate.publish import Done, Judged, Publication, publish
+from orchestrator_platform.gate.publish import Done, Publication, publish
+from orchestrator_platform.gate.seal import InForce, Judged
 from orchestrator_platform.operations.build import build
 from orchestrator_platform.operations.land import land
 from orchestrator_platform.records.candidates import Manifest
-from orchestrator_platform.records.findings import Finding
+from orchestrator_platform.records.findings import Finding, Severity
 from orchestrator_platform.records.keys import AgentName, CandidateId, Version
 from orchestrator_platform.records.verdicts import Decision, decide, seal_of
 
@@ -41,7 +42,7 @@ class Held:
             used.layout,
             used.settings.home.candidates,
             replace(self.publication, judged=items),
-            used.principals,
+            lambda: InForce(used.principals, used.seats),
             lock_timeout_seconds=5,
             now=NOW,
             event_id="event",
@@ -91,13 +92,27 @@ def with_verdict(**changes: Any) -> Callable[[Held], Judged]:
     return lambda held: replace(held.judged, verdict=held.judged.verdict.model_copy(update=changes))
 
 
+def with_finding(**changes: Any) -> Callable[[Held], Judged]:
+    """A forger who keeps the decision and the seal, and changes what was found."""
+
+    def forge(held: Held) -> Judged:
+        first, *others = held.judged.verdict.findings
+        return with_verdict(findings=(first.model_copy(update=changes), *others))(held)
+
+    return forge
+
+
+def without_a_finding(held: Held) -> Judged:
+    return with_verdict(findings=held.judged.verdict.findings[1:])(held)
+
+
 def resealed(manifest: Callable[[Manifest], Manifest]) -> Callable[[Held], Judged]:
     """A forger who changes the manifest and makes the seal fit it."""
 
     def forge(held: Held) -> Judged:
         forged, old = manifest(held.judged.manifest), held.judged.verdict.seal
         seal = seal_of(forged, old.producer_permissions, old.auditor_permissions)
-        return Judged(forged, held.judged.verdict.model_copy(update={"seal": seal}), held.judged.declaration)
+        return replace(held.judged, manifest=forged, verdict=held.judged.verdict.model_copy(update={"seal": seal}))
 
     return forge
 
@@ -121,7 +136,11 @@ def with_candidate_parent(manifest: Manifest) -> Manifest:
         (with_manifest(n_rows=7), "the candidate"),
         (with_manifest(data_version="other"), "the candidate"),
         (with_verdict(asset="marts.ranking"), "the asset"),
-        (with_verdict(decision=Decision.REJECT), "the decision"),
+        (with_verdict(decision=Decision.REJECT), "what the findings amount to"),
+        (with_finding(passed=False), "what the findings amount to was approve .* and is reject"),
+        (with_finding(passed=False, severity=Severity.ESCALATE), "and is escalate"),
+        (with_verdict(findings=()), "and is reject"),
+        (without_a_finding, "and is reject"),
         (with_verdict(candidate="another"), "the candidate"),
         (resealed(without_parent), "the parent raw.orders"),
         (resealed(with_candidate_parent), "the parent raw.orders"),
@@ -147,6 +166,16 @@ def test_permissions_edited_after_the_audit_break_the_seal(held: Held, seat: str
     gate = replace(held.gate, principals={**held.gate.principals, edited.name: edited})
     with pytest.raises(SealBroken, match="permissions"):
         held.publish(gate=gate)
+    assert published(held) == {"raw.orders"}
+
+
+def test_a_producer_that_may_not_publish_publishes_nothing(held: Held) -> None:
+    maker = held.gate.principals[AgentName("maker")]
+    edited = maker.model_copy(update={"may": tuple(act for act in maker.may if act != "publish")})
+    resealed = held.judged.verdict.seal.model_copy(update={"producer_permissions": edited.permissions_hash()})
+    gate = replace(held.gate, principals={**held.gate.principals, edited.name: edited})
+    with pytest.raises(NotPermitted, match=r"maker may not publish marts\.totals"):
+        held.publish(with_verdict(seal=resealed)(held), gate)
     assert published(held) == {"raw.orders"}
 
 

@@ -5,17 +5,19 @@ from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
+import duckdb
+
 from orchestrator_platform.gate.candidate import Draft, close_candidate
 from orchestrator_platform.gate.workbench import Workbench
 from orchestrator_platform.lake.layout import LakeLayout
-from orchestrator_platform.lake.published import PublishedCut, cut_published
+from orchestrator_platform.lake.published import cut_published
 from orchestrator_platform.lake.readers import connect_reader
 from orchestrator_platform.lake.writer import Approved, Commit, LakeWriter, open_writer
 from orchestrator_platform.records.candidates import AssetKind, FileRole, Manifest
 from orchestrator_platform.records.events import Event
 from orchestrator_platform.records.findings import Finding
 from orchestrator_platform.records.keys import AgentName, AssetKey, CandidateId, Snapshot, Version
-from orchestrator_platform.records.receipts import Receipt
+from orchestrator_platform.records.receipts import Head, Receipt
 from orchestrator_platform.records.verdicts import Decision, Verdict, seal_of
 
 NOW = datetime(2024, 5, 8, tzinfo=UTC)
@@ -27,22 +29,28 @@ def event(subject: str = "test") -> Event:
     return Event(id=f"event-{number}", at=NOW, agent=AgentName("tester"), act="publish", subject=subject, outcome="ok")
 
 
-def close(
+def close(root: Path, asset: str, sql: str, *, key: tuple[str, ...] = (), append: bool = False) -> Manifest:
+    """Closes the result of a query as a candidate over what is published in the lake at `root`."""
+    cut = cut_published(LakeLayout(root / "lake"), 5)
+    folder = root / f"bench-{next(_numbers)}"
+    folder.mkdir(parents=True)
+    with Workbench(folder, cut).connect(AssetKey(asset)) as connection:
+        return close_on(connection, root, asset, sql, cut.heads.get(AssetKey(asset)), key=key, append=append)
+
+
+def close_on(
+    connection: duckdb.DuckDBPyConnection,
     root: Path,
     asset: str,
     sql: str,
+    head: Head | None,
     *,
     key: tuple[str, ...] = (),
     append: bool = False,
-    cut: PublishedCut | None = None,
 ) -> Manifest:
-    """Closes the result of a query as a candidate over what is published in the lake at `root`."""
-    key_of_asset = AssetKey(asset)
-    cut = cut or cut_published(LakeLayout(root / "lake"), 5)
-    folder = root / f"bench-{next(_numbers)}"
-    folder.mkdir(parents=True)
+    """Closes a candidate on a connection that has the lake attached."""
     draft = Draft(
-        asset=key_of_asset,
+        asset=AssetKey(asset),
         kind=AssetKind.TABLE,
         relation=f"({sql})",
         key=key,
@@ -54,15 +62,9 @@ def close(
         reason="a test",
         append=append,
     )
-    with Workbench(folder, cut).connect(key_of_asset) as connection:
-        return close_candidate(
-            connection,
-            draft,
-            cut.heads.get(key_of_asset),
-            root / "candidates",
-            candidate_id=CandidateId(f"c{next(_numbers)}"),
-            now=NOW,
-        ).manifest
+    return close_candidate(
+        connection, draft, head, root / "candidates", candidate_id=CandidateId(f"c{next(_numbers)}"), now=NOW
+    ).manifest
 
 
 def approve(manifest: Manifest) -> Verdict:

@@ -246,6 +246,23 @@ def test_every_test_asked_for_has_a_result(orders, monkeypatch):
 
 TAG = dbt_workbench._tag
 
+LIMITS = {
+    "plain": ("{}", 0),
+    "warns": ("{severity: warn}", "warns if != 0"),
+    "some": ("{error_if: '> 10'}", "fails if > 10"),
+    "narrow": ("{where: 'false'}", "where false"),
+    "few": ("{limit: 5}", "in at most 5 rows"),
+    "sums": ("{fail_calc: 'sum(id)'}", "of sum(id)"),
+}
+
+
+def test_what_a_test_tolerates_and_passes_over_is_known_before_it_runs(orders):
+    tests = [f"          - not_null: {{name: {name}, config: {config}}}\n" for name, (config, _) in LIMITS.items()]
+    tests.append("          - unique: {name: turned_off, config: {enabled: false}}\n")
+    columns = "models:\n  - name: big\n    columns:\n      - name: id\n        data_tests:\n"
+    orders.write({"models/big.sql": BIG, "models/tests.yml": columns + "".join(tests)})
+    assert {test.name: test.limit for test in orders.load().tests} == {name: said for name, (_, said) in LIMITS.items()}
+
 
 def test_a_test_whose_table_is_not_there_is_an_error(orders):
     orders.write({"models/big.sql": BIG, "models/tests.yml": TESTED.split("unit_tests", maxsplit=1)[0]})

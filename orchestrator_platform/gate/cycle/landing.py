@@ -8,7 +8,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ...authority.acts import Act
-from ...authority.permissions import require
+from ...authority.permissions import require, require_start
 from ...errors import CandidateDamaged, LockTimeout
 from ...lake.history import read_ledger, read_quarantine
 from ...lake.published import PublishedCut, cut_published
@@ -16,19 +16,20 @@ from ...lake.writer import Quarantined
 from ...reading.landing_files import FilesFound, LandedFile, find_landed_files
 from ...records.candidates import FileRole, Manifest
 from ...records.declarations import AssetDeclaration, SourceBuild
-from ...records.ledger import FileState, LedgerEntry, QuarantineEntry, QuarantineKind, QuarantineState
+from ...records.ledger import FileState, LedgerEntry, QuarantineEntry
 from ...records.verdicts import Decision, Verdict
 from ..audit import audit_candidates
 from ..candidate import Draft, close_candidate, load_manifest, verify_files
 from ..context import Gate
 from ..fingerprint import raw_fingerprint
-from ..intake import Intake, TakenFile, retire, take_in
+from ..intake import Intake, TakenFile, put_back, retire, take_in
 from ..land import Landing, land_files
 from ..outcomes import Escalated, Outcome, Published, Rejected, Unchanged
-from ..publish import Judged, Publication
+from ..publish import Publication
 from ..quarantine import quarantine_candidate, quarantine_rows
 from ..workbench import Workbench, open_workbench
-from .order import Order, bench_of, judged_events, keep_verdict, publish_in, remove_candidate
+from .escalations import Escalations, find_escalations, waits
+from .order import Order, bench_of, judged_events, judged_in, keep_verdict, publish_in, remove_candidate
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ def land_source(
     """
     build = declaration.build
     assert isinstance(build, SourceBuild)
+    require_start(gate.principals[declaration.producer], order.started)
     for act in (Act.LAND, Act.PUBLISH):
         require(gate.principals[declaration.producer], act, declaration.key, gate.seats)
     folder = gate.settings.home.landing / build.name
@@ -74,6 +76,7 @@ def land_source(
     except Timeout as error:
         raise LockTimeout(lock=Path(lock.lock_file), seconds=lock.timeout, holder="another landing") from error
     try:
+        put_back(folder)
         found, files = _find(gate, build, folder, complete)
         cut = cut_published(gate.layout, gate.settings.lock_timeout_seconds)
         with open_workbench(gate.settings.home.workbenches, gate.new_id(), cut) as workbench:
@@ -114,31 +117,37 @@ class _LandingPass:
         try:
             known = read_ledger(connection, self.build.name)
             entries = read_quarantine(connection)
+            asked = find_escalations(connection, entries, self.cut.heads, self.gate.settings.home.candidates)
         finally:
             connection.close()
-        intake = take_in(files, known, self._held(entries), self.gate.settings.home.archive)
+        held = self._held(entries, asked)
+        intake = take_in(files, known, held, self.gate.settings.home.archive)
         self.waiting += [(file.name, "it changed while it was read") for file in intake.changing]
         self.held += [taken.landed.name for taken in intake.held]
-        self.waiting += [(name, "its candidate was rejected") for name in self.held]
+        self.waiting += [(taken.landed.name, held[taken.sha256]) for taken in intake.held]
         retire(intake.accounted)
         if not intake.fresh and not intake.duplicates:
             return self._landed(Unchanged(self.declaration.key, "no new files"))
         return self._land(intake, known)
 
-    def _held(self, entries: Sequence[QuarantineEntry]) -> set[str]:
-        """Hashes of files whose candidate was rejected under the very contract, code and audits in force."""
-        held: set[str] = set()
+    def _held(self, entries: Sequence[QuarantineEntry], asked: Escalations) -> dict[str, str]:
+        """Hashes of files whose candidate was rejected, or asks a person, under the very contract, code and audits
+        in force, each with the reason why it waits.
+        """
+        held: dict[str, str] = {}
         for entry in entries:
-            waits = entry.kind is QuarantineKind.CANDIDATE and entry.state is QuarantineState.WAITING
-            if not waits or entry.asset != self.declaration.key or entry.candidate is None:
+            if not waits(entry) or entry in asked.void or entry.asset != self.declaration.key or not entry.candidate:
                 continue
+            approve = f"a person must approve its candidate: `orchestrator approve {entry.id}`"
+            why = approve if entry in asked.open else "its candidate was rejected"
             try:
                 manifest = load_manifest(self.gate.settings.home.candidates, entry.candidate)
             except CandidateDamaged:
                 # Without the rejected candidate its files are simply judged again.
                 continue
             files = _fresh_files_of(self.gate.settings.home.candidates, manifest)
-            held |= files if manifest.fingerprint == raw_fingerprint(self.declaration, sorted(files)) else set()
+            if manifest.fingerprint == raw_fingerprint(self.declaration, sorted(files)):
+                held |= dict.fromkeys(files, why)
         return held
 
     def _land(self, intake: Intake, known: Sequence[LedgerEntry]) -> Landed:
@@ -202,7 +211,7 @@ class _LandingPass:
         done = publish_in(
             self.gate,
             Publication(
-                judged=(Judged(manifest, verdict, self.declaration),),
+                judged=(judged_in(self.gate, manifest, verdict),),
                 agent=self.declaration.producer,
                 reason=self.order.reason,
                 on_behalf_of=self.order.on_behalf_of,
@@ -242,6 +251,8 @@ class _LandingPass:
         # A copy of a file that was not published is no duplicate of anything accounted for.
         fresh = {taken.sha256 for taken in intake.fresh}
         settled = tuple(entry for entry in duplicates if entry.file_sha256 not in fresh)
+        waiting = Quarantined(quarantine_candidate(0, manifest, verdict, self.gate.now()), by=verdict.auditor)
+        keep_verdict(self.gate.settings.home.candidates, verdict)
         done = publish_in(
             self.gate,
             Publication(
@@ -250,11 +261,10 @@ class _LandingPass:
                 reason=self.order.reason,
                 on_behalf_of=self.order.on_behalf_of,
                 ledger=settled,
-                quarantined=(Quarantined(quarantine_candidate(0, manifest, verdict, self.gate.now())),),
+                quarantined=(waiting,),
                 events=tuple(judged_events(self.gate, self.order, manifest, verdict)),
             ),
         )
-        keep_verdict(self.gate.settings.home.candidates, verdict)
         self.held += [taken.landed.name for taken in intake.fresh]
         self._retire(tuple(taken for taken in intake.duplicates if taken.sha256 not in fresh))
         made = Rejected if verdict.decision is Decision.REJECT else Escalated

@@ -3,9 +3,10 @@
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from ...authority.agent_files import load_agent_files
+from ...authority.agent_files import Invocation
 from ...lake.published import PublishedCut
 from ...records.candidates import Manifest
 from ...records.events import Event
@@ -14,6 +15,7 @@ from ...records.verdicts import Verdict
 from ..audit import Bench
 from ..context import Gate
 from ..publish import Done, Publication, publish
+from ..seal import Judged, read_in_force
 from ..workbench import Workbench
 
 VERDICT = "verdict.json"
@@ -21,13 +23,14 @@ VERDICT = "verdict.json"
 
 @dataclass(frozen=True)
 class Order:
-    """What is asked, by which agent, on behalf of whom and why."""
+    """What is asked, by which agent, on behalf of whom and why; `started` says whether a person did."""
 
     goal: frozenset[AssetKey]
     agent: AgentName
     reason: str
     on_behalf_of: str = ""
     rebuild: bool = False
+    started: Invocation = Invocation.AUTOMATIC
 
 
 def bench_of(gate: Gate, cut: PublishedCut, workbench: Workbench) -> Bench:
@@ -49,12 +52,17 @@ def publish_in(gate: Gate, publication: Publication) -> Done:
         gate.layout,
         gate.settings.home.candidates,
         publication,
-        # Read anew: what an agent may do can be taken from it while it builds.
-        {principal.name: principal for principal in load_agent_files(gate.settings.project.agents)},
+        partial(read_in_force, gate, publication.judged),
         lock_timeout_seconds=gate.settings.lock_timeout_seconds,
         now=gate.now(),
         event_id=gate.new_id(),
     )
+
+
+def judged_in(gate: Gate, manifest: Manifest, verdict: Verdict) -> Judged:
+    """Returns the candidate with its verdict and everything that had to be found out about it."""
+    plan = gate.audit_plan(manifest.asset)
+    return Judged(manifest, verdict, plan.declaration, frozenset(plan.checks))
 
 
 def judged_events(gate: Gate, order: Order, manifest: Manifest, verdict: Verdict) -> Iterable[Event]:
@@ -82,12 +90,12 @@ def judged_events(gate: Gate, order: Order, manifest: Manifest, verdict: Verdict
         reason=f"candidate {manifest.id} was proposed",
         on_behalf_of=order.agent,
         inputs={"candidate": manifest.id, "seal": verdict.seal.manifest},
-        details={"n_checks": len(verdict.findings), "failed": failed},
+        details={"n_checks": len(verdict.findings), "failed": failed, "verdict": verdict.digest()},
     )
 
 
 def keep_verdict(candidates: Path, verdict: Verdict) -> None:
-    """Puts the verdict beside a candidate that waits, for people to look at."""
+    """Puts the verdict beside a candidate that is to wait, for people to look at and to answer."""
     (candidates / verdict.candidate / VERDICT).write_text(verdict.canonical_json() + "\n", encoding="utf-8")
 
 

@@ -1,6 +1,7 @@
 """One pass of tables through the gate: built together, closed, judged together, published together."""
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 import duckdb
@@ -13,21 +14,22 @@ from ...lake.writer import Quarantined
 from ...records.candidates import ParentRead
 from ...records.declarations import AssetDeclaration, DbtBuild
 from ...records.keys import AssetKey
+from ...records.ledger import QuarantineEntry
 from ...records.verdicts import Decision, Verdict
 from ..audit import audit_candidates
 from ..build import Built, build_dbt_stage, build_python_stage, build_stages
 from ..candidate import Closed, Draft, close_candidate, verify_files
 from ..context import Gate
-from ..fingerprint import table_fingerprint
+from ..fingerprint import beside_fingerprint, table_fingerprint
 from ..memory import remember_unchanged
 from ..outcomes import Escalated, Failed, Held, Outcome, Published, Rejected, Unchanged, Withheld
-from ..plan import KnownInputs
-from ..publish import Judged, Publication
+from ..plan import KnownInputs, served_beside
+from ..publish import Publication
 from ..quarantine import quarantine_candidate
 from ..rebuild import made_by_other_code
-from ..withhold import root_causes, withheld_by
+from ..withhold import blamed_for, root_causes, withheld_by
 from ..workbench import Workbench
-from .order import Order, bench_of, judged_events, keep_verdict, publish_in, remove_candidate
+from .order import Order, bench_of, judged_events, judged_in, keep_verdict, publish_in, remove_candidate
 
 
 @dataclass
@@ -104,10 +106,12 @@ class TablePass:
         parents = self._parents_read(declaration)
         fingerprint = table_fingerprint(declaration, {parent.asset: parent.data_version for parent in parents})
         head = self.cut.heads.get(declaration.key)
-        if not self.order.rebuild and known.is_current(declaration.key, fingerprint, head):
-            return Unchanged(declaration.key, "its parents were built anew and did not change")
-        if not self.order.rebuild and (why := known.held(declaration.key, fingerprint)):
-            return Held(declaration.key, why)
+        if not self.order.rebuild:
+            if known.is_current(declaration.key, fingerprint, head):
+                return Unchanged(declaration.key, "its parents were built anew and did not change")
+            held = known.held_back(declaration.key, fingerprint, self.cut.heads)
+            if held is not None:
+                return Held(declaration.key, held.why)
         draft = Draft(
             asset=declaration.key,
             kind=declaration.kind,
@@ -161,20 +165,30 @@ class TablePass:
             now=self.gate.now(),
         )
         by_asset = {verdict.asset: verdict for verdict in verdicts}
+        changed = {asset for asset, item in self.closed.items() if not item.unchanged}
         denied = root_causes(
             [asset for asset, verdict in by_asset.items() if verdict.decision is not Decision.APPROVE],
-            {asset: {parent.asset for parent in item.manifest.parents} for asset, item in self.closed.items()},
+            {
+                asset: {parent.asset for parent in item.manifest.parents}
+                | (blamed_for(by_asset[asset], plans[asset]) & changed)
+                for asset, item in self.closed.items()
+            },
         )
-        withheld = withheld_by(denied, self._depends_on(plans), self._atomic_groups())
+        depends_on = self._depends_on(plans, changed)
+        rejected = {asset for asset in denied if by_asset[asset].decision is Decision.REJECT}
+        # Nobody can approve what was judged against a candidate that is not published.
+        denied = [asset for asset in denied if asset in rejected or not depends_on[asset] & rejected]
+        withheld = withheld_by(denied, depends_on, self._atomic_groups())
         passed = [asset for asset in self.closed if asset not in denied and asset not in withheld]
         self.outcomes |= {asset: Withheld(asset, because) for asset, because in withheld.items()}
         self._settle(by_asset, denied, passed)
         for asset in (*passed, *withheld):
             remove_candidate(self.gate.settings.home.candidates, self.closed[asset].manifest.id)
 
-    def _depends_on(self, plans: Mapping[AssetKey, AuditPlan]) -> dict[AssetKey, set[AssetKey]]:
+    def _depends_on(
+        self, plans: Mapping[AssetKey, AuditPlan], changed: AbstractSet[AssetKey]
+    ) -> dict[AssetKey, set[AssetKey]]:
         """What each candidate was built from or judged against; a parent with the served content harms nobody."""
-        changed = {asset for asset, item in self.closed.items() if not item.unchanged}
         return {
             asset: ({parent.asset for parent in item.manifest.parents} | plans[asset].reads) & changed - {asset}
             for asset, item in self.closed.items()
@@ -201,19 +215,18 @@ class TablePass:
     def _publish(
         self, verdicts: Mapping[AssetKey, Verdict], denied: Sequence[AssetKey], changed: Sequence[AssetKey]
     ) -> None:
-        now = self.gate.now()
+        for asset in denied:
+            keep_verdict(self.gate.settings.home.candidates, verdicts[asset])
         done = publish_in(
             self.gate,
             Publication(
-                judged=tuple(
-                    Judged(self.closed[asset].manifest, verdicts[asset], self.gate.assets[asset]) for asset in changed
-                ),
+                judged=tuple(judged_in(self.gate, self.closed[a].manifest, verdicts[a]) for a in changed),
                 agent=self.order.agent,
                 reason=self.order.reason,
-                on_behalf_of=self.order.on_behalf_of,
+                # Whoever signs does it for the person who asked, or for the agent that delegated it.
+                on_behalf_of=self.order.on_behalf_of or self.order.agent,
                 quarantined=tuple(
-                    Quarantined(quarantine_candidate(0, self.closed[asset].manifest, verdicts[asset], now))
-                    for asset in denied
+                    Quarantined(self._put_aside(verdicts[asset]), by=verdicts[asset].auditor) for asset in denied
                 ),
                 events=tuple(
                     event
@@ -225,8 +238,15 @@ class TablePass:
         for receipt in done.receipts:
             self.outcomes[receipt.asset] = Published(receipt.asset, receipt)
         for entry in done.quarantined:
-            keep_verdict(self.gate.settings.home.candidates, verdicts[entry.asset])
             made = Rejected if verdicts[entry.asset].decision is Decision.REJECT else Escalated
             self.outcomes[entry.asset] = made(
                 entry.asset, self.closed[entry.asset].manifest, verdicts[entry.asset], entry.id
             )
+
+    def _put_aside(self, verdict: Verdict) -> QuarantineEntry:
+        entry = quarantine_candidate(0, self.closed[verdict.asset].manifest, verdict, self.gate.now())
+        plan = self.gate.audit_plan(verdict.asset)
+        if not blamed_for(verdict, plan):
+            return entry
+        beside = served_beside(plan.beside, self.cut.heads)
+        return entry.model_copy(update={"fingerprint": beside_fingerprint(entry.fingerprint, beside)})

@@ -1,0 +1,36 @@
+"""Whether every check that the served version passed is still made: a check turned off must not go unseen."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from ..records.findings import Finding, Severity
+from ..transforming.dbt_project import DbtTest
+from .candidate_view import CandidateView
+from .dbt_checks import test_check_names
+
+CHECKS_KEPT = "checks_kept"
+
+
+def check_checks_kept(view: CandidateView, checks: Sequence[str], tests: Sequence[DbtTest]) -> Finding:
+    """Returns a warning that names what was removed, or tolerates more or other rows, since the served version."""
+    names = test_check_names(tests)
+    limits = {names[test.unique_id]: test.limit for test in tests}
+    changed = list(_changed(view, checks, limits))
+    since = view.base_receipt.version if view.base_receipt else None
+    return Finding(
+        asset=view.asset,
+        check=CHECKS_KEPT,
+        passed=not changed,
+        severity=Severity.WARN,
+        measured=len(changed),
+        limit=0,
+        engine="python",
+        message=f"since version {since}: {'; '.join(changed)}"[:2000] if changed else "every check is still made",
+    )
+
+
+def _changed(view: CandidateView, checks: Sequence[str], limits: Mapping[str, str | int]) -> Iterator[str]:
+    for finding in view.base_receipt.findings if view.base_receipt else ():
+        if finding.check not in checks:
+            yield f"check removed: {finding.check}"
+        elif finding.check in limits and finding.limit != limits[finding.check]:
+            yield f"{finding.check} had the limit {finding.limit!s} and has {limits[finding.check]!s}"

@@ -1,0 +1,88 @@
+"""A person's answer to an escalation: the use case behind `orchestrator approve`."""
+
+from dataclasses import dataclass
+
+from ..authority.permissions import Person, person
+from ..errors import Misuse
+from ..gate.context import Gate
+from ..gate.cycle.approval import Escalation, find_escalation, publish_approved, require_no_agent
+from ..records.findings import Finding
+from ..records.keys import AgentName, AssetKey, Version
+from ..records.receipts import Receipt
+from .projections import project
+
+
+@dataclass(frozen=True)
+class ApprovalPlan:
+    """What an approval would publish, and the findings that it would be the answer to."""
+
+    number: int
+    asset: AssetKey
+    candidate: str
+    base_version: Version | None
+    n_rows: int
+    approver: AgentName
+    asked: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class Approved:
+    """What a person let in; `receipt` names the approver and the reason."""
+
+    number: int
+    receipt: Receipt
+
+
+def plan_approval(gate: Gate, number: int, *, approver: str) -> ApprovalPlan:
+    """Returns what `approve` would publish, without publishing it.
+
+    Raises:
+        OrchestratorError: As for `approve`.
+    """
+    person_ = _person(gate, approver)
+    found = find_escalation(gate, number)
+    manifest = found.manifest
+    return ApprovalPlan(
+        number=number,
+        asset=manifest.asset,
+        candidate=manifest.id,
+        base_version=manifest.base_version,
+        n_rows=manifest.n_rows,
+        approver=person_.name,
+        asked=_asked(found),
+    )
+
+
+def approve(gate: Gate, number: int, *, approver: str, reason: str) -> Approved:
+    """Publishes the escalated candidate that waits under this number in quarantine.
+
+    The approval holds for the verdict that asked and the candidate that was judged, and for nothing
+    else. What stands on the asset is built by the next build.
+
+    Raises:
+        Misuse: There is no such entry, no reason was given, or the name is no person's.
+        NotPermitted: The approver is an agent.
+        NotApprovable: The entry is nothing that an approval could publish.
+        AlreadySettled: The entry does not wait any more.
+        BaseMoved: Another version came first.
+        CandidateDamaged: The candidate's files are not what was judged.
+        SealBroken: The verdict does not hold any more.
+    """
+    if not reason.strip():
+        raise Misuse(
+            f"An approval needs a reason. Nothing was published. Say it: `orchestrator approve {number} --why TEXT`."
+        )
+    person_ = _person(gate, approver)
+    receipt = publish_approved(gate, find_escalation(gate, number), person_, reason.strip())
+    project(gate)
+    return Approved(number, receipt)
+
+
+def _person(gate: Gate, name: str) -> Person:
+    found = person(name)
+    require_no_agent(gate, found)
+    return found
+
+
+def _asked(found: Escalation) -> tuple[Finding, ...]:
+    return tuple(finding for finding in found.verdict.findings if not finding.passed)
