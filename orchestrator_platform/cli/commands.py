@@ -25,6 +25,7 @@ _MODULES: Mapping[str, str] = {
     "release": "release",
     "releases": "release",
     "journal": "journal",
+    "gc": "gc",
     "agents": "agents",
     "new": "new",
     "dev": "dev",

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -44,6 +45,14 @@ def look_at(parent: Path) -> Owned:
     for folder in sorted(path for path in parent.iterdir() if path.is_dir()) if parent.is_dir() else ():
         (living if _is_held(_lock_of(folder)) else abandoned).append(folder)
     return Owned(tuple(living), tuple(abandoned))
+
+
+def started_at(folder: Path) -> datetime | None:
+    """Returns when a folder was made, by its name; `None` where the name does not say."""
+    try:
+        return datetime.strptime(folder.name.split("-")[0], "%Y%m%dT%H%M%S%f").replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def remove_abandoned(folder: Path) -> bool:

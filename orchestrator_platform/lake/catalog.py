@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from ..errors import HomeMoved
@@ -35,10 +36,11 @@ class CatalogFile:
 
 @dataclass(frozen=True)
 class Scheduled:
-    """A file that no snapshot shows any more; `since` is ISO 8601, UTC."""
+    """A file that no snapshot shows any more since an instant, by its row in the catalog."""
 
     path: Path
-    since: str
+    since: datetime
+    row: int
 
 
 @contextmanager
@@ -83,14 +85,49 @@ def read_files(catalog: sqlite3.Connection) -> tuple[CatalogFile, ...]:
 def read_scheduled(catalog: sqlite3.Connection) -> tuple[Scheduled, ...]:
     """Returns what waits to be deleted until nobody can read it any more."""
     root = _data_path(catalog)
-    rows = catalog.execute("SELECT path, path_is_relative, schedule_start FROM ducklake_files_scheduled_for_deletion")
-    return tuple(Scheduled(_resolve(root, (row[0], row[1])), row[2]) for row in rows)
+    rows = catalog.execute(
+        "SELECT path, path_is_relative, schedule_start, rowid FROM ducklake_files_scheduled_for_deletion"
+    )
+    return tuple(
+        Scheduled(_resolve(root, (row[0], row[1])), datetime.fromisoformat(row[2]), int(row[3])) for row in rows
+    )
 
 
-def read_snapshot_times(catalog: sqlite3.Connection) -> dict[Snapshot, str]:
-    """Returns when each snapshot was committed, ISO 8601, oldest first."""
+def delete_scheduled(catalog: Path, older_than: datetime) -> int:
+    """Deletes the files that no snapshot has shown since then, and returns how many. The caller holds the lock.
+
+    DuckLake's own way compares times in a SQLite catalog as text of two forms, and deletes up to a day early. A file
+    that a snapshot shows after all stays.
+    """
+    with closing(sqlite3.connect(catalog, isolation_level=None)) as connection:
+        due = [item for item in read_scheduled(connection) if item.since <= older_than]
+        shown = {file.path for file in read_files(connection)} if due else set()
+        for item in due:
+            if item.path not in shown:
+                item.path.unlink(missing_ok=True)
+        connection.execute("BEGIN IMMEDIATE")
+        connection.executemany(
+            "DELETE FROM ducklake_files_scheduled_for_deletion WHERE rowid = ?", [(item.row,) for item in due]
+        )
+        connection.execute("COMMIT")
+    return len(due)
+
+
+def read_snapshot_times(catalog: sqlite3.Connection) -> dict[Snapshot, datetime]:
+    """Returns when each snapshot was committed, oldest first."""
     rows = catalog.execute("SELECT snapshot_id, snapshot_time FROM ducklake_snapshot ORDER BY snapshot_id")
-    return {Snapshot(row[0]): row[1] for row in rows}
+    return {Snapshot(row[0]): datetime.fromisoformat(row[1]) for row in rows}
+
+
+def copy_catalog(source: Path, target: Path) -> None:
+    """Copies a catalog as of one instant; whoever writes meanwhile is not held up.
+
+    Raises:
+        sqlite3.DatabaseError: It is damaged.
+    """
+    with open_catalog(source) as reading, closing(sqlite3.connect(target)) as writing:
+        reading.backup(writing)
+        writing.execute("PRAGMA journal_mode = DELETE")
 
 
 def is_at_home(catalog: Path, data: Path) -> bool:

@@ -130,6 +130,16 @@ def read_snapshots(connection: duckdb.DuckDBPyConnection) -> tuple[Snapshot, ...
     return tuple(Snapshot(row[0]) for row in rows)
 
 
+def read_snapshot_of(connection: duckdb.DuckDBPyConnection, receipt: Receipt) -> Snapshot | None:
+    """Returns the first snapshot left that shows this version, `None` where its rows are not kept any more."""
+    row = connection.execute(
+        f"SELECT min(snapshot_id) FROM lake.snapshots() WHERE snapshot_id >= $1 AND NOT EXISTS"
+        f" (FROM lake.{SCHEMA}.receipts WHERE asset = $2 AND snapshot > $1 AND snapshot <= snapshot_id)",
+        [receipt.snapshot, receipt.asset],
+    ).fetchone()
+    return Snapshot(row[0]) if row and row[0] is not None else None
+
+
 def kept_snapshots(connection: duckdb.DuckDBPyConnection) -> frozenset[Snapshot]:
     """Returns the snapshots that must stay readable whatever the retention policy says: those of releases."""
     return frozenset(release.snapshot for release in read_releases(connection))

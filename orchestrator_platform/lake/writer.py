@@ -9,6 +9,7 @@ each commit before any reader can see it.
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -22,7 +23,8 @@ from ..records.receipts import Head, Receipt
 from ..records.retractions import Release, Retraction
 from ..records.verdicts import Approval, Decision, Verdict
 from ..sql import identifier, literal
-from .catalog import bring_home
+from .catalog import bring_home, delete_scheduled
+from .compacting import Compacted, apply_compacted, require_served
 from .history import (
     read_heads,
     read_quarantine_entry,
@@ -33,6 +35,12 @@ from .history import (
 )
 from .layout import LakeLayout
 from .lock import writer_lock
+from .maintenance import (
+    expire_snapshots,
+    follow_merges,
+    merge_platform_tables,
+    require_unharmed,
+)
 from .migrations import bring_up
 from .platform_tables import (
     SCHEMA,
@@ -95,6 +103,7 @@ class Commit:
     settled: tuple[QuarantineEntry, ...] = ()
     retractions: tuple[Retraction, ...] | None = None
     releases: tuple[Release, ...] = ()
+    compacted: tuple[Compacted, ...] = ()
 
     @property
     def receipts(self) -> tuple[Receipt, ...]:
@@ -162,6 +171,8 @@ class LakeWriter:
             _require_verdict(approved)
             _require_base(approved.manifest, heads)
         require_restorable(self.connection, commit.restored, heads)
+        for compacted in commit.compacted:
+            require_served(compacted, heads)
         snapshot = self.next_snapshot()
         self.connection.execute("BEGIN")
         try:
@@ -169,6 +180,8 @@ class LakeWriter:
                 self._apply(approved)
             for restored in commit.restored:
                 apply_restored(self.connection, restored)
+            for compacted in commit.compacted:
+                apply_compacted(self.connection, compacted)
             self._record(commit, snapshot)
             self.connection.execute(
                 "CALL lake.set_commit_message(?, ?, extra_info => ?)",
@@ -181,6 +194,22 @@ class LakeWriter:
         self._reread(commit, snapshot)
         replace_readers_copy(self.layout)
         return snapshot
+
+    def merge_platform_tables(self) -> None:
+        """Writes the platform's many small files as few. Versions and the change feeds of data stay as they are."""
+        merge_platform_tables(self.connection)
+        replace_readers_copy(self.layout)
+
+    def expire(self, snapshots: Sequence[Snapshot]) -> None:
+        """Makes snapshots unreadable, for readers too. Their files stay until they are deleted."""
+        expire_snapshots(self.connection, snapshots)
+        replace_readers_copy(self.layout)
+
+    def delete_scheduled(self, older_than: datetime) -> int:
+        """Deletes files that no snapshot has shown since then; returns how many."""
+        n_deleted = delete_scheduled(self.layout.catalog, older_than)
+        replace_readers_copy(self.layout)
+        return n_deleted
 
     def _record(self, commit: Commit, snapshot: Snapshot) -> None:
         insert_heads(self.connection, [head_of(receipt) for receipt in commit.receipts])
@@ -230,6 +259,8 @@ class LakeWriter:
             raise CommitMismatch(asset=commit.events[0].subject, what="the snapshot", expected=snapshot, found=found)
         for receipt in commit.receipts:
             reread(self.connection, receipt)
+        for compacted in commit.compacted:
+            require_unharmed(self.connection, "lake", compacted.receipt)
 
 
 @contextmanager
@@ -250,7 +281,7 @@ def open_writer(layout: LakeLayout, timeout_seconds: float) -> Iterator[LakeWrit
             replace_readers_copy(layout)
         _attach(connection, layout)
         _initialise(connection, layout)
-        explained = _explained_snapshot(connection)
+        explained = follow_merges(connection, _explained_snapshot(connection))
         found = _last_snapshot(connection)
         if found != explained:
             raise ForeignSnapshot(snapshot=found, explained=explained)

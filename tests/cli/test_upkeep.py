@@ -1,0 +1,61 @@
+"""Looking after a home, at the prompt."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from small_project import make_project, write_orders
+
+from orchestrator_platform import Platform
+from orchestrator_platform.errors import Misuse, VersionNotKept
+
+Call = Callable[..., object]
+KEEP_ONE = "\n[tool.orchestrator.retention]\ndays = 0\nversions = 1\nreader_hours = 0\n"
+
+
+@pytest.fixture
+def thrice(orchestrator: Call, tmp_path: Path) -> Path:
+    """A project with three versions of everything, of which one is to be kept."""
+    folder = make_project(tmp_path)
+    with (folder / "pyproject.toml").open("a", encoding="utf-8") as file:
+        file.write(KEEP_ONE)
+    for number in (1, 2, 3):
+        drop = write_orders(folder, f"day{number}.csv", (number, f"customer{number}", 10 * number, "open"))
+        assert orchestrator(folder, "land", "orders", drop).code == 0
+        assert orchestrator(folder, "build").code == 0
+    return folder
+
+
+def test_gc_says_what_would_be_freed_then_frees_it(orchestrator: Call, thrice: Path) -> None:
+    tried = orchestrator(thrice, "gc", "--dry-run")
+    assert tried.code == 0, tried.err
+    assert tried.out.startswith("would be freed: 4 versions of 3 assets, ")
+    assert "  raw.orders: 1–2\n" in tried.out
+    assert orchestrator(thrice, "query", "select 1 from raw.orders", "--json").code == 0
+
+    refused = orchestrator(thrice, "gc")
+    assert (refused.code, "a person may: --by NAME" in refused.err) == (1, True)
+
+    done = orchestrator(thrice, "gc", "--by", "ada")
+    assert done.code == 0, done.err
+    assert re.search(r"kB are free now; read again and right: (marts|raw)\.", done.out)
+    assert len(json.loads(orchestrator(thrice, "history", "raw.orders", "--json").out)) == 3, "receipts stay"
+    gone = orchestrator(thrice, "rollback", "raw.orders", "--to", "1", "--why", "back")
+    assert (gone.code, "raw.orders" in gone.err) == (2, True), gone.err
+    assert re.search(r"person:ada +gc +lake", orchestrator(thrice, "journal").out)
+
+    orchestrator(thrice, "gc", "--by", "ada")
+    told = json.loads(orchestrator(thrice, "gc", "--dry-run", "--json").out)
+    assert (told["done"], told["plan"]["versions"], told["plan"]["size_bytes"]) == (False, [], 0)
+
+
+def test_versions_whose_rows_were_freed_are_refused_by_name(orchestrator: Call, thrice: Path) -> None:
+    orchestrator(thrice, "gc", "--by", "ada")
+    platform = Platform.open(project=thrice)
+    with pytest.raises(VersionNotKept):
+        platform.read("raw.orders", version=1)
+    with pytest.raises(Misuse, match="snapshot 4"):
+        platform.at(4).read("raw.orders")
+    assert len(platform.read("raw.orders", version=3).fetchall()) == 3
