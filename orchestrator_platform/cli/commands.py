@@ -26,6 +26,7 @@ _MODULES: Mapping[str, str] = {
     "releases": "release",
     "journal": "journal",
     "gc": "gc",
+    "doctor": "doctor",
     "agents": "agents",
     "new": "new",
     "dev": "dev",

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ..errors import BaseMoved
-from ..lake.catalog import CatalogFile, open_catalog, read_files, read_scheduled, read_snapshot_times
+from ..lake.catalog import CatalogFile, is_at_home, open_catalog, read_files, read_scheduled, read_snapshot_times
 from ..lake.compacting import write_compacted
 from ..lake.history import (
     kept_snapshots,
@@ -117,6 +117,25 @@ class GarbageCollection:
         with writer_lock(self.layout.upkeep_lock, self.lock_timeout_seconds):
             return self._collect()
 
+    def tidy(self) -> int:
+        """Removes what killed runs left behind, and nothing else; returns how many bytes that were.
+
+        Raises:
+            LockTimeout: Another writer held the lock for too long.
+        """
+        with writer_lock(self.layout.upkeep_lock, self.lock_timeout_seconds):
+            with open_writer(self.layout, self.lock_timeout_seconds):
+                seen = self.look()
+                freed = _size(seen.orphans)
+                for orphan in seen.orphans:
+                    orphan.unlink(missing_ok=True)
+            return freed + self._remove_folders(seen.plan.model_copy(update={"candidates": ()}))
+
+    def renew_readers_copy(self) -> None:
+        """Makes the readers' copy of the catalog anew."""
+        with open_writer(self.layout, self.lock_timeout_seconds) as writer:
+            writer.renew_readers_copy()
+
     def _collect(self) -> Collected:
         first = self.look()
         self._compact(first)
@@ -147,6 +166,9 @@ class GarbageCollection:
 
     def _orphans(self, known: set[Path], living: Sequence[Path]) -> tuple[Path, ...]:
         """Files that no snapshot shows and no living process can have put there to publish them."""
+        if not is_at_home(self.layout.readers, self.layout.data):
+            # Moved, and not yet brought here: the catalog names every file at its old place.
+            return ()
         begun = [started_at(folder) or datetime.min.replace(tzinfo=UTC) for folder in living]
         before = min([self.readers_since, self.now - _PLACING, *begun])
         found = []

@@ -211,6 +211,10 @@ class LakeWriter:
         replace_readers_copy(self.layout)
         return n_deleted
 
+    def renew_readers_copy(self) -> None:
+        """Makes the readers' copy anew: it was damaged, or is of another place."""
+        replace_readers_copy(self.layout)
+
     def _record(self, commit: Commit, snapshot: Snapshot) -> None:
         insert_heads(self.connection, [head_of(receipt) for receipt in commit.receipts])
         insert_receipts(self.connection, commit.receipts)

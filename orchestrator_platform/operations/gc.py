@@ -6,7 +6,7 @@ from datetime import datetime
 from ..authority.acts import Act
 from ..gate.context import new_id, utc_now
 from ..gate.upkeep import GarbageCollection
-from ..lake.published import cut_for_readers
+from ..lake.published import cut_for_readers, cut_published
 from ..records.keys import AgentName
 from ..records.upkeep import Collected, GcPlan
 from .caretaking import require_caretaker
@@ -32,6 +32,7 @@ def collect_garbage(platform: Platform, *, by: str = "", now: Callable[[], datet
         VersionDamaged: A version that is kept does not hold what its receipt says.
     """
     agent = require_caretaker(platform.settings.project, Act.GC, by)
+    cut_published(platform.layout, platform.settings.lock_timeout_seconds)
     collected = _collection(platform, agent, now()).collect()
     catch_up(platform.settings, platform.layout)
     return collected

@@ -92,7 +92,7 @@ def test_only_the_gates_cycle_puts_stages_in_order() -> None:
 
 
 def test_only_the_gate_writes_to_the_lake() -> None:
-    """The writer commits; the gate publishes, rolls back, names and frees; nobody else can reach a connection that may."""
+    """The writer commits; the gate publishes, rolls back, names and frees; nobody else has a connection that may."""
     users = {
         module
         for module, file in modules()

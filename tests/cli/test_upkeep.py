@@ -59,3 +59,24 @@ def test_versions_whose_rows_were_freed_are_refused_by_name(orchestrator: Call, 
     with pytest.raises(Misuse, match="snapshot 4"):
         platform.at(4).read("raw.orders")
     assert len(platform.read("raw.orders", version=3).fetchall()) == 3
+
+
+def test_the_doctor_tells_and_mends(orchestrator: Call, thrice: Path) -> None:
+    home = thrice / ".orchestrator"
+    well = orchestrator(thrice, "doctor")
+    assert (well.code, well.err) == (0, "")
+    assert re.fullmatch(r"9 versions and \d+ files looked at, 9 of them read whole: nothing is wrong\.\n", well.out)
+    home.joinpath("home.json").write_text("{")
+    (home / "workbenches" / "20240101T000000000000-x").mkdir()
+    ill = orchestrator(thrice, "doctor", "--quick")
+    assert ill.code == 1
+    assert f"error  marker: {home / 'home.json'} cannot be read" in ill.out
+    assert (
+        "warn  leftovers: workbenches/20240101T000000000000-x was left by a run that was killed\n       run: "
+        in ill.out
+    )
+    assert ill.out.endswith("0 of them read whole: 2 problems.\n")
+    mended = orchestrator(thrice, "doctor", "--fix", "--by", "ada", "--json")
+    assert mended.code == 0, mended.out
+    assert [ailment["fixed"] for ailment in json.loads(mended.out)["ailments"]] == [True, True]
+    assert re.search(r"person:ada +repair +home", orchestrator(thrice, "journal").out)
