@@ -27,6 +27,8 @@ _MODULES: Mapping[str, str] = {
     "journal": "journal",
     "gc": "gc",
     "doctor": "doctor",
+    "backup": "backup",
+    "restore": "backup",
     "agents": "agents",
     "new": "new",
     "dev": "dev",

@@ -130,6 +130,14 @@ def copy_catalog(source: Path, target: Path) -> None:
         writing.execute("PRAGMA journal_mode = DELETE")
 
 
+def forget_scheduled(catalog: Path) -> None:
+    """Forgets, in a copy of a catalog, the files that only wait to be deleted: they are not copied with it."""
+    with closing(sqlite3.connect(catalog)) as connection:
+        if connection.execute("SELECT count(*) FROM ducklake_files_scheduled_for_deletion").fetchone()[0]:
+            connection.execute("DELETE FROM ducklake_files_scheduled_for_deletion")
+            connection.commit()
+
+
 def is_at_home(catalog: Path, data: Path) -> bool:
     """Whether the catalog names this folder of data; one that is missing or cannot be read names none."""
     try:

@@ -133,11 +133,12 @@ def read_snapshots(connection: duckdb.DuckDBPyConnection) -> tuple[Snapshot, ...
 def read_snapshot_of(connection: duckdb.DuckDBPyConnection, receipt: Receipt) -> Snapshot | None:
     """Returns the first snapshot left that shows this version, `None` where its rows are not kept any more."""
     row = connection.execute(
-        f"SELECT min(snapshot_id) FROM lake.snapshots() WHERE snapshot_id >= $1 AND NOT EXISTS"
-        f" (FROM lake.{SCHEMA}.receipts WHERE asset = $2 AND snapshot > $1 AND snapshot <= snapshot_id)",
-        [receipt.snapshot, receipt.asset],
+        f"SELECT min(snapshot) FROM lake.{SCHEMA}.receipts WHERE asset = ? AND snapshot > ?",
+        [receipt.asset, receipt.snapshot],
     ).fetchone()
-    return Snapshot(row[0]) if row and row[0] is not None else None
+    until = row[0] if row else None
+    shown = (s for s in read_snapshots(connection) if s >= receipt.snapshot and (until is None or s < until))
+    return next(shown, None)
 
 
 def kept_snapshots(connection: duckdb.DuckDBPyConnection) -> frozenset[Snapshot]:

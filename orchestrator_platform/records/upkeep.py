@@ -1,10 +1,10 @@
 """What upkeep found and did: what can be freed, what is wrong with a home, what a backup holds."""
 
+from datetime import datetime
 from enum import StrEnum
-from typing import Literal
 
 from .base import Record
-from .keys import AssetKey, CandidateId, Snapshot, Version
+from .keys import AgentName, AssetKey, CandidateId, Snapshot, Version
 
 
 class FreedVersion(Record):
@@ -90,11 +90,11 @@ class Ailment(Record):
     fixed: bool = False
 
 
-BACKUP_FORMAT: Literal[1] = 1
+BACKUP_FORMAT = 1
 
 
 class BackedUpFile(Record):
-    """A file of the home: `path` below it, bytes by hash, and what is needed to know it again."""
+    """A file of the home by its path below it; size and time tell whether it must be read again."""
 
     path: str
     sha256: str
@@ -109,6 +109,10 @@ class Backup(Record):
     format: int = BACKUP_FORMAT
     home_format: int
     snapshot: Snapshot | None
-    taken_at: str
-    data_path: str
+    taken_at: datetime
+    by: AgentName
     files: tuple[BackedUpFile, ...]
+
+    def holds_what(self, other: "Backup") -> bool:
+        """Whether both hold the same files."""
+        return (self.snapshot, self.home_format, self.files) == (other.snapshot, other.home_format, other.files)

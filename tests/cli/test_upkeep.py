@@ -80,3 +80,24 @@ def test_the_doctor_tells_and_mends(orchestrator: Call, thrice: Path) -> None:
     assert mended.code == 0, mended.out
     assert [ailment["fixed"] for ailment in json.loads(mended.out)["ailments"]] == [True, True]
     assert re.search(r"person:ada +repair +home", orchestrator(thrice, "journal").out)
+
+
+def test_a_backup_is_taken_verified_and_restored_elsewhere(orchestrator: Call, thrice: Path, tmp_path: Path) -> None:
+    copy, new = tmp_path / "copy", tmp_path / "new"
+    refused = orchestrator(thrice, "backup", copy)
+    assert (refused.code, "a person may: --by NAME" in refused.err) == (1, True)
+    taken = orchestrator(thrice, "backup", copy, "--by", "ada")
+    assert re.fullmatch(r"backup \S+: \d+ files, [\d.]+ kB; copied \d+ files, [\d.]+ kB\n", taken.out), taken.err
+    assert orchestrator(thrice, "backup", copy, "--by", "ada").out.startswith("nothing changed since backup ")
+    name = json.loads(orchestrator(thrice, "backup", copy, "--verify", "--json").out)["name"]
+    full = orchestrator(thrice, "restore", copy, "--by", "ada")
+    assert (full.code, "is not empty" in full.err) == (2, True)
+    tried = orchestrator(thrice, "restore", copy, "--home", new, "--dry-run")
+    assert tried.out.startswith(f"would be restored from backup {name}: ")
+    assert not new.exists()
+    done = orchestrator(thrice, "restore", copy, "--home", new, "--backup", name, "--by", "ada")
+    assert done.out.startswith(f"restored from backup {name}: "), done.err
+    count = orchestrator(thrice, "--home", new, "query", "select count(*) n from marts.totals", "--json")
+    assert count.out == '[{"n": 3}]\n'
+    assert re.search(r"person:ada +restore +home", orchestrator(thrice, "--home", new, "journal").out)
+    assert orchestrator(thrice, "--home", new, "doctor").code == 0
