@@ -6,6 +6,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from killed_run import run_killed
 from small_project import gate_of, make_project, open_project, write_orders
 
 from orchestrator_platform.errors import HomeMoved, NewerHome
@@ -90,3 +91,15 @@ def test_a_home_of_which_a_part_was_moved_is_refused_by_name(moved: Path) -> Non
     lost.unlink()
     with pytest.raises(HomeMoved, match=lost.name):
         land(gate_of(moved), "orders", [write_orders(moved, "june.csv", (2, "bob", 20, "paid"))])
+
+
+@pytest.mark.parametrize("step", ["_copy_aside", "_migrate", "write_home_format"])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_migration_that_is_killed_is_finished_by_the_next_writer(tmp_path: Path, step: str, when: str) -> None:
+    home = unpack(OLD_HOMES[0], tmp_path)
+    write_orders(tmp_path, "july.csv", (5, "zoe", 7, "open"))
+    assert run_killed(tmp_path, "orchestrator_platform.lake.migrations", step, when) == -9
+    land(gate_of(tmp_path), "orders", [tmp_path / "incoming" / "july.csv"])
+    assert read_home_format(Home(home)) == HOME_FORMAT
+    assert len(open_project(tmp_path).read("raw.orders").fetchall()) == 4
+    assert latest_snapshot(home / "backups" / "format-1" / "catalog.sqlite") is not None
