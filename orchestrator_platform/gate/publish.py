@@ -31,8 +31,8 @@ _BUILT_IN_FULL = frozenset({"table", "view"})
 class Publication:
     """Everything that one publication makes true together. Quarantine entries get their numbers in it.
 
-    `agent` signs for files that are accounted for where nothing is published or put aside. `settled` are
-    entries that waited, by number, with what becomes of them.
+    `agent` signs for files that are accounted for where nothing is published or put aside, and no event tells
+    of it. `settled` are entries that waited, by number, with what changes in them.
     """
 
     judged: tuple[Judged, ...]
@@ -42,7 +42,7 @@ class Publication:
     ledger: tuple[LedgerEntry, ...] = ()
     quarantined: tuple[Quarantined, ...] = ()
     events: tuple[Event, ...] = ()
-    settled: tuple[tuple[int, QuarantineState], ...] = ()
+    settled: tuple[tuple[int, Mapping[str, object]], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -109,11 +109,11 @@ def publish(
 def _settled_entries(writer: LakeWriter, publication: Publication) -> tuple[QuarantineEntry, ...]:
     """The entries that this settles, as they stand afterwards."""
     settled = []
-    for number, state in publication.settled:
+    for number, changes in publication.settled:
         entry = writer.quarantine_entry(number)
         if entry is None or entry.state is not QuarantineState.WAITING:
             raise AlreadySettled(number=number, state=entry.state if entry else "gone")
-        settled.append(entry.model_copy(update={"state": state}))
+        settled.append(entry.model_copy(update=dict(changes)))
     return tuple(settled)
 
 
@@ -168,7 +168,7 @@ def _commit(
         entry.model_copy(update={"version": versions.get(entry.asset)}) if entry.n_published else entry
         for entry in publication.ledger
     )
-    answered = {str(entry.id): entry.state for entry in settled}
+    answered = {str(entry.id): entry.state for entry in settled if entry.state is not QuarantineState.WAITING}
     template = Event(
         id=event_id,
         at=now,
@@ -180,11 +180,17 @@ def _commit(
         on_behalf_of=publication.on_behalf_of,
         details={"n_files": len(ledger), **({"settled": answered} if answered else {})},
     )
-    events = (*signed_events(template, receipts, quarantined), *publication.events)
+    signed = () if _is_told(publication) else signed_events(template, receipts, quarantined)
+    events = (*signed, *publication.events)
     writer.commit(
         Commit(events=events, approved=approved, ledger=ledger, quarantined=quarantined, settled=tuple(settled))
     )
     return Done(receipts, tuple(item.entry for item in quarantined))
+
+
+def _is_told(publication: Publication) -> bool:
+    """Whether the publication's own events say all that there is to sign for."""
+    return bool(publication.events) and not publication.judged and not publication.quarantined
 
 
 def _check_retracted(

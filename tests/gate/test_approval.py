@@ -33,7 +33,7 @@ CHECK = "  checks: [{name: no_large, file: large.py, function: large, severity: 
 LARGE_PY = """
 def large(table, parents):
     name = {"total", "amount"} & set(table.columns)
-    return table.filter(f"{name.pop()} >= 100") if name else None
+    return table.filter(f"{name.pop()} >= 100") if name else table.limit(0)
 """
 ASKS = {
     "defs/marts/defs.yaml": FILES["defs/marts/defs.yaml"].rstrip() + "\n        " + CHECK,

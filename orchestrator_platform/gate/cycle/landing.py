@@ -146,7 +146,7 @@ class _LandingPass:
                 # Without the rejected candidate its files are simply judged again.
                 continue
             files = _fresh_files_of(self.gate.settings.home.candidates, manifest)
-            if manifest.fingerprint == raw_fingerprint(self.declaration, sorted(files)):
+            if entry.fingerprint == raw_fingerprint(self.declaration, sorted(files)):
                 held |= dict.fromkeys(files, why)
         return held
 
