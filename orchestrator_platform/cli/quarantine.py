@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .deciding import discard
+from .deciding import discard, replay
 from .findings import failure_lines, findings_table
 from .json_text import json_lines, json_text
 from .place import Place, takes_place
@@ -28,6 +28,7 @@ def quarantine() -> None:
 
 
 quarantine.add_command(discard)
+quarantine.add_command(replay)
 
 
 @quarantine.command("list")
@@ -101,6 +102,8 @@ def _commands(view: "QuarantineView") -> Iterator[str]:
     yield ""
     if view.verdict is not None and view.verdict.decision == "escalate":
         yield f"approve with: orchestrator approve {entry.id} --why TEXT"
+    if entry.kind != "candidate" or view.manifest is not None:
+        yield f"replay with: orchestrator quarantine replay {entry.id}"
     yield f"discard with: orchestrator quarantine discard {entry.id} --why TEXT"
 
 
@@ -123,6 +126,8 @@ def _retracted_lines(view: "QuarantineView") -> Iterator[str]:
 
 
 def _addresses(view: "QuarantineView") -> str:
+    if view.entry.state == "replayed":
+        return "Its rows are published: the ledger says in which version."
     headers = ("file", "line", "position", "rule", "reason", "sha256")
     rows = [
         (row.file, "whole file" if row.line is None else row.line, row.position, row.rule, row.reason, row.file_sha256)

@@ -13,7 +13,7 @@ from pathlib import Path
 from ..authority.acts import Act
 from ..errors import AlreadyLanded, AlreadySettled, CandidateDamaged, ParentRetracted
 from ..lake.layout import LakeLayout
-from ..lake.writer import Approved, Commit, LakeWriter, Quarantined, open_writer
+from ..lake.writer import Approved, Commit, LakeWriter, Quarantined, RowsReplayed, open_writer
 from ..records.candidates import CandidateFile, FileRole, Manifest
 from ..records.declarations import DbtBuild, PythonBuild
 from ..records.events import Event
@@ -43,6 +43,7 @@ class Publication:
     quarantined: tuple[Quarantined, ...] = ()
     events: tuple[Event, ...] = ()
     settled: tuple[tuple[int, Mapping[str, object]], ...] = ()
+    replayed: tuple[RowsReplayed, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -183,7 +184,14 @@ def _commit(
     signed = () if _is_told(publication) else signed_events(template, receipts, quarantined)
     events = (*signed, *publication.events)
     writer.commit(
-        Commit(events=events, approved=approved, ledger=ledger, quarantined=quarantined, settled=tuple(settled))
+        Commit(
+            events=events,
+            approved=approved,
+            ledger=ledger,
+            quarantined=quarantined,
+            settled=tuple(settled),
+            replayed=publication.replayed,
+        )
     )
     return Done(receipts, tuple(item.entry for item in quarantined))
 
@@ -243,9 +251,9 @@ def _receipt(
         n_inserted=manifest.n_inserted,
         n_deleted=manifest.n_deleted,
         data_version=manifest.data_version,
-        fingerprint=manifest.fingerprint,
+        fingerprint=item.fingerprint or manifest.fingerprint,
         code_version=manifest.code_version,
-        contract_hash=manifest.contract_hash,
+        contract_hash=verdict.seal.contract,
         producer=manifest.producer,
         auditor=verdict.auditor,
         seal=verdict.seal,

@@ -16,10 +16,9 @@ from ...records.ledger import QuarantineEntry, QuarantineKind, QuarantineState
 from ...records.receipts import Receipt
 from ...records.verdicts import Approval, Decision, Verdict
 from ..context import Gate
-from ..publish import Publication
 from ..seal import check_seal, read_in_force
-from .accounts import accounts_of, retire_accounted
-from .order import VERDICT, judged_in, publish_in, remove_candidate
+from .accounts import publish_waiting
+from .order import VERDICT, judged_in
 from .waiting import find_entry, group_beside, last_audit, load_as_audited, make_again, require_on_head, require_waiting
 
 
@@ -72,23 +71,15 @@ def publish_approved(gate: Gate, found: Escalation, approver: Person, reason: st
     approval = Approval(
         candidate=manifest.id, verdict=verdict.digest(), approver=approver.name, reason=reason, approved_at=gate.now()
     )
-    accounts = accounts_of(gate.settings.home.candidates, manifest)
-    done = publish_in(
+    return publish_waiting(
         gate,
-        Publication(
-            judged=(replace(judged_in(gate, manifest, verdict), approval=approval),),
-            agent=producer.name,
-            reason=reason,
-            on_behalf_of=approver.name,
-            ledger=accounts.ledger,
-            quarantined=accounts.quarantined(manifest, gate.now()),
-            events=(_event(gate, found, approval),),
-            settled=((found.entry.id, {"state": QuarantineState.APPROVED}),),
-        ),
+        found.entry,
+        replace(judged_in(gate, manifest, verdict), approval=approval),
+        (_event(gate, found, approval),),
+        state=QuarantineState.APPROVED,
+        reason=reason,
+        on_behalf_of=approver.name,
     )
-    retire_accounted(gate, found.declaration, accounts.ledger)
-    remove_candidate(gate.settings.home.candidates, manifest.id)
-    return done.receipts[0]
 
 
 def require_no_agent(gate: Gate, approver: Person) -> None:
