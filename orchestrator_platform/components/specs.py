@@ -15,18 +15,18 @@ _SERVED_SAYS = "The version that serves was judged by an agent that did not make
 _LANDED = frozenset({"ndjson", "json"})
 
 
-def asset_spec(gate: Gate, declaration: AssetDeclaration) -> dg.AssetSpec:
-    """Returns the asset as Dagster lists it."""
-    return dg.AssetSpec(
-        dagster_key(declaration.key),
+def asset_spec(declaration: AssetDeclaration, found: dg.AssetSpec | None = None) -> dg.AssetSpec:
+    """Returns the asset as Dagster lists it, on top of what was found out about it elsewhere."""
+    spec = found or dg.AssetSpec(dagster_key(declaration.key), description=_description(declaration))
+    return spec.replace_attributes(
         deps=[dagster_key(parent) for parent in declaration.parents],
-        description=_description(gate, declaration),
-        metadata=_metadata(declaration),
         skippable=True,
         group_name=declaration.group,
         code_version=declaration.code_version[:12],
-        tags={"producer": declaration.producer, "auditor": declaration.auditor},
         kinds=_kinds(declaration),
+    ).merge_attributes(
+        metadata=_metadata(declaration),
+        tags={"producer": declaration.producer, "auditor": declaration.auditor},
     )
 
 
@@ -59,13 +59,8 @@ def _kinds(declaration: AssetDeclaration) -> set[str]:
     return {"ducklake", "dbt" if isinstance(build, DbtBuild) else "python", "table"}
 
 
-def _description(gate: Gate, declaration: AssetDeclaration) -> str:
-    said = declaration.description.strip() or f"{declaration.key}, which says nothing of itself yet."
-    build = declaration.build
-    if not isinstance(build, DbtBuild):
-        return said
-    code = str(gate.dbt.node(build.unique_id).raw.get("raw_code") or "").strip()
-    return f"{said}\n\n#### Code\n\n```sql\n{code}\n```" if code else said
+def _description(declaration: AssetDeclaration) -> str:
+    return declaration.description.strip() or f"{declaration.key}, which says nothing of itself yet."
 
 
 def _metadata(declaration: AssetDeclaration) -> dict[str, Any]:

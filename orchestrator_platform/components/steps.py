@@ -51,12 +51,21 @@ Make = Callable[[Gate, Sequence[AssetKey], RunStart], Made]
 """Brings these assets through the gate, as part of a run."""
 
 
-def define_assets(name: str, gate: Gate, declarations: Sequence[AssetDeclaration], make: Make) -> dg.AssetsDefinition:
-    """Returns one step that makes any of these assets; those selected together go through the gate together."""
+def define_assets(
+    name: str,
+    gate: Gate,
+    declarations: Sequence[AssetDeclaration],
+    make: Make,
+    found: Mapping[AssetKey, dg.AssetSpec] | None = None,
+) -> dg.AssetsDefinition:
+    """Returns one step that makes any of these assets; those selected together go through the gate together.
+    `found` is what another library says of some of them.
+    """
+    known = found or {}
 
     @dg.multi_asset(
         name=name,
-        specs=[asset_spec(gate, declaration) for declaration in declarations],
+        specs=[asset_spec(declaration, known.get(declaration.key)) for declaration in declarations],
         check_specs=[spec for declaration in declarations for spec in check_specs(gate, declaration)],
         can_subset=True,
     )

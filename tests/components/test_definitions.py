@@ -73,6 +73,22 @@ def test_an_asset_shows_who_makes_and_judges_it_and_where_it_is_defined(shop: An
     assert specs["marts.best"].deps
 
 
+def test_a_model_is_listed_by_the_conventions_of_dagster_dbt(shop: Any) -> None:
+    models = shop.settings.project.root / "dbt_project/models/models.yml"
+    said = "config: {meta: {grain: [customer]}}"
+    more = "config: {tags: [money], meta: {grain: [customer], dagster: {owners: [ann@example.com]}}}"
+    shop.write({"dbt_project/models/models.yml": models.read_text(encoding="utf-8").replace(said, more, 1)})
+    defs = load_definitions(shop.settings)
+    specs = {".".join(spec.key.path): spec for spec in defs.resolve_all_asset_specs()}
+    assert list(specs["marts.totals"].owners) == ["ann@example.com"]
+    assert specs["marts.totals"].tags["money"] == ""
+    assert "sum(amount) as total" in specs["marts.totals"].description
+    assert specs["marts.totals"].metadata["dagster/table_name"] == "lake.marts.totals"
+
+    tagged = dg.AssetSelection.from_string("tag:money").resolve(defs.resolve_asset_graph())
+    assert tagged == {dg.AssetKey(["marts", "totals"])}
+
+
 def test_every_audit_is_a_check_and_drift_does_not_block(shop: Any) -> None:
     defs = load_definitions(shop.settings)
     checks = {key: defs.resolve_asset_graph().get(key) for key in defs.resolve_asset_graph().asset_check_keys}

@@ -133,8 +133,10 @@ def test_only_inputs_taken_back_themselves_are_held(paper: Paper) -> None:
         paper.build(C, A)
     paper.roll(A, 1)
     known = KnownInputs(frozenset(), {}, retracted_fingerprints(paper.retractions))
-    assert "rolled back" in known.held(AssetKey(A), "marts.a-2")
-    assert known.held(AssetKey(C), "marts.c-2") == ""
+    held = known.held_back(AssetKey(A), "marts.a-2", {})
+    assert held is not None
+    assert "rolled back" in held.why
+    assert known.held_back(AssetKey(C), "marts.c-2", {}) is None
     paper.roll(A, 2)
     assert retracted_fingerprints(paper.retractions) == frozenset()
 
