@@ -19,6 +19,7 @@ OrchestratorError
 │   ├── AlreadyLanded
 │   ├── AlreadySettled
 │   ├── NotApprovable
+│   ├── NotReplayable
 │   ├── NotPermitted
 │   └── StatementRefused
 └── Fault                   something broke (exit 3)
@@ -254,6 +255,16 @@ class NotApprovable(Refusal):
     def __init__(self, *, number: int, asset: str, why: str, fix: str) -> None:
         self.number, self.asset, self.why, self.fix = number, asset, why, fix
         super().__init__(f"Entry {number} ({asset}) cannot be approved: {why}. Nothing was published. {fix}")
+
+
+class NotReplayable(Refusal):
+    """What waits in quarantine cannot be judged again as it is."""
+
+    code = "not_replayable"
+
+    def __init__(self, *, number: int, asset: str, why: str, fix: str) -> None:
+        self.number, self.asset, self.why, self.fix = number, asset, why, fix
+        super().__init__(f"Entry {number} ({asset}) cannot be replayed: {why}. Nothing was published. {fix}")
 
 
 class NotPermitted(Refusal):

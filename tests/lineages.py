@@ -20,7 +20,7 @@ from orchestrator_platform.gate.rollback_plan import RollbackPlan, plan_rollback
 from orchestrator_platform.lake.history import (
     read_heads,
     read_ledger,
-    read_published_rows,
+    read_parts,
     read_quarantine,
     read_receipt,
     read_retractions,
@@ -160,7 +160,7 @@ class World:
         known = read_known(cut)
         planned = plan_rollback(known, read_wish(cut, known, goal), why)
         with closing(cut.connect()) as connection:
-            n_rows, entries = read_published_rows(connection), read_quarantine(connection)
+            parts, entries = read_parts(connection), read_quarantine(connection)
         meanwhile()
         scratch = self.root / f"rollback-{next(_stamps)}"
         scratch.mkdir()
@@ -168,7 +168,7 @@ class World:
             return roll_back(
                 cut,
                 scratch,
-                Rollback(planned, known, n_rows, entries, AgentName("tester"), why),
+                Rollback(planned, known, parts, entries, AgentName("tester"), why),
                 lock_timeout_seconds=seconds,
                 now=NOW,
                 event_id=f"rollback-{next(_stamps)}",

@@ -20,6 +20,7 @@ from ..records.events import Event
 from ..records.keys import AgentName, AssetKey, CandidateId, Snapshot, Version
 from ..records.ledger import LedgerEntry, QuarantineEntry, RowAddress
 from ..records.receipts import Head, Receipt
+from ..records.replays import Replay
 from ..records.retractions import Release, Retraction
 from ..records.verdicts import Approval, Decision, Verdict
 from ..sql import identifier, literal
@@ -44,7 +45,9 @@ from .platform_tables import (
     insert_quarantine,
     insert_receipts,
     insert_release,
+    insert_replays,
     platform_tables,
+    replace_addresses,
     replace_quarantine,
     replace_retractions,
 )
@@ -82,6 +85,19 @@ class Quarantined:
 
 
 @dataclass(frozen=True)
+class RowsReplayed:
+    """Rows that come out of an entry of the quarantine, by file, and the addresses that those files keep there."""
+
+    entry: int
+    replays: tuple[Replay, ...]
+    left: tuple[RowAddress, ...] = ()
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        return tuple(sorted({item.file_sha256 for item in self.replays}))
+
+
+@dataclass(frozen=True)
 class Commit:
     """Everything that becomes true in one snapshot. The first event names the snapshot.
 
@@ -94,6 +110,7 @@ class Commit:
     ledger: tuple[LedgerEntry, ...] = ()
     quarantined: tuple[Quarantined, ...] = ()
     settled: tuple[QuarantineEntry, ...] = ()
+    replayed: tuple[RowsReplayed, ...] = ()
     retractions: tuple[Retraction, ...] | None = None
     releases: tuple[Release, ...] = ()
 
@@ -196,6 +213,9 @@ class LakeWriter:
             insert_quarantine(self.connection, quarantined.entry, quarantined.rows)
         for entry in commit.settled:
             replace_quarantine(self.connection, entry)
+        for replayed in commit.replayed:
+            insert_replays(self.connection, replayed.replays)
+            replace_addresses(self.connection, replayed.entry, replayed.files, replayed.left)
         if commit.retractions is not None:
             replace_retractions(self.connection, commit.retractions)
         for release in commit.releases:

@@ -14,7 +14,7 @@ from ..gate.rollback import Rollback, RolledBack, roll_back
 from ..gate.rollback_plan import Known, RollbackPlan, Wish, plan_rollback, wish_release, wish_version
 from ..lake.history import (
     read_heads,
-    read_published_rows,
+    read_parts,
     read_quarantine,
     read_receipts_after,
     read_retractions,
@@ -105,7 +105,7 @@ def _roll_back(
     gate: Gate, cut: PublishedCut, known: Known, planned: RollbackPlan, agent: AgentName, why: str
 ) -> RolledBack:
     with closing(cut.connect()) as connection:
-        rows, entries = read_published_rows(connection), read_quarantine(connection)
+        parts, entries = read_parts(connection), read_quarantine(connection)
     scratch = gate.settings.home.workbenches / gate.new_id()
     scratch.mkdir(parents=True)
     gate.say(f"preparing {', '.join(step.asset for step in planned.steps) or planned.subject}")
@@ -113,7 +113,7 @@ def _roll_back(
         return roll_back(
             cut,
             scratch,
-            Rollback(planned, known, rows, entries, agent, why),
+            Rollback(planned, known, parts, entries, agent, why),
             lock_timeout_seconds=gate.settings.lock_timeout_seconds,
             now=gate.now(),
             event_id=gate.new_id(),

@@ -17,7 +17,7 @@ LAYERS = (
     ("definitions", "cli", "defs", "__init__"),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
-STAGES = ("land", "build", "candidate", "audit", "publish", "quarantine", "rollback", "release")
+STAGES = ("land", "build", "candidate", "audit", "publish", "quarantine", "rollback", "release", "replay")
 
 
 def modules() -> Iterator[tuple[str, Path]]:
