@@ -19,6 +19,7 @@ OrchestratorError
 │   ├── AlreadyLanded
 │   ├── AlreadySettled
 │   ├── NotApprovable
+│   ├── NotReplayable
 │   ├── NotPermitted
 │   └── StatementRefused
 └── Fault                   something broke (exit 3)
@@ -28,6 +29,7 @@ OrchestratorError
     ├── HomeMoved
     ├── BackupDamaged
     ├── LockTimeout
+    ├── StorageFailed
     ├── CandidateDamaged
     ├── ReaderFailed
     ├── DbtFailed
@@ -258,6 +260,16 @@ class NotApprovable(Refusal):
         super().__init__(f"Entry {number} ({asset}) cannot be approved: {why}. Nothing was published. {fix}")
 
 
+class NotReplayable(Refusal):
+    """What waits in quarantine cannot be judged again as it is."""
+
+    code = "not_replayable"
+
+    def __init__(self, *, number: int, asset: str, why: str, fix: str) -> None:
+        self.number, self.asset, self.why, self.fix = number, asset, why, fix
+        super().__init__(f"Entry {number} ({asset}) cannot be replayed: {why}. Nothing was published. {fix}")
+
+
 class NotPermitted(Refusal):
     """An agent tried what its file does not allow."""
 
@@ -352,6 +364,21 @@ class LockTimeout(Fault):
         super().__init__(
             f"The writer's lock {lock} was held by {holder or 'another process'} for {seconds:g} s."
             " Nothing was written. Try again when it is done."
+        )
+
+
+class StorageFailed(Fault):
+    """A file could not be written: no room, a limit, or a broken disk."""
+
+    code = "storage_failed"
+    retryable = True
+
+    def __init__(self, *, path: Path, problem: str) -> None:
+        self.path, self.problem = path, problem
+        super().__init__(
+            f"Writing {path} failed: {problem}. What was published before still serves, what is half-written is never"
+            " read, and files that were not accounted for are still in landing. Make room or mend the disk, then run"
+            " the same command again: it finishes what was begun."
         )
 
 

@@ -19,7 +19,7 @@ from orchestrator_platform.gate.context import Gate, new_id, utc_now
 from orchestrator_platform.lake.content import hash_file
 from orchestrator_platform.lake.history import read_receipt
 from orchestrator_platform.lake.published import cut_published
-from orchestrator_platform.lake.writer import Approved, Commit, head_of, open_writer
+from orchestrator_platform.lake.writer import Approved, Commit, open_writer
 from orchestrator_platform.operations.backup import back_up
 from orchestrator_platform.operations.build import build
 from orchestrator_platform.operations.doctor import Doctor
@@ -30,7 +30,7 @@ from orchestrator_platform.operations.status import read_status
 from orchestrator_platform.records.candidates import AssetKind, FileRole
 from orchestrator_platform.records.events import Event
 from orchestrator_platform.records.keys import AssetKey, CandidateId
-from orchestrator_platform.records.receipts import Head, Receipt
+from orchestrator_platform.records.receipts import Head, Receipt, head_of
 from orchestrator_platform.records.verdicts import Decision, Verdict, seal_of
 from orchestrator_platform.settings import Retention
 

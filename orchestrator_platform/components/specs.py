@@ -6,11 +6,13 @@ from typing import Any
 import dagster as dg
 
 from ..audits.drift import CHECKS as DRIFT_CHECKS
+from ..audits.raw_checks import ALL_COLUMNS
 from ..errors import DefinitionError
 from ..gate.context import Gate
-from ..projections.dagster_values import SERVED, contract_schema, dagster_key
+from ..projections.dagster_values import FRESHNESS, SERVED, contract_schema, dagster_key
 from ..records.declarations import AssetDeclaration, DbtBuild, DriftAnswer, SourceBuild
 
+_OWN = (SERVED, FRESHNESS)
 _SERVED_SAYS = "The version that serves was judged by an agent that did not make it, and can be read."
 _LANDED = frozenset({"ndjson", "json"})
 
@@ -31,22 +33,34 @@ def asset_spec(declaration: AssetDeclaration, found: dg.AssetSpec | None = None)
 
 
 def check_specs(gate: Gate, declaration: AssetDeclaration) -> tuple[dg.AssetCheckSpec, ...]:
-    """Returns every check of the asset's audit, which tell of the last candidate, and the check `served`.
+    """Returns every check of the asset's audit, which tell of the last candidate, and those of the served version:
+    `served`, and `freshness` where one is promised.
 
     Raises:
-        DefinitionError: A check of the project's own is called `served`.
+        DefinitionError: A check of the project's own has the name of one of those.
     """
     key = dagster_key(declaration.key)
     names = gate.audit_plan(declaration.key).checks
-    if SERVED in names:
+    taken = next((name for name in _OWN if name in names), None)
+    if taken:
         raise DefinitionError(
             file=declaration.origin,
-            problem=f"{declaration.key} has a check called {SERVED!r}, which the platform gives every asset",
+            problem=f"{declaration.key} has a check called {taken!r}, a name that the platform gives itself",
             fix="Give it another name.",
         )
-    remarks = DRIFT_CHECKS if declaration.drift is DriftAnswer.WARN else ()
+    remarks = (ALL_COLUMNS, *(DRIFT_CHECKS if declaration.drift is DriftAnswer.WARN else ()))
     audits = [dg.AssetCheckSpec(name, asset=key, blocking=name not in remarks) for name in names]
-    return (*audits, dg.AssetCheckSpec(SERVED, asset=key, blocking=True, description=_SERVED_SAYS))
+    served = dg.AssetCheckSpec(SERVED, asset=key, blocking=True, description=_SERVED_SAYS)
+    return (*audits, served, *_freshness(declaration))
+
+
+def _freshness(declaration: AssetDeclaration) -> Sequence[dg.AssetCheckSpec]:
+    promise = declaration.freshness
+    if promise is None:
+        return ()
+    says = f"What serves is not older than {promise.warn_after}. It warns, and keeps nothing from being published."
+    key = dagster_key(declaration.key)
+    return (dg.AssetCheckSpec(FRESHNESS, asset=key, blocking=False, description=says),)
 
 
 def _kinds(declaration: AssetDeclaration) -> set[str]:

@@ -19,10 +19,12 @@ from ..records.candidates import FileRole, Form, Manifest
 from ..records.events import Event
 from ..records.keys import AgentName, AssetKey, CandidateId, Snapshot, Version
 from ..records.ledger import LedgerEntry, QuarantineEntry, RowAddress
-from ..records.receipts import Head, Receipt
+from ..records.receipts import Head, Receipt, head_of
+from ..records.replays import Replay
 from ..records.retractions import Release, Retraction
 from ..records.verdicts import Approval, Decision, Verdict
 from ..sql import identifier, literal
+from ..storage import writing
 from .catalog import bring_home, delete_scheduled
 from .compacting import Compacted, apply_compacted, require_served
 from .history import (
@@ -51,7 +53,9 @@ from .platform_tables import (
     insert_quarantine,
     insert_receipts,
     insert_release,
+    insert_replays,
     platform_tables,
+    replace_addresses,
     replace_quarantine,
     replace_retractions,
 )
@@ -89,6 +93,19 @@ class Quarantined:
 
 
 @dataclass(frozen=True)
+class RowsReplayed:
+    """Rows that come out of an entry of the quarantine, by file, and the addresses that those files keep there."""
+
+    entry: int
+    replays: tuple[Replay, ...]
+    left: tuple[RowAddress, ...] = ()
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        return tuple(sorted({item.file_sha256 for item in self.replays}))
+
+
+@dataclass(frozen=True)
 class Commit:
     """Everything that becomes true in one snapshot. The first event names the snapshot.
 
@@ -101,6 +118,7 @@ class Commit:
     ledger: tuple[LedgerEntry, ...] = ()
     quarantined: tuple[Quarantined, ...] = ()
     settled: tuple[QuarantineEntry, ...] = ()
+    replayed: tuple[RowsReplayed, ...] = ()
     retractions: tuple[Retraction, ...] | None = None
     releases: tuple[Release, ...] = ()
     compacted: tuple[Compacted, ...] = ()
@@ -164,8 +182,8 @@ class LakeWriter:
             SealBroken: A candidate has no approving verdict of its own, or what is restored was never judged.
             BaseMoved: A base is not the head any more.
             CommitMismatch: The lake holds something else than what was committed.
+            StorageFailed: The catalog, or the readers' copy of it, could not be written.
         """
-        first = commit.events[0]
         heads = self.heads()
         for approved in commit.approved:
             _require_verdict(approved)
@@ -174,6 +192,14 @@ class LakeWriter:
         for compacted in commit.compacted:
             require_served(compacted, heads)
         snapshot = self.next_snapshot()
+        with writing(self.layout.catalog):
+            self._transact(commit, snapshot)
+        self._reread(commit, snapshot)
+        replace_readers_copy(self.layout)
+        return snapshot
+
+    def _transact(self, commit: Commit, snapshot: Snapshot) -> None:
+        first = commit.events[0]
         self.connection.execute("BEGIN")
         try:
             for approved in commit.approved:
@@ -191,9 +217,6 @@ class LakeWriter:
         except BaseException:
             _rollback(self.connection)
             raise
-        self._reread(commit, snapshot)
-        replace_readers_copy(self.layout)
-        return snapshot
 
     def merge_platform_tables(self) -> None:
         """Writes the platform's many small files as few. Versions and the change feeds of data stay as they are."""
@@ -223,6 +246,9 @@ class LakeWriter:
             insert_quarantine(self.connection, quarantined.entry, quarantined.rows)
         for entry in commit.settled:
             replace_quarantine(self.connection, entry)
+        for replayed in commit.replayed:
+            insert_replays(self.connection, replayed.replays)
+            replace_addresses(self.connection, replayed.entry, replayed.files, replayed.left)
         if commit.retractions is not None:
             replace_retractions(self.connection, commit.retractions)
         for release in commit.releases:
@@ -283,8 +309,9 @@ def open_writer(layout: LakeLayout, timeout_seconds: float) -> Iterator[LakeWrit
     with closing(connect()) as connection, writer_lock(layout.lock, timeout_seconds), closing(connection):
         if bring_home(layout):
             replace_readers_copy(layout)
-        _attach(connection, layout)
-        _initialise(connection, layout)
+        with writing(layout.catalog):
+            _attach(connection, layout)
+            _initialise(connection, layout)
         explained = follow_merges(connection, _explained_snapshot(connection))
         found = _last_snapshot(connection)
         if found != explained:
@@ -296,21 +323,6 @@ def open_writer(layout: LakeLayout, timeout_seconds: float) -> Iterator[LakeWrit
             reread_unseen(connection, seen)
             replace_readers_copy(layout)
         yield LakeWriter(connection, layout)
-
-
-def head_of(receipt: Receipt) -> Head:
-    """Returns the head that a receipt makes."""
-    return Head(
-        asset=receipt.asset,
-        version=receipt.version,
-        snapshot=receipt.snapshot,
-        data_version=receipt.data_version,
-        fingerprint=receipt.fingerprint,
-        n_rows=receipt.n_rows,
-        candidate=receipt.candidate,
-        published_at=receipt.published_at,
-        withdrawn=receipt.withdrawn,
-    )
 
 
 def _require_verdict(approved: Approved) -> None:

@@ -60,3 +60,18 @@ class Head(Record):
     candidate: CandidateId
     published_at: datetime
     withdrawn: bool = False
+
+
+def head_of(receipt: Receipt) -> Head:
+    """Returns the head that a receipt makes."""
+    return Head(
+        asset=receipt.asset,
+        version=receipt.version,
+        snapshot=receipt.snapshot,
+        data_version=receipt.data_version,
+        fingerprint=receipt.fingerprint,
+        n_rows=receipt.n_rows,
+        candidate=receipt.candidate,
+        published_at=receipt.published_at,
+        withdrawn=receipt.withdrawn,
+    )

@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[2] / "orchestrator_platform"
 
 LAYERS = (
-    ("records", "errors", "settings", "sql"),
+    ("records", "errors", "settings", "sql", "storage"),
     ("authority", "lake", "contracts", "learning", "reading", "transforming"),
     ("audits",),
     ("gate", "projections"),
@@ -17,7 +17,7 @@ LAYERS = (
     ("definitions", "cli", "defs", "__init__"),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
-STAGES = ("land", "build", "candidate", "audit", "publish", "quarantine", "rollback", "release", "upkeep")
+STAGES = ("land", "build", "candidate", "audit", "publish", "quarantine", "rollback", "release", "replay", "upkeep")
 
 
 def modules() -> Iterator[tuple[str, Path]]:
