@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from .acting import takes_by
 from .json_text import json_text
 from .place import FOLDER, Place, takes_place
 from .text import plural, size
@@ -11,7 +12,7 @@ from .text import plural, size
 
 @click.command
 @click.argument("to", type=FOLDER)
-@click.option("--by", default="", metavar="NAME", help="The person who does it.")
+@takes_by
 @click.option("--verify", is_flag=True, help="Copy nothing; read the newest backup there again.")
 @takes_place
 def backup(place: Place, to: Path, by: str, verify: bool) -> None:
@@ -41,7 +42,7 @@ def backup(place: Place, to: Path, by: str, verify: bool) -> None:
 @click.command
 @click.argument("source", metavar="FROM", type=FOLDER)
 @click.option("--backup", "name", default="", metavar="NAME", help="Which one; by default the newest.")
-@click.option("--by", default="", metavar="NAME", help="The person who does it.")
+@takes_by
 @click.option("--dry-run", is_flag=True, help="Read the backup again and say what it holds; restore nothing.")
 @takes_place
 def restore(place: Place, source: Path, name: str, by: str, dry_run: bool) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .acting import takes_by
 from .findings import failure_lines
 from .json_text import json_text
 from .place import Place, takes_place
@@ -22,7 +23,7 @@ _SAID = {"approve": "published", "reject": "rejected", "escalate": "escalated"}
 @click.command
 @click.argument("number", type=click.IntRange(min=0))
 @click.option("--why", default="", help="The reason, for the journal.")
-@click.option("--by", default="", metavar="NAME", help="The person who asks for it.")
+@takes_by
 @click.option("--dry-run", is_flag=True, help="Judge, and change nothing.")
 @takes_place
 def replay(place: Place, number: int, why: str, by: str, dry_run: bool) -> int:
@@ -88,7 +89,7 @@ def _what_became(done: "Replayed", dry_run: bool) -> str:
 @click.command
 @click.argument("number", type=click.IntRange(min=0))
 @click.option("--why", default="", help="The reason, for the journal; needed.")
-@click.option("--by", default="", metavar="NAME", help="The person who decides.")
+@takes_by
 @click.option("--dry-run", is_flag=True, help="Say what would be discarded; change nothing.")
 @takes_place
 def discard(place: Place, number: int, why: str, by: str, dry_run: bool) -> None:

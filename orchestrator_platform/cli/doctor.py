@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .acting import takes_by
 from .json_text import json_text
 from .place import Place, takes_place
 from .text import plural
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 @click.command
 @click.option("--fix", is_flag=True, help="Mend what is safe to mend.")
 @click.option("--quick", is_flag=True, help="Compare sizes; do not read every file.")
-@click.option("--by", default="", metavar="NAME", help="The person who mends.")
+@takes_by
 @takes_place
 def doctor(place: Place, fix: bool, quick: bool, by: str) -> int:
     """Look for damage: parts, catalog, receipts, files, left-overs, projections, disk, clock.

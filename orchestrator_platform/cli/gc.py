@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .acting import takes_by
 from .json_text import json_text
 from .place import Place, takes_place
 from .text import plural, size
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @click.command
-@click.option("--by", default="", metavar="NAME", help="The person who does it.")
+@takes_by
 @click.option("--dry-run", is_flag=True, help="Say what would be freed; free nothing.")
 @takes_place
 def gc(place: Place, by: str, dry_run: bool) -> None:

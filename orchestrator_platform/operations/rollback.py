@@ -5,7 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from ..authority.acts import Act
-from ..authority.permissions import Actor, person, require
+from ..authority.permissions import actor_named, require
 from ..errors import LineageMoved, Misuse, UnknownAsset
 from ..gate.context import Gate
 from ..gate.lineage import Lineage
@@ -149,8 +149,8 @@ def read_wish(cut: PublishedCut, known: Known, goal: Goal) -> Wish:
 
 
 def _agent(gate: Gate, wish: Wish, by: str) -> AgentName:
-    """The one who acts: a person, or for each named asset the agent in its producer's seat."""
-    actor: Actor | None = person(by) if by else None
+    """The one who acts: who is named, or for each asset the agent in its producer's seat."""
+    actor = actor_named(by, gate.principals) if by else None
     for asset in sorted(wish.targets):
         if actor is None and asset not in gate.assets:
             raise Misuse(

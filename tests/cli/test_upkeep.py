@@ -35,7 +35,7 @@ def test_gc_says_what_would_be_freed_then_frees_it(orchestrator: Call, thrice: P
     assert "  raw.orders: 1–2\n" in tried.out
     assert orchestrator(thrice, "query", "select 1 from raw.orders", "--json").code == 0
 
-    refused = orchestrator(thrice, "gc")
+    refused = orchestrator(thrice, "gc", "--by", "judge")
     assert (refused.code, "a person may: --by NAME" in refused.err) == (1, True)
 
     done = orchestrator(thrice, "gc", "--by", "ada")
@@ -46,13 +46,13 @@ def test_gc_says_what_would_be_freed_then_frees_it(orchestrator: Call, thrice: P
     assert (gone.code, "raw.orders" in gone.err) == (2, True), gone.err
     assert re.search(r"person:ada +gc +lake", orchestrator(thrice, "journal").out)
 
-    orchestrator(thrice, "gc", "--by", "ada")
+    orchestrator(thrice, "gc")
     told = json.loads(orchestrator(thrice, "gc", "--dry-run", "--json").out)
     assert (told["done"], told["plan"]["versions"], told["plan"]["size_bytes"]) == (False, [], 0)
 
 
 def test_versions_whose_rows_were_freed_are_refused_by_name(orchestrator: Call, thrice: Path) -> None:
-    orchestrator(thrice, "gc", "--by", "ada")
+    orchestrator(thrice, "gc")
     platform = Platform.open(project=thrice)
     with pytest.raises(VersionNotKept):
         platform.read("raw.orders", version=1)
@@ -76,10 +76,10 @@ def test_the_doctor_tells_and_mends(orchestrator: Call, thrice: Path) -> None:
         in ill.out
     )
     assert ill.out.endswith("0 of them read whole: 2 problems.\n")
-    mended = orchestrator(thrice, "doctor", "--fix", "--by", "ada", "--json")
+    mended = orchestrator(thrice, "doctor", "--fix", "--json")
     assert mended.code == 0, mended.out
     assert [ailment["fixed"] for ailment in json.loads(mended.out)["ailments"]] == [True, True]
-    assert re.search(r"person:ada +repair +home", orchestrator(thrice, "journal").out)
+    assert re.search(r"person:.+ +repair +home", orchestrator(thrice, "journal").out)
 
 
 def test_a_backup_is_taken_verified_and_restored_elsewhere(orchestrator: Call, thrice: Path, tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_a_backup_is_taken_verified_and_restored_elsewhere(orchestrator: Call, t
     assert re.fullmatch(r"backup \S+: \d+ files, [\d.]+ kB; copied \d+ files, [\d.]+ kB\n", taken.out), taken.err
     assert orchestrator(thrice, "backup", copy, "--by", "ada").out.startswith("nothing changed since backup ")
     name = json.loads(orchestrator(thrice, "backup", copy, "--verify", "--json").out)["name"]
-    full = orchestrator(thrice, "restore", copy, "--by", "ada")
+    full = orchestrator(thrice, "restore", copy)
     assert (full.code, "is not empty" in full.err) == (2, True)
     tried = orchestrator(thrice, "restore", copy, "--home", new, "--dry-run")
     assert tried.out.startswith(f"would be restored from backup {name}: ")
