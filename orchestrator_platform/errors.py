@@ -19,12 +19,17 @@ OrchestratorError
 │   ├── AlreadyLanded
 │   ├── AlreadySettled
 │   ├── NotApprovable
+│   ├── NotReplayable
 │   ├── NotPermitted
 │   └── StatementRefused
 └── Fault                   something broke (exit 3)
     ├── ForeignSnapshot
     ├── CommitMismatch
+    ├── VersionDamaged
+    ├── HomeMoved
+    ├── BackupDamaged
     ├── LockTimeout
+    ├── StorageFailed
     ├── CandidateDamaged
     ├── ReaderFailed
     ├── DbtFailed
@@ -255,6 +260,16 @@ class NotApprovable(Refusal):
         super().__init__(f"Entry {number} ({asset}) cannot be approved: {why}. Nothing was published. {fix}")
 
 
+class NotReplayable(Refusal):
+    """What waits in quarantine cannot be judged again as it is."""
+
+    code = "not_replayable"
+
+    def __init__(self, *, number: int, asset: str, why: str, fix: str) -> None:
+        self.number, self.asset, self.why, self.fix = number, asset, why, fix
+        super().__init__(f"Entry {number} ({asset}) cannot be replayed: {why}. Nothing was published. {fix}")
+
+
 class NotPermitted(Refusal):
     """An agent tried what its file does not allow."""
 
@@ -302,6 +317,42 @@ class CommitMismatch(Fault):
         )
 
 
+class VersionDamaged(Fault):
+    """A version that is kept does not hold what its receipt says."""
+
+    code = "version_damaged"
+
+    def __init__(self, *, asset: str, version: int, expected: str, found: str) -> None:
+        self.asset, self.version, self.expected, self.found = asset, version, expected, found
+        super().__init__(
+            f"{asset} version {version} should hold {expected} and holds {found}. No file was removed since this"
+            " was noticed. Look: `orchestrator doctor`; a backup has the files: `orchestrator restore FROM`."
+        )
+
+
+class HomeMoved(Fault):
+    """The home lies elsewhere than its catalog says, and not all of it came along."""
+
+    code = "home_moved"
+
+    def __init__(self, *, old: Path, new: Path, missing: str, n_missing: int) -> None:
+        self.old, self.new, self.missing, self.n_missing = old, new, missing, n_missing
+        super().__init__(
+            f"The lake was moved from {old} to {new}, but {n_missing} of its files are not there, {missing} first."
+            " Nothing was changed. Move the whole folder, or make a home from a backup: `orchestrator restore FROM`."
+        )
+
+
+class BackupDamaged(Fault):
+    """A backup's file is missing or has other bytes than were copied."""
+
+    code = "backup_damaged"
+
+    def __init__(self, *, file: Path, problem: str) -> None:
+        self.file, self.problem = file, problem
+        super().__init__(f"The backup cannot be used: {file} {problem}. Nothing was restored from it. Use another one.")
+
+
 class LockTimeout(Fault):
     """Another writer held the lock for too long."""
 
@@ -313,6 +364,21 @@ class LockTimeout(Fault):
         super().__init__(
             f"The writer's lock {lock} was held by {holder or 'another process'} for {seconds:g} s."
             " Nothing was written. Try again when it is done."
+        )
+
+
+class StorageFailed(Fault):
+    """A file could not be written: no room, a limit, or a broken disk."""
+
+    code = "storage_failed"
+    retryable = True
+
+    def __init__(self, *, path: Path, problem: str) -> None:
+        self.path, self.problem = path, problem
+        super().__init__(
+            f"Writing {path} failed: {problem}. What was published before still serves, what is half-written is never"
+            " read, and files that were not accounted for are still in landing. Make room or mend the disk, then run"
+            " the same command again: it finishes what was begun."
         )
 
 

@@ -16,7 +16,7 @@ from small_project import gate_of
 from orchestrator_platform.operations.build import build
 from orchestrator_platform.operations.land import land
 
-_PRELOADED = ["killed_run", "pandas", "pandera.pandas", "pyarrow"]
+PRELOADED = ["killed_run", "pandas", "pandera.pandas", "pyarrow"]
 
 
 def land_and_build(project: Path) -> None:
@@ -29,7 +29,7 @@ def run_killed(
 ) -> int | None:
     """Returns the exit code of a child that is killed `before` the function works, or right `after` it has."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(_PRELOADED)
+    context.set_forkserver_preload(PRELOADED)
     child = context.Process(target=_run, args=(project, module, function, when, work))
     child.start()
     child.join(120)

@@ -13,7 +13,52 @@ from textwrap import dedent
 from orchestrator_platform.gate.context import Gate
 from orchestrator_platform.operations.platform import Platform
 
-FILES = {
+AGENT_FILES = {
+    "agents/maker.md": """
+        ---
+        name: maker
+        description: Makes everything.
+        produces: ['*']
+        audits: []
+        may: [land, build, publish, replay, rollback]
+        escalates: []
+        never: [approve]
+        invocation: automatic
+        context_budget: 1000
+        ---
+        Make it.
+    """,
+    "agents/judge.md": """
+        ---
+        name: judge
+        description: Judges everything.
+        produces: []
+        audits: ['*']
+        may: [audit, quarantine, discard]
+        escalates: []
+        never: [approve, publish]
+        invocation: automatic
+        context_budget: 1000
+        ---
+        Judge it.
+    """,
+    "agents/orchestrator.md": """
+        ---
+        name: orchestrator
+        description: Plans.
+        produces: []
+        audits: []
+        may: [plan, delegate]
+        escalates: []
+        never: [approve]
+        invocation: automatic
+        context_budget: 1000
+        ---
+        Plan it.
+    """,
+}
+
+FILES = AGENT_FILES | {
     "pyproject.toml": """
         [tool.orchestrator]
         defs = "defs"
@@ -84,55 +129,9 @@ FILES = {
         def ranking(totals: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
             return totals.project("customer, row_number() OVER (ORDER BY total DESC, customer) AS place")
     """,
-    "agents/maker.md": """
-        ---
-        name: maker
-        description: Makes everything.
-        produces: ['*']
-        audits: []
-        may: [land, build, publish, replay, rollback]
-        escalates: []
-        never: [approve]
-        invocation: automatic
-        context_budget: 1000
-        ---
-        Make it.
-    """,
-    "agents/judge.md": """
-        ---
-        name: judge
-        description: Judges everything.
-        produces: []
-        audits: ['*']
-        may: [audit, quarantine, discard]
-        escalates: []
-        never: [approve, publish]
-        invocation: automatic
-        context_budget: 1000
-        ---
-        Judge it.
-    """,
-    "agents/orchestrator.md": """
-        ---
-        name: orchestrator
-        description: Plans.
-        produces: []
-        audits: []
-        may: [plan, delegate]
-        escalates: []
-        never: [approve]
-        invocation: automatic
-        context_budget: 1000
-        ---
-        Plan it.
-    """,
 }
 
-DBT_FILES = {
-    "defs/dbt/defs.yaml": """
-        type: orchestrator_platform.components.DbtTablesComponent
-        attributes: {}
-    """,
+DBT_PROJECT = {
     "dbt/dbt_project.yml": """
         name: small
         version: "1.0.0"
@@ -152,6 +151,13 @@ DBT_FILES = {
     """,
     "dbt/macros/schema.sql": """
         {% macro generate_schema_name(custom_schema_name, node) %}{{ custom_schema_name or 'marts' }}{% endmacro %}
+    """,
+}
+
+DBT_FILES = DBT_PROJECT | {
+    "defs/dbt/defs.yaml": """
+        type: orchestrator_platform.components.DbtTablesComponent
+        attributes: {}
     """,
     "dbt/models/models.yml": """
         version: 2
@@ -175,7 +181,11 @@ DBT_FILES = {
 
 def make_project(folder: Path, *, dbt: bool = False, changes: Mapping[str, str] | None = None) -> Path:
     """Writes the project and returns its folder; `changes` replace or add files."""
-    files = {**FILES, **(DBT_FILES if dbt else {}), **(changes or {})}
+    return write_files(folder, {**FILES, **(DBT_FILES if dbt else {}), **(changes or {})})
+
+
+def write_files(folder: Path, files: Mapping[str, str]) -> Path:
+    """Writes texts, without their common indentation, and returns the folder."""
     for name, text in files.items():
         write(folder / name, dedent(text).lstrip("\n"))
     return folder

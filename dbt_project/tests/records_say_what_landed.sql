@@ -52,7 +52,8 @@ where is_lost
     or not {{ is_among('description', 'descriptions', 'text', trimmed('text')) }}
     or not {{ is_among('description_lang', 'langs', 'text', 'lower(text)') }}
     or not {{ is_among('rejected_reason', 'reasons', 'text', trimmed('text')) }}
-    or cleaned.cwe_id is distinct from coalesce(cna_cwes[1], adp_cwes[1])
+    or row(cleaned.cwe_id, cleaned.cwe_source) is distinct from row(
+        coalesce(cna_cwes[1], adp_cwes[1]), if(cna_cwes[1] is null, if(adp_cwes[1] is null, null, 'adp'), 'cna'))
     or not {{ is_among('cvss_base_score', 'scores', 'metric', "try_cast(json_extract_string(metric, '$.baseScore') as double)") }}
     or not {{ is_among('cvss_vector', 'scores', 'metric', "json_extract_string(metric, '$.vectorString')") }}
     or cleaned.cvss_source <> if(len(cna_scores) > 0, 'cna', 'adp')

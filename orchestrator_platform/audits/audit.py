@@ -10,6 +10,7 @@ from ..records.contracts import Contract
 from ..records.declarations import AssetDeclaration, SourceBuild
 from ..records.findings import Finding
 from ..records.keys import AssetKey
+from ..storage import storage_failure
 from ..transforming.dbt_project import DbtTest
 from ..transforming.recorded_tests import DbtTestResult
 from . import raw_checks, table_checks
@@ -100,6 +101,7 @@ def _checks(
         checks += [
             ("accounting", lambda: raw_checks.check_accounting(view, build.options, plan.archive)),
             ("order", lambda: raw_checks.check_order(view)),
+            ("columns", lambda: raw_checks.check_columns(view, contract)),
         ]
     checks.append(("dbt tests", lambda: findings_of_tests(view.asset, plan.tests, test_results, contract, plan.read)))
     for check in declaration.checks:
@@ -113,7 +115,9 @@ def _guarded(view: CandidateView, name: str, check: _Check) -> Iterable[Finding]
     try:
         return list(check())
     # A check that ends the program is broken too; only a person's interrupt goes through.
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever breaks an audit is a finding, never a pass
+    except (Exception, SystemExit) as error:
+        if storage_failure(error, view.folder):
+            raise  # a full disk says nothing of the candidate
         message = f"{name} could not be judged: {type(error).__name__}: {error}"[:2000]
         return [
             Finding(asset=view.asset, check=check_name(f"{name} ran"), passed=False, engine="python", message=message)

@@ -1,19 +1,25 @@
 """What raw tables are audited for besides their contract: every row of every landed file is accounted for."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
-from ..reading.read_files import FileToRead, count_records
+from ..reading.read_files import ADDRESS_COLUMNS, FileToRead, count_records
+from ..reading.refusals import listed
 from ..records.candidates import FileRole, Form
+from ..records.contracts import Contract
 from ..records.declarations import SourceOptions
-from ..records.findings import Finding
+from ..records.findings import Finding, Severity
 from ..records.ledger import FileState, LedgerEntry, RowAddress
+from ..sql import identifier
 from .candidate_view import CandidateView
 
-ACCOUNTED, IN_ORDER = "accounted_for", "landed_in_order"
-CHECKS = (ACCOUNTED, IN_ORDER)
+ACCOUNTED, IN_ORDER, ALL_COLUMNS = "accounted_for", "landed_in_order", "columns_in_every_file"
+CHECKS = (ACCOUNTED, IN_ORDER, ALL_COLUMNS)
+# That many such files, or fewer, would be there by chance if nothing is wrong.
+_BY_CHANCE = 0.01
 
 
 def check_accounting(view: CandidateView, options: SourceOptions, archive: Path) -> Iterable[Finding]:
@@ -21,7 +27,9 @@ def check_accounting(view: CandidateView, options: SourceOptions, archive: Path)
     ledger = [entry for entry in read_ledger_file(view) if entry.state is not FileState.DUPLICATE]
     files = [FileToRead(archived_path(archive, e.file_sha256), e.file, e.file_sha256) for e in ledger]
     counted = count_records(files, options)
-    published = _published_rows(view)
+    # Rows that come out of quarantine add to what serves of their file.
+    relation = view.next if view.manifest.files_of(FileRole.REPLAY) else view.delta
+    published = _published_rows(view.connection, relation)
     quarantined = _quarantined_rows(read_quarantine_file(view))
     wrong = [text for entry in ledger for text in _problems(entry, counted, published, quarantined)]
     yield Finding(
@@ -53,13 +61,17 @@ def _problems(
 
 
 def check_order(view: CandidateView) -> Iterable[Finding]:
-    """The sequence goes on where the base ended, without a gap, and lines rise within a file."""
+    """The sequence goes on where the base ended, without a gap, and lines rise within a file.
+
+    In a whole table lines of a file may come later, out of quarantine.
+    """
     # A candidate that replaces the whole holds the rows of its base as well.
     on_base = view.base is not None and view.manifest.form is not Form.WHOLE
     start = f"(SELECT coalesce(max(_landed_seq), 0) FROM {view.base})" if on_base else "0"
+    lines = "false" if view.manifest.form is Form.WHOLE else "_line <= before"
     row = _one(
         view.connection,
-        f"""SELECT count(*) FILTER (WHERE _landed_seq <> expected OR _line <= before) FROM (
+        f"""SELECT count(*) FILTER (WHERE _landed_seq <> expected OR {lines}) FROM (
             SELECT _landed_seq, _line, {start} + row_number() OVER (ORDER BY _landed_seq) AS expected,
                    lag(_line) OVER (PARTITION BY _file_sha256 ORDER BY _landed_seq) AS before
             FROM {view.delta})""",
@@ -73,6 +85,58 @@ def check_order(view: CandidateView) -> Iterable[Finding]:
         n_failing=row,
         message=f"{row} rows out of the order of landing" if row else "rows follow the order of landing",
     )
+
+
+def check_columns(view: CandidateView, contract: Contract) -> Iterable[Finding]:
+    """Warns of landed files in which a declared column has no value, although the base's rows have (without
+    a base: the other files'; and of a column that has none anywhere). What chance explains is no finding.
+    """
+    optional = [c.name for c in contract.columns if c.nullable and c.name not in ADDRESS_COLUMNS]
+    files = _count_values(view.connection, view.delta, optional)
+    empty = [(file, name) for file in files for name in optional if not file.n_values[name]]
+    usual = _null_shares(view, files, {name for _, name in empty})
+    wrong = [(file, name) for file, name in empty if len(files) * usual[name] ** file.n_rows < _BY_CHANCE]
+    names = {entry.file_sha256: entry.file for entry in read_ledger_file(view)} if wrong else {}
+    said = [f"{names.get(file.sha256, file.sha256)}: {name}" for file, name in wrong]
+    yield Finding(
+        asset=view.asset,
+        check=ALL_COLUMNS,
+        passed=not wrong,
+        severity=Severity.WARN,
+        measured=len(wrong),
+        limit=0,
+        n_failing=sum(file.n_rows for file, _ in wrong),
+        message=f"without any value: {listed(said)}" if wrong else "no declared column is absent from a file",
+    )
+
+
+@dataclass(frozen=True)
+class _FileValues:
+    sha256: str
+    n_rows: int
+    n_values: Mapping[str, int]
+
+
+def _count_values(connection: duckdb.DuckDBPyConnection, relation: str, names: Sequence[str]) -> list[_FileValues]:
+    counts = "".join(f", count({identifier(name)})" for name in names)
+    rows = connection.execute(
+        f"SELECT _file_sha256, count(*){counts} FROM {relation} GROUP BY 1 ORDER BY min(_landed_seq)"
+    ).fetchall()
+    return [_FileValues(row[0], row[1], dict(zip(names, row[2:], strict=True))) for row in rows]
+
+
+def _null_shares(view: CandidateView, files: Sequence[_FileValues], names: Collection[str]) -> Mapping[str, float]:
+    """How likely a row without the value is: by Laplace's rule, as few rows prove little."""
+    served = {column.name for column in view.base_receipt.columns} if view.base_receipt else set()
+    compared = sorted(served & set(names))
+    before = _count_values(view.connection, view.base, compared) if view.base and compared else []
+    shares = {}
+    for name in names:
+        judged = before if before and name in served else files
+        n_rows, n_values = sum(file.n_rows for file in judged), sum(file.n_values[name] for file in judged)
+        nowhere = judged is files and not n_values
+        shares[name] = 0.0 if nowhere else (n_rows - n_values + 1) / (n_rows + 2)
+    return shares
 
 
 def read_ledger_file(view: CandidateView) -> Sequence[LedgerEntry]:
@@ -95,11 +159,9 @@ def _lines(view: CandidateView, role: FileRole) -> list[str]:
     return [line for name in names for line in (view.folder / name).read_text(encoding="utf-8").splitlines()]
 
 
-def _published_rows(view: CandidateView) -> dict[str, int]:
-    rows = view.connection.execute(
-        f"SELECT _file_sha256, count(DISTINCT _line) FROM {view.delta} GROUP BY 1"
-    ).fetchall()
-    return dict(rows)
+def _published_rows(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, int]:
+    """Counts rows, not lines: a line that is there twice is one row too many."""
+    return dict(connection.execute(f"SELECT _file_sha256, count(*) FROM {relation} GROUP BY 1").fetchall())
 
 
 def _quarantined_rows(addresses: Sequence[RowAddress]) -> dict[str, int]:

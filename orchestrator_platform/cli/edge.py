@@ -69,7 +69,15 @@ def _failure(error: BaseException, opened: Opened) -> Failure:
         return Failure(EXIT_MISUSE, Misuse.code, _usage(error))
     if isinstance(error, OrchestratorError):
         return Failure(error.exit_code, error.code, str(error), retryable=error.retryable)
+    if broken := _storage_failure(error, opened):
+        return Failure(broken.exit_code, broken.code, str(broken), retryable=broken.retryable)
     return Failure(EXIT_FAULT, "unexpected", _unexpected(error, opened))
+
+
+def _storage_failure(error: BaseException, opened: Opened) -> OrchestratorError | None:
+    from ..storage import storage_failure
+
+    return storage_failure(error, opened.journal.parent if opened.journal else Path())
 
 
 def _invoke(arguments: Sequence[str], opened: Opened) -> int:

@@ -11,7 +11,7 @@ from .text import count, table
 if TYPE_CHECKING:
     from ..operations.status import AssetStatus
 
-_HEADERS = ("asset", "kind", "version", "rows", "state", "producer", "auditor", "why")
+_HEADERS = ("asset", "kind", "version", "rows", "state", "fresh", "producer", "auditor", "why")
 
 
 @click.command
@@ -32,13 +32,15 @@ def status(place: Place) -> None:
 
 def _row(item: "AssetStatus") -> tuple[object, ...]:
     why = "" if item.state == "current" and item.kind != "raw" else item.why
+    late = item.age if item.freshness == "late" else ""
     return (
         item.asset,
         item.kind,
         count(item.version),
         count(item.n_rows),
         item.state,
+        item.freshness,
         item.producer,
         item.auditor,
-        why,
+        "; ".join(text for text in (late, why) if text),
     )

@@ -26,4 +26,8 @@ class DbtTablesComponent(RecordComponent[DbtTablesAttributes]):
 def dbt_assets(gate: Gate) -> list[dg.AssetsDefinition]:
     """Returns the step that builds the models; none where the dbt project has no model."""
     declarations = [declaration for declaration in gate.assets.values() if isinstance(declaration.build, DbtBuild)]
-    return [define_assets("build_dbt_tables", gate, declarations, build_selected)] if declarations else []
+    if not declarations:
+        return []
+    from .dbt_specs import model_specs  # dagster-dbt imports dbt, which takes seconds: only where there is a model
+
+    return [define_assets("build_dbt_tables", gate, declarations, build_selected, model_specs(gate.dbt))]

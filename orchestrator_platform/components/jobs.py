@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from ..gate.context import Gate
-from ..operations.dagster_sync import sync_versions
+from ..operations.dagster_sync import sync_freshness, sync_versions
 
 AUDIT_AGAIN, SYNC_VERSIONS = "audit_again", "sync_versions"
 
@@ -18,7 +18,9 @@ def platform_jobs(gate: Gate) -> Sequence[Any]:
 
 
 def platform_sensors(gate: Gate) -> Sequence[dg.SensorDefinition]:
-    """Returns the sensor that keeps Dagster's event log up to what the command line publishes. It starts no run."""
+    """Returns the sensors that keep Dagster's event log up to what the command line publishes and to what becomes
+    late, where a freshness is promised. They start no run.
+    """
 
     @dg.sensor(
         name="versions",
@@ -30,7 +32,17 @@ def platform_sensors(gate: Gate) -> Sequence[dg.SensorDefinition]:
         projection = sync_versions(replace(gate, say=context.log.info), context.instance)
         return dg.SkipReason("up to date" if projection is None or not projection.lag else projection.error)
 
-    return [versions]
+    @dg.sensor(
+        name="freshness",
+        description="Reports what serves for longer than promised. Starts no run and publishes nothing.",
+        minimum_interval_seconds=60,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+    )
+    def freshness(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        return dg.SkipReason(sync_freshness(replace(gate, say=context.log.info), context.instance))
+
+    promised = any(declaration.freshness for declaration in gate.assets.values())
+    return [versions, *([freshness] if promised else [])]
 
 
 def _audit_job() -> Any:

@@ -34,9 +34,11 @@ def load_definitions(settings: Settings) -> dg.Definitions:
         OrchestratorError: A file of the project is wrong; the message has file and line.
     """
     with warnings.catch_warnings():
-        # Code references and the loader itself are beta; users of the platform can do nothing about it.
+        # Code references and the loader itself are beta, and dagster-dbt's parser has a part that is given up;
+        # users of the platform can do nothing about it.
         warnings.simplefilter("ignore", dg.BetaWarning)
         warnings.simplefilter("ignore", dg.PreviewWarning)
+        warnings.filterwarnings("ignore", "sqlglotrs is deprecated", DeprecationWarning)
         gate, loaded = _load(settings)
         _require_all(gate, loaded)
         own = dg.Definitions(executor=dg.in_process_executor, jobs=platform_jobs(gate), sensors=platform_sensors(gate))

@@ -12,8 +12,9 @@ import dagster as dg
 from ..gate.context import Gate
 from ..gate.outcomes import Escalated, Held, Outcome, Published, Rejected, Unchanged
 from ..operations.audit import pending_candidate
+from ..operations.freshness import Age
 from ..operations.served import Served
-from ..projections.dagster_values import CANDIDATE, SERVED, check_arguments, dagster_key, receipt_metadata
+from ..projections.dagster_values import CANDIDATE, FRESHNESS, SERVED, check_arguments, dagster_key, receipt_metadata
 from ..records.findings import Finding
 from ..records.keys import AssetKey
 from ..records.receipts import Receipt
@@ -23,12 +24,13 @@ StepEvent = dg.MaterializeResult[Any] | dg.AssetCheckResult
 
 @dataclass(frozen=True)
 class Reporting:
-    """`served` is what serves afterwards. `planned` are the checks that the run is to give results for, and
-    `needed_downstream` the assets that later steps of it wait for.
+    """`served` is what serves afterwards, `ages` how old that is where a freshness is promised. `planned` are the
+    checks that the run is to give results for, and `needed_downstream` the assets that later steps of it wait for.
     """
 
     gate: Gate
     served: Mapping[AssetKey, Served]
+    ages: Mapping[AssetKey, Age]
     planned: Mapping[AssetKey, frozenset[str]]
     needed_downstream: frozenset[AssetKey]
     extra: Mapping[AssetKey, Mapping[str, Any]] = field(default_factory=dict)
@@ -46,7 +48,14 @@ class Reporting:
                     yield from self._findings(outcome.asset, outcome.verdict.findings, outcome.manifest.id)
                 case Held():
                     yield from self.pending(outcome.asset)
-            yield self.result(self.served[outcome.asset].finding)
+            yield from self.of_served(outcome.asset, frozenset({SERVED, FRESHNESS}))
+
+    def of_served(self, asset: AssetKey, checks: frozenset[str]) -> Iterator[dg.AssetCheckResult]:
+        """Yields the results of those of the checks that tell of what serves."""
+        if SERVED in checks:
+            yield self.result(self.served[asset].finding)
+        if FRESHNESS in checks and asset in self.ages:
+            yield self.result(self.ages[asset].finding)
 
     def pending(self, asset: AssetKey) -> Iterator[dg.AssetCheckResult]:
         """Yields the results of the candidate that waits in quarantine, as they were found."""
@@ -67,7 +76,7 @@ class Reporting:
         if outcome.asset in self.needed_downstream:
             # A skipped output would skip the steps that wait for it although other parents changed.
             yield self._materialization(receipt)
-        if self.planned.get(outcome.asset, frozenset()) - {SERVED}:
+        if self.planned.get(outcome.asset, frozenset()) - {SERVED, FRESHNESS}:
             findings = outcome.verdict.findings if outcome.verdict else receipt.findings
             yield from self._findings(outcome.asset, findings, receipt.candidate)
 

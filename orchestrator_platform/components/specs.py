@@ -6,47 +6,61 @@ from typing import Any
 import dagster as dg
 
 from ..audits.drift import CHECKS as DRIFT_CHECKS
+from ..audits.raw_checks import ALL_COLUMNS
 from ..errors import DefinitionError
 from ..gate.context import Gate
-from ..projections.dagster_values import SERVED, contract_schema, dagster_key
+from ..projections.dagster_values import FRESHNESS, SERVED, contract_schema, dagster_key
 from ..records.declarations import AssetDeclaration, DbtBuild, DriftAnswer, SourceBuild
 
+_OWN = (SERVED, FRESHNESS)
 _SERVED_SAYS = "The version that serves was judged by an agent that did not make it, and can be read."
 _LANDED = frozenset({"ndjson", "json"})
 
 
-def asset_spec(gate: Gate, declaration: AssetDeclaration) -> dg.AssetSpec:
-    """Returns the asset as Dagster lists it."""
-    return dg.AssetSpec(
-        dagster_key(declaration.key),
+def asset_spec(declaration: AssetDeclaration, found: dg.AssetSpec | None = None) -> dg.AssetSpec:
+    """Returns the asset as Dagster lists it, on top of what was found out about it elsewhere."""
+    spec = found or dg.AssetSpec(dagster_key(declaration.key), description=_description(declaration))
+    return spec.replace_attributes(
         deps=[dagster_key(parent) for parent in declaration.parents],
-        description=_description(gate, declaration),
-        metadata=_metadata(declaration),
         skippable=True,
         group_name=declaration.group,
         code_version=declaration.code_version[:12],
-        tags={"producer": declaration.producer, "auditor": declaration.auditor},
         kinds=_kinds(declaration),
+    ).merge_attributes(
+        metadata=_metadata(declaration),
+        tags={"producer": declaration.producer, "auditor": declaration.auditor},
     )
 
 
 def check_specs(gate: Gate, declaration: AssetDeclaration) -> tuple[dg.AssetCheckSpec, ...]:
-    """Returns every check of the asset's audit, which tell of the last candidate, and the check `served`.
+    """Returns every check of the asset's audit, which tell of the last candidate, and those of the served version:
+    `served`, and `freshness` where one is promised.
 
     Raises:
-        DefinitionError: A check of the project's own is called `served`.
+        DefinitionError: A check of the project's own has the name of one of those.
     """
     key = dagster_key(declaration.key)
     names = gate.audit_plan(declaration.key).checks
-    if SERVED in names:
+    taken = next((name for name in _OWN if name in names), None)
+    if taken:
         raise DefinitionError(
             file=declaration.origin,
-            problem=f"{declaration.key} has a check called {SERVED!r}, which the platform gives every asset",
+            problem=f"{declaration.key} has a check called {taken!r}, a name that the platform gives itself",
             fix="Give it another name.",
         )
-    remarks = DRIFT_CHECKS if declaration.drift is DriftAnswer.WARN else ()
+    remarks = (ALL_COLUMNS, *(DRIFT_CHECKS if declaration.drift is DriftAnswer.WARN else ()))
     audits = [dg.AssetCheckSpec(name, asset=key, blocking=name not in remarks) for name in names]
-    return (*audits, dg.AssetCheckSpec(SERVED, asset=key, blocking=True, description=_SERVED_SAYS))
+    served = dg.AssetCheckSpec(SERVED, asset=key, blocking=True, description=_SERVED_SAYS)
+    return (*audits, served, *_freshness(declaration))
+
+
+def _freshness(declaration: AssetDeclaration) -> Sequence[dg.AssetCheckSpec]:
+    promise = declaration.freshness
+    if promise is None:
+        return ()
+    says = f"What serves is not older than {promise.warn_after}. It warns, and keeps nothing from being published."
+    key = dagster_key(declaration.key)
+    return (dg.AssetCheckSpec(FRESHNESS, asset=key, blocking=False, description=says),)
 
 
 def _kinds(declaration: AssetDeclaration) -> set[str]:
@@ -59,13 +73,8 @@ def _kinds(declaration: AssetDeclaration) -> set[str]:
     return {"ducklake", "dbt" if isinstance(build, DbtBuild) else "python", "table"}
 
 
-def _description(gate: Gate, declaration: AssetDeclaration) -> str:
-    said = declaration.description.strip() or f"{declaration.key}, which says nothing of itself yet."
-    build = declaration.build
-    if not isinstance(build, DbtBuild):
-        return said
-    code = str(gate.dbt.node(build.unique_id).raw.get("raw_code") or "").strip()
-    return f"{said}\n\n#### Code\n\n```sql\n{code}\n```" if code else said
+def _description(declaration: AssetDeclaration) -> str:
+    return declaration.description.strip() or f"{declaration.key}, which says nothing of itself yet."
 
 
 def _metadata(declaration: AssetDeclaration) -> dict[str, Any]:

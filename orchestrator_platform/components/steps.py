@@ -12,8 +12,9 @@ from ..gate.context import Gate
 from ..gate.outcomes import Outcome
 from ..operations.audit import audit_again
 from ..operations.dagster_sync import on_behalf_of, sync_versions
+from ..operations.freshness import read_freshness
 from ..operations.served import read_served
-from ..projections.dagster_values import SERVED, dagster_key, platform_key
+from ..projections.dagster_values import FRESHNESS, SERVED, dagster_key, platform_key
 from ..records.declarations import AssetDeclaration
 from ..records.keys import AssetKey
 from .explanations import explain_shortfalls, warnings_of
@@ -51,12 +52,21 @@ Make = Callable[[Gate, Sequence[AssetKey], RunStart], Made]
 """Brings these assets through the gate, as part of a run."""
 
 
-def define_assets(name: str, gate: Gate, declarations: Sequence[AssetDeclaration], make: Make) -> dg.AssetsDefinition:
-    """Returns one step that makes any of these assets; those selected together go through the gate together."""
+def define_assets(
+    name: str,
+    gate: Gate,
+    declarations: Sequence[AssetDeclaration],
+    make: Make,
+    found: Mapping[AssetKey, dg.AssetSpec] | None = None,
+) -> dg.AssetsDefinition:
+    """Returns one step that makes any of these assets; those selected together go through the gate together.
+    `found` is what another library says of some of them.
+    """
+    known = found or {}
 
     @dg.multi_asset(
         name=name,
-        specs=[asset_spec(gate, declaration) for declaration in declarations],
+        specs=[asset_spec(declaration, known.get(declaration.key)) for declaration in declarations],
         check_specs=[spec for declaration in declarations for spec in check_specs(gate, declaration)],
         can_subset=True,
     )
@@ -88,7 +98,8 @@ def _take(context: dg.AssetExecutionContext, gate: Gate, make: Make) -> Iterator
     planned = _planned(context)
     made = make(gate, asked, run_start(context.run)) if asked else Made(())
     served = read_served(gate, selected | planned.keys())
-    reporting = Reporting(gate, served, planned, _needed_downstream(context, selected), made.extra)
+    ages = read_freshness(gate, selected | planned.keys())
+    reporting = Reporting(gate, served, ages, planned, _needed_downstream(context, selected), made.extra)
     yield from reporting.events(made.outcomes)
     for asset in gate.assets:
         if asset in planned and asset not in selected:
@@ -102,7 +113,7 @@ def _take(context: dg.AssetExecutionContext, gate: Gate, make: Make) -> Iterator
 
 def _audit(gate: Gate, asset: AssetKey, checks: frozenset[str], reporting: Reporting) -> Iterator[StepEvent]:
     """Checks without their asset: the waiting candidate, or what serves, is judged and nothing is published."""
-    audits = checks - {SERVED}
+    audits = checks - {SERVED, FRESHNESS}
     if audits:
         again = audit_again(gate, asset)
         gate.say(f"{asset}: {again.subject} was audited, nothing was published")
@@ -112,8 +123,7 @@ def _audit(gate: Gate, asset: AssetKey, checks: frozenset[str], reporting: Repor
         for finding in again.verdict.findings:
             if finding.check in audits:
                 yield reporting.result(finding, again.verdict.candidate)
-    if SERVED in checks:
-        yield reporting.result(reporting.served[asset].finding)
+    yield from reporting.of_served(asset, checks)
 
 
 def _planned(context: dg.AssetExecutionContext) -> Mapping[AssetKey, frozenset[str]]:

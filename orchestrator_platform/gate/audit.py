@@ -145,12 +145,13 @@ def _bring_near(
 
 def _verdict(bench: Bench, manifest: Manifest, plan: AuditPlan, findings: tuple[Any, ...], now: datetime) -> Verdict:
     producer, auditor = bench.principals[manifest.producer], bench.principals[plan.declaration.auditor]
+    contract = plan.declaration.contract.hash()
     return Verdict(
         candidate=manifest.id,
         asset=manifest.asset,
         decision=decide(findings, frozenset(plan.checks)),
         auditor=auditor.name,
-        seal=seal_of(manifest, producer.permissions_hash(), auditor.permissions_hash()),
+        seal=seal_of(manifest, producer.permissions_hash(), auditor.permissions_hash(), contract=contract),
         findings=findings,
         audited_at=now,
     )

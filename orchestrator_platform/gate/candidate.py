@@ -1,7 +1,7 @@
 """Closes what a workbench built into a candidate: Parquet files, hashed, and a manifest written last."""
 
-import hashlib
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 
 from ..errors import CandidateDamaged, Misuse
-from ..lake.content import Content, hash_algorithm, measure_content
+from ..lake.content import Content, hash_algorithm, hash_file, measure_content
 from ..records.candidates import (
     AssetKind,
     CandidateFile,
@@ -23,6 +23,7 @@ from ..records.candidates import (
 from ..records.keys import AgentName, AssetKey, CandidateId
 from ..records.receipts import Head
 from ..sql import identifier, literal, read_columns
+from ..storage import writing
 from ..transforming.workbench import close_columns_sql
 from .delta import Delta, find_delta
 
@@ -77,9 +78,26 @@ def close_candidate(
 
     Raises:
         Misuse: A column has a type that the lake cannot keep, or that cannot hold what a log already has.
+        StorageFailed: The folder cannot be written; it is removed.
     """
     folder = candidates / candidate_id
     folder.mkdir(parents=True)
+    try:
+        with writing(folder):
+            return _close(connection, draft, base, folder, candidate_id, now)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _close(
+    connection: duckdb.DuckDBPyConnection,
+    draft: Draft,
+    base: Head | None,
+    folder: Path,
+    candidate_id: CandidateId,
+    now: datetime,
+) -> Closed:
     described = connection.execute(f"DESCRIBE SELECT * FROM {draft.relation}").fetchall()
     select = close_columns_sql(draft.asset, described)
     columns = read_columns(connection, f"(SELECT {select} FROM {draft.relation})")
@@ -257,12 +275,6 @@ def describe_file(path: Path, role: FileRole, n_rows: int) -> CandidateFile:
     return CandidateFile(
         name=path.name, role=role, sha256=hash_file(path), size_bytes=path.stat().st_size, n_rows=n_rows
     )
-
-
-def hash_file(path: Path) -> str:
-    """Returns the sha256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

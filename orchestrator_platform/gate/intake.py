@@ -13,6 +13,7 @@ from pathlib import Path
 from ..audits.raw_checks import archived_path
 from ..reading.landing_files import LandedFile, arrival_of, identity_of
 from ..records.ledger import FileState, LedgerEntry
+from ..storage import writing
 
 _ASIDE = ".removing"
 
@@ -69,12 +70,12 @@ def archive_file(file: LandedFile, archive: Path) -> str | None:
     partial = archive / f".{os.getpid()}-{os.urandom(4).hex()}.partial"
     digest = hashlib.sha256()
     try:
-        with file.path.open("rb") as reading, partial.open("xb") as writing:
+        with writing(archive), file.path.open("rb") as reading, partial.open("xb") as copy:
             while chunk := reading.read(1 << 20):
                 digest.update(chunk)
-                writing.write(chunk)
-            writing.flush()
-            os.fsync(writing.fileno())
+                copy.write(chunk)
+            copy.flush()
+            os.fsync(copy.fileno())
             after = os.fstat(reading.fileno())
         if identity_of(after) != file.identity:
             return None

@@ -14,6 +14,7 @@ import duckdb
 from ..errors import Misuse
 from ..records.keys import Snapshot
 from ..sql import identifier, literal
+from ..storage import writing
 from .layout import LakeLayout
 from .session import connect
 
@@ -27,6 +28,15 @@ _CLEAR_STATISTICS = (
 def replace_readers_copy(layout: LakeLayout) -> None:
     """Copies the writer's catalog for readers. The caller holds the writer's lock."""
     fresh = layout.readers.with_name(f"readers.{os.getpid()}.partial")
+    try:
+        with writing(layout.readers):
+            _write_copy(layout, fresh)
+        fresh.replace(layout.readers)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def _write_copy(layout: LakeLayout, fresh: Path) -> None:
     fresh.unlink(missing_ok=True)
     source = sqlite3.connect(layout.catalog)
     try:
@@ -42,7 +52,6 @@ def replace_readers_copy(layout: LakeLayout) -> None:
         copy.close()
     with fresh.open("rb") as file:
         os.fsync(file.fileno())
-    fresh.replace(layout.readers)
 
 
 def latest_snapshot(catalog: Path) -> Snapshot | None:

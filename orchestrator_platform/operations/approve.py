@@ -10,6 +10,7 @@ from ..records.findings import Finding
 from ..records.keys import AgentName, AssetKey, Version
 from ..records.receipts import Receipt
 from .projections import project
+from .storing import stores
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ def plan_approval(gate: Gate, number: int, *, approver: str) -> ApprovalPlan:
     )
 
 
+@stores
 def approve(gate: Gate, number: int, *, approver: str, reason: str) -> Approved:
     """Publishes the escalated candidate that waits under this number in quarantine.
 

@@ -17,6 +17,7 @@ from ..records.declarations import SourceBuild
 from ..records.keys import AssetKey, CandidateId
 from ..records.ledger import QuarantineEntry, QuarantineKind, QuarantineState
 from ..records.verdicts import Verdict
+from .storing import stores
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ def pending_candidate(gate: Gate, asset: AssetKey) -> Pending | None:
     return _pending(gate, cut, asset)
 
 
+@stores
 def audit_again(gate: Gate, asset: str) -> AuditedAgain:
     """Judges the pending candidate of an asset, or else its served version, and publishes nothing.
 

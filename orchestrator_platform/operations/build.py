@@ -15,6 +15,7 @@ from ..lake.published import cut_published
 from ..records.candidates import AssetKind
 from ..records.keys import AgentName, AssetKey
 from .projections import project
+from .storing import stores
 
 _ATTEMPTS = 5
 ORCHESTRATOR = AgentName("orchestrator")
@@ -32,6 +33,7 @@ class BuildResult:
         return any(isinstance(outcome, Rejected | Held | Escalated | Failed) for outcome in self.outcomes)
 
 
+@stores
 def build(
     gate: Gate,
     assets: Collection[str] = (),

@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError
 from ..errors import DefinitionError
 from ..records.base import Record
 from ..records.declarations import DriftAnswer, SourceOptions
+from ..records.freshness import Freshness
 from ..records.keys import AssetKey
 
 COMPONENT_PACKAGE = "orchestrator_platform.components"
@@ -36,6 +37,7 @@ class SourceAttributes(SourceOptions):
     contract: str
     description: str = ""
     drift: DriftAnswer = DriftAnswer.WARN
+    freshness: Freshness | None = None
     checks: tuple[CheckAttributes, ...] = ()
 
     def options(self) -> SourceOptions:
@@ -43,12 +45,13 @@ class SourceAttributes(SourceOptions):
 
 
 class DbtTablesAttributes(Record):
-    """All models of the project's dbt folder. `atomic` publishes them together or not at all; `drift` is what
-    drift leads to where a model's `meta` does not say.
+    """All models of the project's dbt folder. `atomic` publishes them together or not at all; `drift` and
+    `freshness` hold where a model's `meta` does not say.
     """
 
     atomic: bool = False
     drift: DriftAnswer = DriftAnswer.WARN
+    freshness: Freshness | None = None
     variables: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -58,6 +61,7 @@ class PythonTableAttributes(Record):
     module: str
     atomic: bool = False
     drift: DriftAnswer = DriftAnswer.WARN
+    freshness: Freshness | None = None
     checks: tuple[CheckAttributes, ...] = ()
 
 

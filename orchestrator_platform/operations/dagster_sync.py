@@ -1,4 +1,7 @@
-"""Brings Dagster's event log up to what is published: at the start of every step, and by a job of its own."""
+"""Brings Dagster's event log up to what is published: at the start of every step, and by a job of its own.
+
+What is late is told too: time goes by without a run.
+"""
 
 from pathlib import Path
 
@@ -8,10 +11,11 @@ from filelock import FileLock
 from ..gate.context import Gate
 from ..lake.published import cut_published
 from ..lake.readers import latest_snapshot
-from ..projections.dagster_events import NAME, DagsterLog, on_behalf_of
+from ..projections.dagster_events import NAME, DagsterLog, on_behalf_of, report_served
 from ..projections.outbox import Projection, applied_snapshot, apply_outbox
+from .freshness import Punctuality, read_freshness
 
-__all__ = ["on_behalf_of", "sync_versions"]
+__all__ = ["on_behalf_of", "sync_freshness", "sync_versions"]
 
 
 def sync_versions(gate: Gate, instance: dg.DagsterInstance) -> Projection | None:
@@ -37,3 +41,14 @@ def sync_versions(gate: Gate, instance: dg.DagsterInstance) -> Projection | None
     if projection.error:
         gate.say(f"Dagster's log is {projection.lag} snapshots behind: {projection.error}")
     return projection
+
+
+def sync_freshness(gate: Gate, instance: dg.DagsterInstance) -> str:
+    """Reports what became late, or fresh again, while no run looked; returns what is late, in words.
+
+    What does not serve yet is left to the check `served`.
+    """
+    ages = [age for age in read_freshness(gate, gate.assets).values() if age.since is not None]
+    report_served(instance, [age.finding for age in ages])
+    late = [f"{age.asset} is {age.says}" for age in ages if age.punctuality is Punctuality.LATE]
+    return "; ".join(late) or "nothing is late"

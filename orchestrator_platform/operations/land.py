@@ -19,6 +19,7 @@ from ..records.declarations import AssetDeclaration, SourceBuild
 from ..records.ledger import FileState
 from .build import ORCHESTRATOR
 from .projections import project
+from .storing import stores
 
 _ATTEMPTS = 5
 
@@ -65,6 +66,7 @@ def find_source(gate: Gate, name: str) -> AssetDeclaration:
     return found
 
 
+@stores
 def land(
     gate: Gate,
     source: str,
@@ -184,8 +186,8 @@ def _copy(file: Path, target: Path, *, replace: bool = False) -> bool:
     """Returns whether the target now holds the file's bytes; without `replace` nothing else is lost for it."""
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name[:200]}.{os.getpid()}.partial")
-    shutil.copy2(file, partial)
     try:
+        shutil.copy2(file, partial)
         if replace:
             partial.replace(target)
         else:

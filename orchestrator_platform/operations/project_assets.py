@@ -32,6 +32,7 @@ from .component_files import (
     SourceAttributes,
     read_component_files,
 )
+from .dbt_meta import drift_of, freshness_of, group_of
 
 _NOBODY = AgentName("")
 
@@ -177,12 +178,14 @@ def _source(
         kinds=("raw", "ducklake"),
         declared_in=(component.folder,),
         drift=attributes.drift,
+        freshness=attributes.freshness,
     )
 
 
 def _dbt_table(
     settings: Settings, component: ComponentFile, attributes: DbtTablesAttributes, node: DbtNode
 ) -> AssetDeclaration:
+    file = settings.project.dbt_project / node.path
     return AssetDeclaration(
         key=node.key,
         kind=AssetKind.TABLE,
@@ -192,28 +195,15 @@ def _dbt_table(
         build=DbtBuild(node.unique_id, node.materialized, node.path),
         producer=_NOBODY,
         auditor=_NOBODY,
-        group=node.key.schema,
+        group=group_of(node),
         description=node.description,
-        origin=str(settings.project.dbt_project / node.path),
+        origin=str(file),
         atomic=component.origin if attributes.atomic else None,
         kinds=("table", "dbt", "ducklake"),
         declared_in=(component.file,),
-        drift=_drift_of(settings, node, attributes.drift),
+        drift=drift_of(file, node, attributes.drift),
+        freshness=freshness_of(file, node, attributes.freshness),
     )
-
-
-def _drift_of(settings: Settings, node: DbtNode, otherwise: DriftAnswer) -> DriftAnswer:
-    config = node.raw.get("config")
-    meta = {**(node.raw.get("meta") or {}), **((config.get("meta") if isinstance(config, Mapping) else None) or {})}
-    said = meta.get("drift", otherwise)
-    known = [answer.value for answer in DriftAnswer]
-    if said not in known:
-        raise DefinitionError(
-            file=settings.project.dbt_project / node.path,
-            problem=f"{node.key} says `drift: {said}` in its meta",
-            fix=f"Write one of {', '.join(known)}.",
-        )
-    return DriftAnswer(said)
 
 
 def _python_tables(
@@ -238,6 +228,7 @@ def _python_tables(
             kinds=("table", "python", "ducklake"),
             declared_in=(component.folder,),
             drift=attributes.drift,
+            freshness=attributes.freshness,
         )
 
 

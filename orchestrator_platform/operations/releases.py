@@ -11,8 +11,10 @@ from ..records.retractions import Release
 from .build import ORCHESTRATOR
 from .platform import Platform
 from .projections import project
+from .storing import stores
 
 
+@stores
 def release(gate: Gate, name: str, *, why: str = "", by: str = "", dry_run: bool = False) -> Release | None:
     """Names what serves now; `None` where that was only tried.
 

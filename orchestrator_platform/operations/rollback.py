@@ -1,6 +1,5 @@
 """Plans and does a rollback: the use case behind `orchestrator rollback`."""
 
-import shutil
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -12,9 +11,10 @@ from ..gate.context import Gate
 from ..gate.lineage import Lineage
 from ..gate.rollback import Rollback, RolledBack, roll_back
 from ..gate.rollback_plan import Known, RollbackPlan, Wish, plan_rollback, wish_release, wish_version
+from ..gate.scratch import own_folder
 from ..lake.history import (
     read_heads,
-    read_published_rows,
+    read_parts,
     read_quarantine,
     read_receipts_after,
     read_retractions,
@@ -26,6 +26,7 @@ from ..records.keys import AgentName, AssetKey, Snapshot, Version
 from .build import ORCHESTRATOR
 from .platform import release_snapshot
 from .projections import project
+from .storing import stores
 
 _ATTEMPTS = 5
 NOWHERE = Snapshot(0)
@@ -61,6 +62,7 @@ def plan(gate: Gate, goal: Goal, why: str = "") -> RollbackPlan:
     return plan_rollback(known, read_wish(cut, known, goal), why)
 
 
+@stores
 def rollback(
     gate: Gate, goal: Goal, *, why: str, by: str = "", on_plan: Callable[[RollbackPlan], None] | None = None
 ) -> RollbackResult:
@@ -103,21 +105,17 @@ def _roll_back(
     gate: Gate, cut: PublishedCut, known: Known, planned: RollbackPlan, agent: AgentName, why: str
 ) -> RolledBack:
     with closing(cut.connect()) as connection:
-        rows, entries = read_published_rows(connection), read_quarantine(connection)
-    scratch = gate.settings.home.workbenches / gate.new_id()
-    scratch.mkdir(parents=True)
+        parts, entries = read_parts(connection), read_quarantine(connection)
     gate.say(f"preparing {', '.join(step.asset for step in planned.steps) or planned.subject}")
-    try:
+    with own_folder(gate.settings.home.workbenches, gate.new_id()) as scratch:
         return roll_back(
             cut,
             scratch,
-            Rollback(planned, known, rows, entries, agent, why),
+            Rollback(planned, known, parts, entries, agent, why),
             lock_timeout_seconds=gate.settings.lock_timeout_seconds,
             now=gate.now(),
             event_id=gate.new_id(),
         )
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def read_known(cut: PublishedCut) -> Known:

@@ -6,14 +6,13 @@ from datetime import datetime
 from enum import StrEnum
 
 from ..gate.context import Gate
-from ..gate.cycle.order import Order
-from ..gate.cycle.tables import known_inputs, plan_tables
+from ..gate.cycle.tables import known_inputs
 from ..gate.plan import Need
 from ..lake.published import PublishedCut, cut_for_readers
 from ..records.candidates import AssetKind
 from ..records.declarations import AssetDeclaration, SourceBuild
 from ..records.keys import AgentName, AssetKey, Version
-from .build import ORCHESTRATOR
+from .freshness import Age, Punctuality, measure_freshness, plan_all
 
 
 class State(StrEnum):
@@ -35,6 +34,8 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class AssetStatus:
+    """`freshness` is there where one is promised; `age` says how old what serves is, beside the promise."""
+
     asset: AssetKey
     kind: AssetKind | None
     version: Version | None
@@ -44,19 +45,21 @@ class AssetStatus:
     auditor: AgentName | None
     why: str = ""
     published_at: datetime | None = None
+    freshness: Punctuality | None = None
+    age: str = ""
 
 
 def read_status(gate: Gate) -> tuple[AssetStatus, ...]:
     """Returns the state of every declared asset, parents first, then of what is published undeclared."""
     cut = cut_for_readers(gate.layout, gate.settings.lock_timeout_seconds)
-    goal = frozenset(key for key, d in gate.assets.items() if d.kind is not AssetKind.RAW)
-    order = Order(goal, ORCHESTRATOR, "")
-    needs = {item.asset: item for item in plan_tables(gate, order, cut, known_inputs(gate, cut))}
+    known = known_inputs(gate, cut)
+    needs = plan_all(gate, cut, known)
+    ages = measure_freshness(gate, cut, known, needs, gate.assets)
     declared = []
     for key, declaration in gate.assets.items():
         need = needs.get(key)
         state, why = _state(cut, key, need.need if need else None), need.why if need else _landing(gate, declaration)
-        declared.append(_status(cut, declaration, state, why))
+        declared.append(_status(cut, declaration, state, why, ages.get(key)))
     undeclared = [
         AssetStatus(key, None, head.version, head.n_rows, State.UNDECLARED, None, None, "", head.published_at)
         for key, head in cut.heads.items()
@@ -95,7 +98,7 @@ def _landing(gate: Gate, declaration: AssetDeclaration) -> str:
     return f"{waiting} files in landing" if waiting else ""
 
 
-def _status(cut: PublishedCut, declaration: AssetDeclaration, state: State, why: str) -> AssetStatus:
+def _status(cut: PublishedCut, declaration: AssetDeclaration, state: State, why: str, age: Age | None) -> AssetStatus:
     head = cut.heads.get(declaration.key)
     return AssetStatus(
         asset=declaration.key,
@@ -107,4 +110,6 @@ def _status(cut: PublishedCut, declaration: AssetDeclaration, state: State, why:
         auditor=declaration.auditor,
         why=why,
         published_at=head.published_at if head else None,
+        freshness=age.punctuality if age else None,
+        age=age.says if age else "",
     )

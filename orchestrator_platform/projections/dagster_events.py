@@ -145,6 +145,22 @@ class DagsterLog:
             connection.close()
 
 
+def report_served(instance: dg.DagsterInstance, findings: Sequence[Finding]) -> int:
+    """Reports checks of what serves whose answer is another than the last one recorded; returns how many."""
+    changed = [finding for finding in findings if _last_answer(instance, finding) is not finding.passed]
+    for finding in changed:
+        instance.report_runless_asset_event(
+            dg.AssetCheckEvaluation(dagster_key(finding.asset), finding.check, **check_arguments(finding))
+        )
+    return len(changed)
+
+
+def _last_answer(instance: dg.DagsterInstance, finding: Finding) -> bool | None:
+    key = dg.AssetCheckKey(dagster_key(finding.asset), finding.check)
+    records = instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
+    return next((record.evaluation.passed for record in records if record.evaluation is not None), None)
+
+
 def _versions(event: Event) -> Iterator[tuple[AssetKey, Version]]:
     for asset, version in event.details.get("versions", {}).items():
         yield AssetKey(asset), Version(version)

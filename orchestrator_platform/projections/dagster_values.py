@@ -11,7 +11,8 @@ from ..records.findings import Finding, Severity
 from ..records.keys import AssetKey
 from ..records.receipts import Receipt
 
-SERVED = "served"
+# Checks of the version that serves; all others tell of the last candidate.
+SERVED, FRESHNESS = "served", "freshness"
 CANDIDATE = "candidate"
 # Large failure metadata freezes Dagster's pages.
 _MAX_CHARACTERS = 2000

@@ -39,9 +39,9 @@ def _apply_one(cut: PublishedCut, state: Path, name: str, apply: Apply) -> Proje
         connection.close()
     try:
         apply([event for _, event in pending])
+        _remember(state, name, cut.snapshot)
     except OSError as error:
         return Projection(name, seen, cut.snapshot - seen, str(error))
-    _remember(state, name, cut.snapshot)
     return Projection(name, cut.snapshot, 0)
 
 

@@ -127,7 +127,6 @@ def _result(rows: FileRows, refused: FileRefused | None) -> dict[str, Any]:
             "rejected": sorted(rows.rejected),
             "refused": None,
             "extra": sorted(rows.extra)[:_MAX_NAMES],
-            "missing": rows.never_seen,
         }
     # A file that ends too early holds one more row: the one that is cut off.
     n_rows = rows.n_rows + 1 if refused.rule == "compression" else max(1, rows.n_rows, refused.n_rows)
@@ -137,7 +136,6 @@ def _result(rows: FileRows, refused: FileRefused | None) -> dict[str, Any]:
         "rejected": [],
         "refused": [refused.rule, refused.reason, refused.position],
         "extra": sorted(rows.extra | set(refused.extra))[:_MAX_NAMES],
-        "missing": refused.missing,
     }
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ReaderFailed
+from ..storage import writing
 from .read_spec import ReadSpec
 from .refusals import OUT_OF_MEMORY_EXIT
 
@@ -129,8 +130,9 @@ def _death(exit_code: int, memory_mb: int) -> Stopped:
 @contextmanager
 def _started(spec: ReadSpec) -> Iterator[tuple[subprocess.Popen[bytes], Any]]:
     with tempfile.TemporaryFile() as task, tempfile.TemporaryFile() as errors:
-        task.write(spec.to_json().encode("utf-8"))
-        task.seek(0)
+        with writing(Path(tempfile.gettempdir())):
+            task.write(spec.to_json().encode("utf-8"))
+            task.seek(0)
         process = subprocess.Popen(  # noqa: S603  # our own module under our own interpreter
             [sys.executable, "-m", _CHILD],
             stdin=task,

@@ -99,7 +99,7 @@ def read_csv(path: Path, compression: str | None, rows: FileRows) -> None:
     records = csv_records(text, spec.csv)
     _, names = next(records, (0, None))
     if names is None:
-        raise FileRefused("columns", "no header: the file is empty", missing=tuple(sorted(spec.known_keys)))
+        raise FileRefused("columns", "no header: the file is empty")
     if not _is_text(names):
         raise FileRefused("encoding", f"the header is not {spec.csv.encoding} text")
     header = check_header(names, rows)

@@ -17,7 +17,7 @@ MAX_REJECTED = 100_000
 class FileRows:
     """Gathers what becomes of one file's rows.
 
-    `extra` are columns that nobody declared, `seen` the declared ones that had a value.
+    `extra` are columns that nobody declared.
     """
 
     def __init__(self, spec: ReadSpec, sha256: str, parts: "RowParts") -> None:
@@ -25,7 +25,6 @@ class FileRows:
         self.n_rows = self.n_written = 0
         self.rejected: list[RejectedRow] = []
         self.extra: set[str] = set()
-        self._unseen = {column.name for column in spec.columns}
 
     def count(self, n_rows: int) -> None:
         """Counts rows that were seen in the file, whatever becomes of them.
@@ -57,19 +56,8 @@ class FileRows:
             columns = [list(compress(column, keep)) for column in columns]
         if not lines:
             return
-        for name in [name for name in self._unseen if self._has_value(name, columns)]:
-            self._unseen.discard(name)
         self.parts.add(self.sha256, lines, columns)
         self.n_written += len(lines)
-
-    def _has_value(self, name: str, columns: Sequence[Sequence[str | bytes | None]]) -> bool:
-        place = next(i for i, column in enumerate(self.spec.columns) if column.name == name)
-        return any(value is not None for value in columns[place])
-
-    @property
-    def never_seen(self) -> tuple[str, ...]:
-        """Declared columns without a value in any row that was written."""
-        return tuple(sorted(self._unseen)) if self.n_written else ()
 
 
 def _rows_with_nul(columns: Sequence[Sequence[str | bytes | None]]) -> Collection[int]:

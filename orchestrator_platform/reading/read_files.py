@@ -34,7 +34,6 @@ class FileRead:
     """What reading a file gave.
 
     `n_rows` counts the rows seen, rejected ones included. With `refused` no row was written.
-    `missing_columns` are declared columns that the file has not, or, for JSON, never has a value for.
     """
 
     name: str
@@ -44,7 +43,6 @@ class FileRead:
     rejected: tuple[RowAddress, ...] = ()
     refused: RowAddress | None = None
     extra_columns: tuple[str, ...] = ()
-    missing_columns: tuple[str, ...] = ()
 
 
 def read_files(
@@ -114,7 +112,6 @@ def _file_read(source: str, file: FileToRead, result: Event | Stopped) -> FileRe
         rejected=tuple(_address(source, file, *row) for row in result["rejected"]),
         refused=_address(source, file, None, *refused) if refused else None,
         extra_columns=tuple(result["extra"]),
-        missing_columns=tuple(result["missing"]),
     )
 
 

@@ -19,7 +19,7 @@ class RejectedRow(NamedTuple):
 class FileRefused(Exception):
     """No row of the file may be used.
 
-    `n_rows` is how many rows were seen in it, `extra` and `missing` are columns that differ.
+    `n_rows` is how many rows were seen in it, `extra` are columns that nobody declared.
     """
 
     def __init__(
@@ -30,10 +30,9 @@ class FileRefused(Exception):
         position: str = "",
         n_rows: int = 0,
         extra: tuple[str, ...] = (),
-        missing: tuple[str, ...] = (),
     ) -> None:
         self.rule, self.reason, self.position, self.n_rows = rule, reason, position, n_rows
-        self.extra, self.missing = extra, missing
+        self.extra = extra
         super().__init__(f"{rule}: {reason}")
 
 

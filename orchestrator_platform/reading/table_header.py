@@ -33,7 +33,7 @@ def check_header(names: Sequence[str], rows: FileRows) -> Header:
     rows.extra |= set(extra)
     if missing:
         hint = _near(missing, extra)
-        raise FileRefused("columns", f"missing columns: {listed(missing)}{hint}", extra=extra, missing=missing)
+        raise FileRefused("columns", f"missing columns: {listed(missing)}{hint}", extra=extra)
     if extra and _refuses_extra(rows.spec):
         raise FileRefused("columns", f"columns that the contract does not name: {listed(extra)}", extra=extra)
     return Header(tuple(names), wanted, extra)

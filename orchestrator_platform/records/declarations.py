@@ -11,6 +11,7 @@ from .base import Record
 from .candidates import AssetKind
 from .contracts import Contract
 from .findings import Severity
+from .freshness import Freshness
 from .keys import AgentName, AssetKey
 
 
@@ -130,7 +131,8 @@ class AssetDeclaration:
     `code_version` is the hash of the code and configuration that build it; `group` is what the
     UI shows; `atomic` names a group that is published whole or not at all; `audits` is the hash of
     the checks that the project brings along, dbt's tests among them; `drift` is what drift leads to;
-    `declared_in` are the files and folders that all this was read from.
+    `freshness` is how old what serves may become, `None` where nothing is promised; `declared_in` are the
+    files and folders that all this was read from.
     """
 
     key: AssetKey
@@ -150,3 +152,4 @@ class AssetDeclaration:
     kinds: tuple[str, ...] = ()
     declared_in: tuple[Path, ...] = ()
     drift: DriftAnswer = DriftAnswer.WARN
+    freshness: Freshness | None = None

@@ -21,7 +21,7 @@ from ..errors import DefinitionError
 from ..records.base import canonical_json
 from ..records.keys import AssetKey
 
-FORMAT = 3
+FORMAT = 4
 _NOT_PART = {"target", "logs", ".git", "__pycache__", ".user.yml"}
 
 
@@ -61,12 +61,18 @@ class DbtNode:
 
 @dataclass(frozen=True)
 class DbtProject:
-    """`tests` are all tests, those on sources included; `manifest` is what dbt needs to run without parsing."""
+    """`tests` are all tests, those on sources included; `manifest` is what dbt needs to run without parsing,
+    and `document` the `manifest.json` that other tools read.
+    """
 
     root: Path
     nodes: tuple[DbtNode, ...]
     manifest: Path
     tests: tuple[DbtTest, ...] = ()
+
+    @property
+    def document(self) -> Path:
+        return self.manifest.with_name("manifest.json")
 
     def node(self, unique_id: str) -> DbtNode:
         return next(node for node in self.nodes if node.unique_id == unique_id)
@@ -140,6 +146,7 @@ def _parse(root: Path, folder: Path, variables: Mapping[str, Any]) -> DbtProject
         ready = Path(scratch) / "ready"
         ready.mkdir()
         (ready / "manifest.msgpack").write_bytes(packed)
+        manifest.writable_manifest().write(str(ready / "manifest.json"))
         (ready / "project.json").write_text(json.dumps(stored, default=str), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         try:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 import duckdb
 
 from ..records.findings import SAMPLE_LIMIT
+from ..storage import storage_failure
 
 FILE = "tests.json"
 
@@ -115,6 +116,8 @@ def run_recorded_test(connection: duckdb.DuckDBPyConnection, test: RecordedTest)
         n_failing, should_warn, should_error = int(row[0] or 0), bool(row[1]), bool(row[2])
         sample = sample_rows(connection, test.compiled_sql) if should_warn or should_error else ()
     except duckdb.Error as error:
+        if storage_failure(error, Path()):
+            raise
         return DbtTestResult(test.unique_id, "error", 0, str(error).strip(), test.compiled_sql, ())
     if test.severity == "ERROR" and should_error:
         said = f"Got {n_failing} results, configured to fail if {test.error_if}"

@@ -1,5 +1,6 @@
 """What a command raises becomes one message and one exit code, never a traceback on the terminal."""
 
+import errno
 import json
 import os
 import subprocess
@@ -67,6 +68,14 @@ def test_an_error_as_json_has_code_message_and_whether_to_try_again(run_raising:
     found = json.loads(err)
     assert (found["code"], found["retryable"]) == ("base_moved", True)
     assert "version 2 serves now" in found["message"]
+
+
+def test_a_full_disk_is_a_fault_with_a_name_and_no_traceback(run_raising: Run, tmp_path: Path) -> None:
+    code, _, err = run_raising(OSError(errno.ENOSPC, "No space left on device"), "--json")
+    found = json.loads(err)
+    assert (code, found["code"], found["retryable"]) == (3, "storage_failed", True)
+    assert found["message"].startswith(f"Writing {tmp_path} failed: No space left on device.")
+    assert not (tmp_path / "journal").exists()
 
 
 def test_an_unexpected_error_keeps_its_traceback_in_the_home(run_raising: Run, tmp_path: Path) -> None:

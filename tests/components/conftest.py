@@ -8,6 +8,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from small_project import AGENT_FILES, DBT_PROJECT, write, write_files
 
 from orchestrator_platform.components.load import load_definitions
 from orchestrator_platform.gate.context import Gate
@@ -15,14 +16,18 @@ from orchestrator_platform.operations.dev import write_dagster_home
 from orchestrator_platform.operations.project_assets import load_gate
 from orchestrator_platform.settings import Settings, load_settings
 
-FILES = {
-    "pyproject.toml": """
+FILES = (
+    AGENT_FILES
+    | DBT_PROJECT
+    | {
+        "pyproject.toml": """
 [tool.orchestrator]
 defs = "shop/defs"
+dbt_project = "dbt"
 """,
-    "shop/__init__.py": "",
-    "shop/defs/__init__.py": "",
-    "shop/defs/orders/defs.yaml": """
+        "shop/__init__.py": "",
+        "shop/defs/__init__.py": "",
+        "shop/defs/orders/defs.yaml": """
 type: orchestrator_platform.components.SourceComponent
 attributes:
   name: orders
@@ -35,8 +40,8 @@ attributes:
   checks:
     - {name: no_refunds, file: no_refunds.sql}
 """,
-    "shop/defs/orders/no_refunds.sql": "SELECT * FROM raw.orders WHERE amount < 0",
-    "shop/defs/orders/contract.py": '''
+        "shop/defs/orders/no_refunds.sql": "SELECT * FROM raw.orders WHERE amount < 0",
+        "shop/defs/orders/contract.py": '''
 """What an order promises."""
 
 import pandera.pandas as pa
@@ -51,13 +56,13 @@ class Orders(pa.DataFrameModel):
         strict = True
         metadata = {"grain": "none"}
 ''',
-    "shop/defs/tables/defs.yaml": "type: orchestrator_platform.components.DbtTablesComponent\nattributes: {}\n",
-    "shop/defs/best/defs.yaml": """
+        "shop/defs/tables/defs.yaml": "type: orchestrator_platform.components.DbtTablesComponent\nattributes: {}\n",
+        "shop/defs/best/defs.yaml": """
 type: orchestrator_platform.components.PythonTableComponent
 attributes:
   module: best.py
 """,
-    "shop/defs/best/best.py": '''
+        "shop/defs/best/best.py": '''
 """The best customers."""
 
 from orchestrator_platform import python_table
@@ -68,7 +73,7 @@ def best(totals):
     """Customers of more than ten."""
     return totals.filter("total > 10").project("customer, total")
 ''',
-    "shop/defs/best/contract.py": '''
+        "shop/defs/best/contract.py": '''
 """What a best customer promises."""
 
 import pandera.pandas as pa
@@ -82,30 +87,18 @@ class Best(pa.DataFrameModel):
         strict = True
         metadata = {"grain": ["customer"], "rows": {"subset_of": "marts.totals"}}
 ''',
-    "dbt_project/dbt_project.yml": """
-name: shop
-version: '1.0.0'
-config-version: 2
-profile: shop
-models:
-  +schema: marts
-""",
-    "dbt_project/profiles.yml": "shop: {target: dev, outputs: {dev: {type: duckdb, path: target/dev.duckdb}}}\n",
-    "dbt_project/macros/schema.sql": (
-        "{% macro generate_schema_name(name, node) -%}{{ name or target.schema }}{%- endmacro %}"
-    ),
-    "dbt_project/models/sources.yml": """
+        "dbt/models/sources.yml": """
 sources:
   - name: raw
     schema: raw
     tables:
       - name: orders
 """,
-    "dbt_project/models/totals.sql": (
-        "select customer, sum(amount) as total from {{ source('raw', 'orders') }} group by customer\n"
-    ),
-    "dbt_project/models/names.sql": "select distinct customer from {{ source('raw', 'orders') }}\n",
-    "dbt_project/models/models.yml": """
+        "dbt/models/totals.sql": (
+            "select customer, sum(amount) as total from {{ source('raw', 'orders') }} group by customer\n"
+        ),
+        "dbt/models/names.sql": "select distinct customer from {{ source('raw', 'orders') }}\n",
+        "dbt/models/models.yml": """
 models:
   - name: totals
     description: What each customer spent in all.
@@ -124,24 +117,8 @@ models:
         data_type: varchar
         data_tests: [{accepted_values: {arguments: {values: [ann, bob, cy]}}}]
 """,
-}
-AGENT = """---
-name: {name}
-description: {name} of the shop.
-produces: [{produces}]
-audits: [{audits}]
-may: [{may}]
-escalates: []
-never: []
-invocation: automatic
-context_budget: 1000
----
-Do it.
-"""
-FILES |= {
-    "agents/maker.md": AGENT.format(name="maker", produces='"*"', audits="", may="land, build, publish"),
-    "agents/judge.md": AGENT.format(name="judge", produces="", audits='"*"', may="audit, quarantine"),
-}
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -156,16 +133,12 @@ class Shop:
         return load_gate(self.settings)
 
     def write(self, files: Mapping[str, str]) -> None:
-        for name, text in files.items():
-            file = self.settings.project.root / name
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text, encoding="utf-8")
+        write_files(self.settings.project.root, files)
 
     def drop(self, name: str, *rows: str) -> None:
         """Puts a file into landing that was written long ago."""
-        file = self.settings.home.landing / "orders" / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text("\n".join(["order_id,customer,amount", *rows]) + "\n", encoding="utf-8")
+        text = "\n".join(["order_id,customer,amount", *rows]) + "\n"
+        file = write(self.settings.home.landing / "orders" / name, text)
         os.utime(file, (1_700_000_000, 1_700_000_000))
 
     def run(self, *assets: str, job: str | None = None, checks: Sequence[tuple[str, str]] | None = None) -> "Run":
@@ -221,11 +194,7 @@ def _key(asset: str) -> dg.AssetKey:
 
 
 def _settings(tmp_path: Path) -> Settings:
-    root = tmp_path / "project"
-    for name, text in FILES.items():
-        file = root / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
+    root = write_files(tmp_path / "project", FILES)
     return load_settings(home=tmp_path / "home", project=root, environment={})
 
 

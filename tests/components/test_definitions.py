@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from orchestrator_platform.audits.drift import CHECKS as DRIFT_CHECKS
 from orchestrator_platform.components.load import load_definitions
 from orchestrator_platform.errors import AgentFileError, DefinitionError
 from orchestrator_platform.operations.project_assets import load_gate
@@ -20,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DG_PROJECT = """
 [tool.orchestrator]
 defs = "shop/defs"
+dbt_project = "dbt"
 
 [tool.dg]
 directory_type = "project"
@@ -73,13 +75,31 @@ def test_an_asset_shows_who_makes_and_judges_it_and_where_it_is_defined(shop: An
     assert specs["marts.best"].deps
 
 
-def test_every_audit_is_a_check_and_drift_does_not_block(shop: Any) -> None:
+def test_a_model_is_listed_by_the_conventions_of_dagster_dbt(shop: Any) -> None:
+    models = shop.settings.project.root / "dbt/models/models.yml"
+    said = "config: {meta: {grain: [customer]}}"
+    more = "config: {tags: [money], meta: {grain: [customer], dagster: {owners: [ann@example.com], group: money}}}"
+    shop.write({"dbt/models/models.yml": models.read_text(encoding="utf-8").replace(said, more, 1)})
+    defs = load_definitions(shop.settings)
+    specs = {".".join(spec.key.path): spec for spec in defs.resolve_all_asset_specs()}
+    assert list(specs["marts.totals"].owners) == ["ann@example.com"]
+    assert (specs["marts.totals"].group_name, specs["marts.names"].group_name) == ("money", "marts")
+    assert specs["marts.totals"].tags["money"] == ""
+    assert "sum(amount) as total" in specs["marts.totals"].description
+    assert specs["marts.totals"].metadata["dagster/table_name"] == "lake.marts.totals"
+
+    tagged = dg.AssetSelection.from_string("tag:money").resolve(defs.resolve_asset_graph())
+    assert tagged == {dg.AssetKey(["marts", "totals"])}
+
+
+def test_every_audit_is_a_check_and_what_only_remarks_does_not_block(shop: Any) -> None:
     defs = load_definitions(shop.settings)
     checks = {key: defs.resolve_asset_graph().get(key) for key in defs.resolve_asset_graph().asset_check_keys}
     for asset in shop.gate.assets:
         names = {key.name for key in checks if ".".join(key.asset_key.path) == asset}
         assert names == {*shop.gate.audit_plan(asset).checks, "served"}
-    assert all(check.blocking != key.name.startswith("drift_") for key, check in checks.items())
+    remarks = {key.name for key, check in checks.items() if not check.blocking}
+    assert remarks == {"columns_in_every_file", *DRIFT_CHECKS}
 
 
 def test_a_check_may_not_take_the_name_that_the_platform_uses(shop: Any) -> None:

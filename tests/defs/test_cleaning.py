@@ -17,6 +17,10 @@ def _cvss(key: str, score: float, severity: str | None = "HIGH") -> dict[str, An
     return {key: {"baseScore": score, "vectorString": f"vector {key}", "baseSeverity": severity}}
 
 
+def _flaw(cwe_id: str) -> dict[str, Any]:
+    return {"problemTypes": [{"descriptions": [{"lang": "en", "type": "CWE", "cweId": cwe_id}]}]}
+
+
 def _dirty_records(make: Make) -> list[dict[str, Any]]:
     ssvc = make.ssvc  # type: ignore[attr-defined]
     na = {"vendor": "n/a", "product": "n/a"}
@@ -39,6 +43,8 @@ def _dirty_records(make: Make) -> list[dict[str, Any]]:
         make("CVE-1-ADP", other_metrics=[_cvss("cvssV3_1", 6.1)]),
         make("CVE-1-BOTH", cna={"metrics": [_cvss("cvssV2_0", 2.0)]}, other_metrics=[_cvss("cvssV3_1", 6.1)]),
         make("CVE-1-NOSCORE"),
+        make("CVE-1-CWECNA", cna=_flaw("CWE-79"), adp=_flaw("CWE-20")),
+        make("CVE-1-CWEADP", cna={"problemTypes": [{"descriptions": [{"lang": "en"}]}]}, adp=_flaw("CWE-20")),
         make("CVE-1-NA", cna={"affected": [na]}),
         make("CVE-1-NAVENDOR", cna={"affected": [{"vendor": "N/A", "product": "Anvil"}, na]}),
         make("CVE-1-NOVENDOR", cna={"affected": [{"product": "Anvil"}, {"vendor": "-", "product": "Unspecified"}]}),
@@ -140,6 +146,15 @@ def test_the_newest_cvss_is_taken_of_several(cleaned: Any) -> None:
 def test_cisas_score_fills_in_only_where_the_cna_gave_none(cleaned: Any) -> None:
     assert cleaned(SCORE, "ADP") == ("3.1", 6.1, "HIGH", "adp")
     assert cleaned("cvss_version, cvss_source", "BOTH") == ("2.0", "cna")
+
+
+@pytest.mark.parametrize("table", ["staging.stg_cve_record", "marts.dim_vulnerability"])
+@pytest.mark.parametrize(
+    ("case", "expected"),
+    [("CWECNA", ("CWE-79", "cna")), ("CWEADP", ("CWE-20", "adp")), ("NOSCORE", (None, None))],
+)
+def test_a_weakness_says_who_named_it(cleaned: Any, case: str, expected: tuple[Any, ...], table: str) -> None:
+    assert cleaned("cwe_id, cwe_source", case, table) == expected
 
 
 @pytest.mark.parametrize(

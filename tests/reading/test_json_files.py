@@ -178,10 +178,6 @@ def test_unknown_keys_are_refused_or_kept_aside(read: Read) -> None:
     assert kept.file.extra_columns == ("b", "new")
 
 
-def test_a_declared_column_that_no_record_has_is_told(read: Read) -> None:
-    assert read({"a.ndjson": b'{"a":"1"}'}, columns=("a", "z")).file.missing_columns == ("z",)
-
-
 def test_a_line_longer_than_a_field_may_be_is_rejected(read: Read) -> None:
     long = b'{"a":"' + b"x" * 3_000_000 + b'"}'
     got = read({"a.ndjson": b'{"a":"1"}\n' + long + b'\n{"a":"3"}\n' + long}, limits={"field_bytes": 1_000})

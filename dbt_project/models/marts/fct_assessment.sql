@@ -3,34 +3,8 @@
     on_schema_change='fail'
 ) }}
 
-with records as (
-    select
-        cve_id,
-        _landed_seq,
-        landed_at,
-        exploitation,
-        automatable,
-        technical_impact,
-        assessor_role,
-        assessed_at,
-        coalesce(exploitation, automatable, technical_impact) is not null as is_assessed,
-        row(exploitation, automatable, technical_impact) as points
-    from {{ ref('stg_cve_record') }}
-    {% if is_incremental() %}
-    where cve_id in ({{ touched_since(ref('stg_cve_record'), 'cve_id', 'last_landed_seq') }})
-    {% endif %}
-),
-
-compared as (
-    select *, lag(points) over landing is distinct from points as is_changed
-    from records
-    window landing as (partition by cve_id order by _landed_seq)
-),
-
-numbered as (
-    select *, count(*) filter (where is_changed) over landing as span
-    from compared
-    window landing as (partition by cve_id order by _landed_seq)
+with numbered as (
+    {{ numbered_changes(ref('stg_cve_record'), ['exploitation', 'automatable', 'technical_impact']) }}
 ),
 
 -- A record without an assessment ends the one before it, and is no assessment itself.
@@ -41,7 +15,7 @@ spanned as (
         max(assessed_at) over same as last_assessed_at,
         max(_landed_seq) over same = max(_landed_seq) over (partition by cve_id) as is_current
     from numbered
-    window same as (partition by cve_id, span)
+    window same as (partition by cve_id, change_number)
     qualify is_changed
 )
 
@@ -59,5 +33,5 @@ select
     last_landed_seq,
     is_current
 from spanned
-where is_assessed
+where coalesce(exploitation, automatable, technical_impact) is not null
 order by cve_id, _landed_seq

@@ -38,10 +38,8 @@ picked as (
         {{ one_line('part[4]') }} as title,
         {{ best_description('part[5]') }} as description,
         {{ best_description('part[6]') }} as rejected_reason,
-        coalesce(
-            json_extract_string(part[8], '$[*].descriptions[*].cweId')[1],
-            json_extract_string(part[9], '$[*].problemTypes[*].descriptions[*].cweId')[1]
-        ) as cwe_id,
+        json_extract_string(part[8], '$[*].descriptions[*].cweId')[1] as cna_cwe_id,
+        json_extract_string(part[9], '$[*].problemTypes[*].descriptions[*].cweId')[1] as adp_cwe_id,
         {{ best_cvss({'cna': ('part[7]', '$[*]'), 'adp': ('part[9]', '$[*].metrics[*]')}) }} as cvss,
         {{ best_ssvc('part[9]') }} as ssvc
     from landed
@@ -61,7 +59,8 @@ select
     title,
     {{ trimmed("description.value") }} as description,
     description.lang as description_lang,
-    cwe_id,
+    coalesce(cna_cwe_id, adp_cwe_id) as cwe_id,
+    case when cna_cwe_id is not null then 'cna' when adp_cwe_id is not null then 'adp' end as cwe_source,
     cvss.version as cvss_version,
     cvss.score as cvss_base_score,
     coalesce(upper(cvss.severity), {{ severity_of('cvss.score', 'cvss.version') }}) as cvss_severity,

@@ -1,0 +1,76 @@
+"""Tells a disk that is full, limited or broken from everything else, whoever came upon it. Writes nothing."""
+
+import errno
+import os
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from .errors import DbtFailed, ReaderFailed, StorageFailed
+
+_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
+_SQLITE = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
+# DuckDB hands on what the system and SQLite said as text only; these are their fixed words.
+_SAYINGS = (*(os.strerror(number) for number in sorted(_ERRNOS)), "database or disk is full", "disk I/O error")
+_PATH = re.compile(r'"(/[^"]+)"|(?<!\S)(/[^\s":]+)')
+
+
+@contextmanager
+def writing(where: Path) -> Iterator[None]:
+    """Raises StorageFailed for what the storage broke inside; `where` is named if the error names no path."""
+    try:
+        yield
+    except Exception as error:
+        failure = storage_failure(error, where)
+        if failure is None or failure is error:
+            raise
+        raise failure from error
+
+
+def storage_failure(error: BaseException, where: Path) -> StorageFailed | None:
+    """Returns what to say where the storage is to blame for an error, or for what led to it; else `None`."""
+    for cause in _causes(error):
+        if isinstance(cause, StorageFailed):
+            return cause
+        problem = _problem(cause)
+        if problem:
+            return StorageFailed(path=_path(cause) or where, problem=problem)
+    return None
+
+
+def storage_problem(text: str) -> str | None:
+    """Returns what a text that was made of an error says of the storage, `None` where it says nothing."""
+    return next((saying for saying in _SAYINGS if saying in text), None)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def _problem(error: BaseException) -> str | None:
+    match error:
+        case OSError() if error.errno in _ERRNOS:
+            return os.strerror(error.errno)
+        case sqlite3.Error():
+            # The low byte is the kind of failure, the others say where it happened.
+            return str(error) if getattr(error, "sqlite_errorcode", 0) & 0xFF in _SQLITE else None
+        case duckdb.DataError() | duckdb.ProgrammingError():
+            return None  # they quote values and statements
+        case duckdb.Error() | ReaderFailed() | DbtFailed():
+            return storage_problem(str(error))
+        case _:
+            return None
+
+
+def _path(error: BaseException) -> Path | None:
+    if isinstance(error, OSError):
+        name = error.filename2 or error.filename
+        return Path(os.fsdecode(name)) if isinstance(name, str | bytes) else None
+    found = _PATH.search(str(error))
+    return Path(found[1] or found[2]) if found else None
