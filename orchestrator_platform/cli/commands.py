@@ -12,6 +12,7 @@ _MODULES: Mapping[str, str] = {
     "land": "land",
     "build": "build",
     "audit": "audit",
+    "selftest": "selftest",
     "approve": "approve",
     "status": "status",
     "ledger": "ledger",

@@ -81,14 +81,14 @@ def test_the_stages_of_the_gate_do_not_import_each_other() -> None:
 
 
 def test_only_the_gates_cycle_puts_stages_in_order() -> None:
-    callers = {
-        module
-        for module, file in modules()
-        for target in imported(module, file)
-        if target in {"gate/publish", "gate/candidate"} and module.split("/")[:2] != ["gate", "cycle"]
-    }
+    def callers(stage: str) -> set[str]:
+        outside = ((module, file) for module, file in modules() if module.split("/")[:2] != ["gate", "cycle"])
+        return {module for module, file in outside if stage in imported(module, file)}
+
     readers = {"operations/records_of", "operations/audit", "operations/candidates"}
-    assert callers <= readers, "these read candidates and publish nothing"
+    assert callers("gate/publish") == set()
+    # The self-test closes candidates in a scratch folder, has them judged, and throws them away.
+    assert callers("gate/candidate") <= readers | {"operations/proposals"}
 
 
 def test_only_the_gate_writes_to_the_lake() -> None:
