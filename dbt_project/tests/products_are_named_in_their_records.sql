@@ -1,5 +1,5 @@
 -- The newest records are read again: each names just these products, in one of these spellings, and so does each part.
--- A record may be odd in a way that this does not know: more than one in a hundred is not.
+-- A record may be odd in a way that this does not know: more than ten, and one in a hundred, are not.
 with landed as (
     select _landed_seq, json_extract_string(record, ['$.containers.cna.affected', '$.containers.adp']) as part
     from {{ source('raw', 'cve_record') }}
@@ -45,4 +45,4 @@ full join kept using (_landed_seq, product_id)
 where not coalesce(list_contains(vendors, kept.vendor) and list_contains(products, kept.product), false)
     or row(kept.named_by_cna, kept.named_by_adp)
     is distinct from row(named_once.named_by_cna, named_once.named_by_adp)
-qualify count(*) over () > 0.01 * (select count(*) from landed)
+qualify count(*) over () > greatest(10, 0.01 * (select count(*) from landed))

@@ -1,6 +1,6 @@
 -- The newest records are read again, value by value: what was picked out of the text is in it, and what is in it was
 -- picked. Which of several the model prefers is not asked. A record may be odd in a way
--- that this does not know: more than one in a hundred is not.
+-- that this does not know: more than ten, and one in a hundred, are not.
 with landed as (
     select
         _landed_seq,
@@ -65,4 +65,4 @@ where is_lost
     or not {{ is_among('assessor_role', 'points', 'found', one_line("json_extract_string(found, '$.role')")) }}
     or not {{ is_among(
         'assessed_at', 'points', 'found', utc_timestamp("json_extract_string(found, '$.timestamp')")) }}
-qualify is_lost or count(*) over () > 0.01 * (select count(*) from scored)
+qualify is_lost or count(*) over () > greatest(10, 0.01 * (select count(*) from scored))
