@@ -17,17 +17,19 @@ from publishing import NOW, approve, approved, close_on, event
 from orchestrator_platform.gate.release import name_release
 from orchestrator_platform.gate.rollback import Rollback, RolledBack, roll_back
 from orchestrator_platform.gate.rollback_plan import RollbackPlan, plan_rollback
+from orchestrator_platform.lake.content import measure_content
 from orchestrator_platform.lake.history import (
     read_heads,
     read_ledger,
-    read_published_rows,
+    read_parts,
     read_quarantine,
     read_receipt,
+    read_receipts,
     read_retractions,
 )
 from orchestrator_platform.lake.layout import LakeLayout
 from orchestrator_platform.lake.published import PublishedCut, cut_published
-from orchestrator_platform.lake.readers import attach_statement, latest_snapshot
+from orchestrator_platform.lake.readers import attach_statement, connect_reader, latest_snapshot
 from orchestrator_platform.lake.writer import Commit, open_writer
 from orchestrator_platform.operations.rollback import Goal, read_known, read_wish
 from orchestrator_platform.records.candidates import AssetKind, ParentRead
@@ -96,6 +98,7 @@ class World:
         *parents: str,
         key: tuple[str, ...] = (),
         append: bool = False,
+        gone: str | None = None,
         ledger: tuple[LedgerEntry, ...] = (),
     ) -> Version:
         heads = [self.head(parent) for parent in parents]
@@ -103,13 +106,27 @@ class World:
         kind = AssetKind.RAW if asset.startswith("raw.") else AssetKind.TABLE
         with closing(self.cut().connect()) as connection:
             head = self.cut().heads.get(AssetKey(asset))
-            manifest = close_on(connection, self.root, asset, sql, head, key=key, append=append)
+            manifest = close_on(connection, self.root, asset, sql, head, key=key, append=append, gone=gone)
         manifest = manifest.model_copy(update={"parents": read, "kind": kind})
         with open_writer(self.layout, 5) as writer:
             item = approved(self.root, writer, manifest, approve(manifest))
             entries = tuple(entry.model_copy(update={"version": item.receipt.version}) for entry in ledger)
             writer.commit(Commit(events=(event(asset),), approved=(item,), ledger=entries))
         return item.receipt.version
+
+    def readable(self, asset: str) -> dict[Version, tuple[Receipt, list[tuple[object, ...]]]]:
+        """Returns the receipt of every version and its rows, in the receipt's columns, read at its own snapshot."""
+        found = {}
+        with closing(self.cut().connect()) as connection:
+            receipts = read_receipts(connection, AssetKey(asset))
+        for receipt in receipts:
+            with closing(connect_reader(self.layout, receipt.snapshot)) as connection:
+                names = ", ".join(column.name for column in receipt.columns)
+                rows = connection.execute(f"SELECT {names} FROM lake.{asset}").fetchall()
+                content = measure_content(connection, f"lake.{asset}", receipt.columns)
+            assert str(content) == receipt.data_version, f"{asset}@{receipt.version}"
+            found[receipt.version] = receipt, sorted(rows, key=repr)
+        return found
 
     def plan(self, goal: Goal, why: str = "a test") -> RollbackPlan:
         cut = self.cut()
@@ -160,7 +177,7 @@ class World:
         known = read_known(cut)
         planned = plan_rollback(known, read_wish(cut, known, goal), why)
         with closing(cut.connect()) as connection:
-            n_rows, entries = read_published_rows(connection), read_quarantine(connection)
+            parts, entries = read_parts(connection), read_quarantine(connection)
         meanwhile()
         scratch = self.root / f"rollback-{next(_stamps)}"
         scratch.mkdir()
@@ -168,7 +185,7 @@ class World:
             return roll_back(
                 cut,
                 scratch,
-                Rollback(planned, known, n_rows, entries, AgentName("tester"), why),
+                Rollback(planned, known, parts, entries, AgentName("tester"), why),
                 lock_timeout_seconds=seconds,
                 now=NOW,
                 event_id=f"rollback-{next(_stamps)}",

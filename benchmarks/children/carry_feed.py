@@ -22,7 +22,7 @@ from orchestrator_platform.operations.platform import Platform
 # module, the name by which it calls, what the table calls it
 _WATCHED = (
     ("gate.cycle.landing", "take_in", "archive files"),
-    ("gate.land", "read_files", "read files"),
+    ("gate.land", "read_for", "read files"),
     ("gate.cycle.landing", "close_candidate", "close"),
     ("gate.cycle.landing", "audit_candidates", "audit raw"),
     ("gate.cycle.order", "publish", "publish"),

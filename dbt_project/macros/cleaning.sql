@@ -36,6 +36,11 @@
     lower(trim(regexp_replace({{ text }}, '[\s_]+', ' ', 'g')))
 {%- endmacro %}
 
+{#- Which product a vendor's and a product's name mean, in whatever spelling. -#}
+{% macro product_key(vendor, product) -%}
+    md5({{ name_key(vendor) }} || chr(31) || {{ name_key(product) }})
+{%- endmacro %}
+
 {#- An SSVC label in one spelling. An unknown label stays what it is, for a test to find. -#}
 {% macro ssvc_label(text) -%}
     case lower(trim({{ text }}))

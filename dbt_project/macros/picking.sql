@@ -62,3 +62,11 @@
 {% macro ssvc_option(assessment, name) -%}
     {{ ssvc_label("json_extract_string(" ~ assessment ~ ", '$.options[*].\"" ~ name ~ "\"')[1]") }}
 {%- endmacro %}
+
+{#- Whether a cleaned column is one of what a list holds, and is empty only where the list holds nothing. -#}
+{% macro is_among(column, list, name, value) -%}
+    coalesce(
+        list_contains(list_transform({{ list }}, lambda {{ name }}: {{ value }}), cleaned.{{ column }}),
+        coalesce(len(list_filter(list_transform({{ list }}, lambda {{ name }}: {{ value }}), lambda x: x is not null)), 0) = 0
+            and cleaned.{{ column }} is null)
+{%- endmacro %}

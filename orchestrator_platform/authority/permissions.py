@@ -61,6 +61,15 @@ def person(name: str) -> Person:
     return Person(name=AgentName(full))
 
 
+def actor_named(name: str, principals: Mapping[AgentName, Principal]) -> Actor:
+    """Returns the agent of that name, with no more rights than its file gives, or else the person.
+
+    Raises:
+        Misuse: The name is no agent's, and no person's either.
+    """
+    return principals.get(AgentName(name)) or person(name)
+
+
 def permission(actor: Actor, act: Act, asset: AssetKey | None, seats: Mapping[AssetKey, Seats]) -> Permission:
     """Returns whether the actor may do the act on the asset; `None` is for acts without an asset."""
     return _judge(actor, act, asset, seats)[0]

@@ -1,10 +1,11 @@
-"""`orchestrator quarantine list` and `show N`: what waits, why, and where its rows are found."""
+"""`orchestrator quarantine list` and `show N`: what waits, why, where its rows are found, what can be done."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from .deciding import discard, replay
 from .findings import failure_lines, findings_table
 from .json_text import json_lines, json_text
 from .place import Place, takes_place
@@ -23,7 +24,11 @@ _SHOWN_ROWS = 100
 
 @click.group
 def quarantine() -> None:
-    """Look at rejected rows and rejected candidates."""
+    """Look at rejected rows and rejected candidates, and decide what becomes of them."""
+
+
+quarantine.add_command(discard)
+quarantine.add_command(replay)
 
 
 @quarantine.command("list")
@@ -86,6 +91,20 @@ def _view_lines(view: "QuarantineView", candidates: "Path") -> Iterator[str]:
         yield from _retracted_lines(view)
     else:
         yield from _candidate_lines(view, candidates)
+    yield from _commands(view)
+
+
+def _commands(view: "QuarantineView") -> Iterator[str]:
+    """What can be decided on the entry, as commands to copy."""
+    entry = view.entry
+    if entry.state != "waiting":
+        return
+    yield ""
+    if view.verdict is not None and view.verdict.decision == "escalate":
+        yield f"approve with: orchestrator approve {entry.id} --why TEXT"
+    if entry.kind != "candidate" or view.manifest is not None:
+        yield f"replay with: orchestrator quarantine replay {entry.id}"
+    yield f"discard with: orchestrator quarantine discard {entry.id} --why TEXT"
 
 
 def _what(entry: "QuarantineEntry") -> str:
@@ -107,6 +126,8 @@ def _retracted_lines(view: "QuarantineView") -> Iterator[str]:
 
 
 def _addresses(view: "QuarantineView") -> str:
+    if view.entry.state == "replayed":
+        return "Its rows are published: the ledger says in which version."
     headers = ("file", "line", "position", "rule", "reason", "sha256")
     rows = [
         (row.file, "whole file" if row.line is None else row.line, row.position, row.rule, row.reason, row.file_sha256)
@@ -140,6 +161,3 @@ def _candidate_lines(view: "QuarantineView", candidates: "Path") -> Iterator[str
     yield findings_table(view.verdict.findings)
     yield ""
     yield from failure_lines(view.verdict.findings)
-    if view.verdict.decision == "escalate" and view.entry.state == "waiting":
-        yield ""
-        yield f"approve with: orchestrator approve {view.entry.id} --why TEXT"

@@ -2,6 +2,7 @@
 
 import click
 
+from .acting import takes_by
 from .json_text import json_lines, json_text
 from .place import Place, takes_place
 from .text import table
@@ -12,7 +13,7 @@ _HEADERS = ("name", "snapshot", "released at", "by", "why")
 @click.command
 @click.argument("name")
 @click.option("--why", default="", help="What it is for.")
-@click.option("--by", default="", metavar="NAME", help="The person who releases.")
+@takes_by
 @click.option("--dry-run", is_flag=True, help="Say whether it may be named so; name nothing.")
 @takes_place
 def release(place: Place, name: str, why: str, by: str, dry_run: bool) -> None:

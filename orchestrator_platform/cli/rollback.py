@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .acting import takes_by
 from .json_text import json_text
 from .place import Place, takes_place
 from .progress import Progress
@@ -25,7 +26,7 @@ _NAMED_VERSIONS = 10
 @click.option("--release", metavar="NAME", help="Every asset returns to its version in this release.")
 @click.option("--dry-run", is_flag=True, help="Show the plan; change nothing.")
 @click.option("--why", default="", help="The reason, for the journal and the receipts.")
-@click.option("--by", default="", metavar="NAME", help="The person who does it.")
+@takes_by
 @takes_place
 def rollback(
     place: Place, asset: str | None, to: str | None, release: str | None, dry_run: bool, why: str, by: str

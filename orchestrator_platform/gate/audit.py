@@ -36,7 +36,10 @@ _NEAR, _NEAR_ROWS = "near", 200_000
 
 @dataclass(frozen=True)
 class Bench:
-    """What the auditors need besides the candidates: the published cut, the files, who may judge."""
+    """What the auditors need besides the candidates: the published cut, the files, who may judge.
+
+    `local` are published tables that cost no more where they are than copied.
+    """
 
     cut: PublishedCut
     candidates: Path
@@ -45,6 +48,7 @@ class Bench:
     variables: Mapping[str, Any]
     principals: Mapping[AgentName, Principal]
     seats: Mapping[AssetKey, Seats]
+    local: frozenset[AssetKey] = frozenset()
 
 
 def audit_candidates(
@@ -72,7 +76,8 @@ def audit_candidates(
     sizes = {asset: head.n_rows for asset, head in bench.cut.heads.items()}
     sizes |= {manifest.asset: manifest.n_rows for manifest, _ in items}
     with _open(bench) as connection:
-        at_hand = _bring_near(connection, [plan for _, plan in items], relations, sizes)
+        local = bench.local - {manifest.asset for manifest, _ in items}
+        at_hand = _bring_near(connection, [plan for _, plan in items], relations, sizes, local)
         results = _run_tests(bench, [plan for _, plan in items], at_hand)
         verdicts = []
         bases = read_receipts_at(connection, [(m.asset, m.base_version) for m, _ in items if m.base_version])
@@ -103,7 +108,7 @@ def audit_served(bench: Bench, receipt: Receipt, plan: AuditPlan, records: Serve
     require(bench.principals[auditor], Act.AUDIT, receipt.asset, bench.seats)
     sizes = {asset: head.n_rows for asset, head in bench.cut.heads.items()}
     with _open(bench) as connection:
-        at_hand = _bring_near(connection, [plan], bench.cut.relations(), sizes)
+        at_hand = _bring_near(connection, [plan], bench.cut.relations(), sizes, bench.local)
         results = _run_tests(bench, [plan], at_hand)
         view = view_served(connection, receipt, at_hand, bench.scratch / "served", records.ledger, records.rejected)
         findings = (*audit_candidate(view, plan, results), _content_kept(connection, receipt, at_hand[receipt.asset]))
@@ -147,12 +152,13 @@ def _bring_near(
     plans: Sequence[AuditPlan],
     relations: Mapping[AssetKey, str],
     sizes: Mapping[AssetKey, int],
+    local: frozenset[AssetKey],
 ) -> dict[AssetKey, str]:
     """Copies small tables that many checks read: a query on the lake costs ten times one on a local table."""
     judged = {plan.declaration.key for plan in plans}
     read = judged.union(*(plan.reads for plan in plans))
     raw = {plan.declaration.key for plan in plans if plan.declaration.kind is AssetKind.RAW}
-    small = sorted(asset for asset in read - raw if asset in relations and sizes.get(asset, 0) <= _NEAR_ROWS)
+    small = sorted(asset for asset in read - raw - local if asset in relations and sizes.get(asset, 0) <= _NEAR_ROWS)
     connection.execute(f"ATTACH IF NOT EXISTS ':memory:' AS {_NEAR}")
     for schema in sorted({asset.schema for asset in small}):
         connection.execute(f"CREATE SCHEMA {_NEAR}.{identifier(schema)}")
@@ -163,12 +169,13 @@ def _bring_near(
 
 def _verdict(bench: Bench, manifest: Manifest, plan: AuditPlan, findings: tuple[Any, ...], now: datetime) -> Verdict:
     producer, auditor = bench.principals[manifest.producer], bench.principals[plan.declaration.auditor]
+    contract = plan.declaration.contract.hash()
     return Verdict(
         candidate=manifest.id,
         asset=manifest.asset,
         decision=decide(findings, frozenset(plan.checks)),
         auditor=auditor.name,
-        seal=seal_of(manifest, producer.permissions_hash(), auditor.permissions_hash()),
+        seal=seal_of(manifest, producer.permissions_hash(), auditor.permissions_hash(), contract=contract),
         findings=findings,
         audited_at=now,
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 from ..authority.acts import Act
 from ..errors import AlreadyLanded, AlreadySettled, CandidateDamaged, ParentRetracted
 from ..lake.layout import LakeLayout
-from ..lake.writer import Approved, Commit, LakeWriter, Quarantined, open_writer
+from ..lake.writer import Approved, Commit, LakeWriter, Quarantined, RowsReplayed, open_writer
 from ..records.candidates import CandidateFile, FileRole, Manifest
 from ..records.declarations import DbtBuild, PythonBuild
 from ..records.events import Event
@@ -31,8 +31,8 @@ _BUILT_IN_FULL = frozenset({"table", "view"})
 class Publication:
     """Everything that one publication makes true together. Quarantine entries get their numbers in it.
 
-    `agent` signs for files that are accounted for where nothing is published or put aside. `settled` are
-    entries that waited, by number, with what becomes of them.
+    `agent` signs for files that are accounted for where nothing is published or put aside, and no event tells
+    of it. `settled` are entries that waited, by number, with what changes in them.
     """
 
     judged: tuple[Judged, ...]
@@ -42,7 +42,8 @@ class Publication:
     ledger: tuple[LedgerEntry, ...] = ()
     quarantined: tuple[Quarantined, ...] = ()
     events: tuple[Event, ...] = ()
-    settled: tuple[tuple[int, QuarantineState], ...] = ()
+    settled: tuple[tuple[int, Mapping[str, object]], ...] = ()
+    replayed: tuple[RowsReplayed, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class Placed:
 
     path: Path
     role: FileRole
+    sha256: str
     signature: tuple[int, int, int]
 
 
@@ -109,11 +111,11 @@ def publish(
 def _settled_entries(writer: LakeWriter, publication: Publication) -> tuple[QuarantineEntry, ...]:
     """The entries that this settles, as they stand afterwards."""
     settled = []
-    for number, state in publication.settled:
+    for number, changes in publication.settled:
         entry = writer.quarantine_entry(number)
         if entry is None or entry.state is not QuarantineState.WAITING:
             raise AlreadySettled(number=number, state=entry.state if entry else "gone")
-        settled.append(entry.model_copy(update={"state": state}))
+        settled.append(entry.model_copy(update=dict(changes)))
     return tuple(settled)
 
 
@@ -168,7 +170,7 @@ def _commit(
         entry.model_copy(update={"version": versions.get(entry.asset)}) if entry.n_published else entry
         for entry in publication.ledger
     )
-    answered = {str(entry.id): entry.state for entry in settled}
+    answered = {str(entry.id): entry.state for entry in settled if entry.state is not QuarantineState.WAITING}
     template = Event(
         id=event_id,
         at=now,
@@ -180,11 +182,24 @@ def _commit(
         on_behalf_of=publication.on_behalf_of,
         details={"n_files": len(ledger), **({"settled": answered} if answered else {})},
     )
-    events = (*signed_events(template, receipts, quarantined), *publication.events)
+    signed = () if _is_told(publication) else signed_events(template, receipts, quarantined)
+    events = (*signed, *publication.events)
     writer.commit(
-        Commit(events=events, approved=approved, ledger=ledger, quarantined=quarantined, settled=tuple(settled))
+        Commit(
+            events=events,
+            approved=approved,
+            ledger=ledger,
+            quarantined=quarantined,
+            settled=tuple(settled),
+            replayed=publication.replayed,
+        )
     )
     return Done(receipts, tuple(item.entry for item in quarantined))
+
+
+def _is_told(publication: Publication) -> bool:
+    """Whether the publication's own events say all that there is to sign for."""
+    return bool(publication.events) and not publication.judged and not publication.quarantined
 
 
 def _check_retracted(
@@ -237,14 +252,15 @@ def _receipt(
         n_inserted=manifest.n_inserted,
         n_deleted=manifest.n_deleted,
         data_version=manifest.data_version,
-        fingerprint=manifest.fingerprint,
+        fingerprint=item.fingerprint or manifest.fingerprint,
         code_version=manifest.code_version,
-        contract_hash=manifest.contract_hash,
+        contract_hash=verdict.seal.contract,
         producer=manifest.producer,
         auditor=verdict.auditor,
         seal=verdict.seal,
         findings=verdict.findings,
         files=tuple(file.path.name for file in placed),
+        sha256s=tuple(file.sha256 for file in placed),
         reason=manifest.reason,
         published_at=now,
         approval=item.approval,
@@ -294,7 +310,7 @@ def _place(source: Path, target: Path, file: CandidateFile, manifest: Manifest) 
             candidate=manifest.id, file=file.name, problem="has other bytes than those that were judged"
         )
     target.chmod(0o444)
-    return Placed(target, file.role, _signature(target))
+    return Placed(target, file.role, file.sha256, _signature(target))
 
 
 def _signature(path: Path) -> tuple[int, int, int]:

@@ -24,20 +24,19 @@ from ..records.events import Event
 from ..records.keys import AgentName, AssetKey, CandidateId, Snapshot, Version
 from ..records.ledger import QuarantineEntry, QuarantineKind, QuarantineState
 from ..records.receipts import Receipt
+from ..records.replays import Part
 from ..records.retractions import Retraction
 from ..records.verdicts import Seal
 from .rollback_plan import NO_SNAPSHOT, Known, RollbackPlan, Step
 
-_Rows = Mapping[tuple[AssetKey, Version], int]
-
 
 @dataclass(frozen=True)
 class Rollback:
-    """A plan with who asked for it and why. `rows` are how many landed rows each raw version brought."""
+    """A plan with who asked for it and why. `parts` are the landed rows that raw versions brought."""
 
     plan: RollbackPlan
     known: Known
-    rows: _Rows
+    parts: tuple[Part, ...]
     entries: tuple[QuarantineEntry, ...]
     agent: AgentName
     why: str
@@ -157,6 +156,7 @@ def _restored(
         "n_inserted": content.n_inserted,
         "n_deleted": content.n_deleted,
         "files": tuple(path.name for path in content.files),
+        "sha256s": content.sha256s,
     }
     assert step.restores is not None
     receipt = receipts[step.asset, step.restores].model_copy(update=change | ours)
@@ -177,6 +177,7 @@ def _nothing(head: Receipt) -> dict[str, object]:
         "seal": Seal(manifest="", contract="", producer_permissions="", auditor_permissions=""),
         "findings": (),
         "files": (),
+        "sha256s": (),
         "restores": None,
         "withdrawn": True,
         "reads_base": False,
@@ -185,10 +186,13 @@ def _nothing(head: Receipt) -> dict[str, object]:
 
 def _new_entries(rollback: Rollback, first_id: int, now: datetime) -> tuple[QuarantineEntry, ...]:
     """One entry per raw table for the rows of all its versions that are taken back now."""
-    n_rows: dict[AssetKey, int] = {}
-    for asset, version in rollback.plan.retracted:
-        if rollback.known.lineage.receipts[asset, version].kind is AssetKind.RAW:
-            n_rows[asset] = n_rows.get(asset, 0) + rollback.rows.get((asset, version), 0)
+    before, after = _nodes(rollback.plan.before), _nodes(rollback.plan.after)
+    receipts = rollback.known.lineage.receipts
+    raw = {asset for asset, version in rollback.plan.retracted if receipts[asset, version].kind is AssetKind.RAW}
+    n_rows = {
+        asset: sum(p.n_rows for p in rollback.parts if p.asset == asset and p.serves(before) and not p.serves(after))
+        for asset in raw
+    }
     return tuple(
         QuarantineEntry(
             id=first_id + number,
@@ -203,8 +207,8 @@ def _new_entries(rollback: Rollback, first_id: int, now: datetime) -> tuple[Quar
 
 
 def _settled_entries(rollback: Rollback) -> tuple[QuarantineEntry, ...]:
-    """The entries of versions that return: closed, or with the rows that stay retracted."""
-    returned = set(rollback.plan.returned)
+    """The entries whose rows return, with these versions or with others: closed, or with what stays retracted."""
+    returned, after = set(rollback.plan.returned), _nodes(rollback.plan.after)
     held: dict[int, set[tuple[AssetKey, Version]]] = {}
     for item in rollback.plan.before:
         if item.entry is not None:
@@ -212,13 +216,18 @@ def _settled_entries(rollback: Rollback) -> tuple[QuarantineEntry, ...]:
     settled = []
     for entry in rollback.entries:
         nodes = held.get(entry.id, set())
-        if not nodes & returned:
+        left = sum(part.n_rows for part in rollback.parts if part.touches(nodes) and not part.serves(after))
+        is_waiting = entry.state is QuarantineState.WAITING
+        if not nodes & returned and (not nodes or not is_waiting or left == entry.n_rows):
             continue
-        left = sum(rollback.rows.get(node, 0) for node in nodes - returned)
         still = {"n_rows": left, "reasons": dict.fromkeys(entry.reasons, left)}
-        change = still if nodes - returned else {"state": QuarantineState.REPLAYED}
+        change = still if left else {"state": QuarantineState.REPLAYED}
         settled.append(entry.model_copy(update=change))
     return tuple(settled)
+
+
+def _nodes(retractions: Sequence[Retraction]) -> frozenset[tuple[AssetKey, Version]]:
+    return frozenset((item.asset, item.version) for item in retractions)
 
 
 def _numbered(rollback: Rollback, item: Retraction, snapshot: Snapshot, entries: Mapping[AssetKey, int]) -> Retraction:

@@ -21,7 +21,8 @@ from .definition_files import ChangedFile, changed_files, is_below
 class Judged:
     """A candidate, its verdict, the declaration under which it was judged, and the checks that had to be made.
 
-    `approval` is a person's answer where the verdict asks for one.
+    `approval` is a person's answer where the verdict asks for one. `fingerprint` is that of the candidate's inputs
+    under what it was judged by, where that is not what it was built under.
     """
 
     manifest: Manifest
@@ -29,6 +30,7 @@ class Judged:
     declaration: AssetDeclaration
     checks: frozenset[str]
     approval: Approval | None = None
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True)

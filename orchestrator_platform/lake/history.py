@@ -9,8 +9,9 @@ import duckdb
 
 from ..records.events import Event
 from ..records.keys import AssetKey, CandidateId, Snapshot, Version
-from ..records.ledger import LedgerEntry, QuarantineEntry, RowAddress
+from ..records.ledger import FileState, LedgerEntry, QuarantineEntry, RowAddress
 from ..records.receipts import Head, Receipt
+from ..records.replays import Part, Replay, parts_of, standing
 from ..records.retractions import Release, Retraction
 from .platform_tables import SCHEMA, platform_tables
 
@@ -88,14 +89,14 @@ def read_events_of(connection: duckdb.DuckDBPyConnection, candidate: CandidateId
 def read_escalated(
     connection: duckdb.DuckDBPyConnection, candidates: Collection[CandidateId]
 ) -> frozenset[CandidateId]:
-    """Returns those of the candidates whose auditor asked a person."""
+    """Returns those of the candidates whose newest audit asks a person."""
     if not candidates:
         return frozenset()
     listed = ", ".join("?" for _ in candidates)
     rows = connection.execute(
         f"SELECT json_extract_string(event, '$.inputs.candidate') AS candidate FROM lake.{SCHEMA}.outbox"
-        " WHERE json_extract_string(event, '$.act') = 'audit'"
-        f" AND json_extract_string(event, '$.outcome') = 'escalate' AND candidate IN ({listed})",
+        f" WHERE json_extract_string(event, '$.act') = 'audit' AND candidate IN ({listed}) GROUP BY candidate"
+        " HAVING arg_max(json_extract_string(event, '$.outcome'), snapshot) = 'escalate'",
         list(candidates),
     ).fetchall()
     return frozenset(CandidateId(row[0]) for row in rows)
@@ -131,29 +132,61 @@ def read_snapshots(connection: duckdb.DuckDBPyConnection) -> tuple[Snapshot, ...
     return tuple(Snapshot(row[0]) for row in rows)
 
 
+def read_snapshot_of(connection: duckdb.DuckDBPyConnection, receipt: Receipt) -> Snapshot | None:
+    """Returns the first snapshot left that shows this version, `None` where its rows are not kept any more."""
+    row = connection.execute(
+        f"SELECT min(snapshot) FROM lake.{SCHEMA}.receipts WHERE asset = ? AND snapshot > ?",
+        [receipt.asset, receipt.snapshot],
+    ).fetchone()
+    until = row[0] if row else None
+    shown = (s for s in read_snapshots(connection) if s >= receipt.snapshot and (until is None or s < until))
+    return next(shown, None)
+
+
 def kept_snapshots(connection: duckdb.DuckDBPyConnection) -> frozenset[Snapshot]:
     """Returns the snapshots that must stay readable whatever the retention policy says: those of releases."""
     return frozenset(release.snapshot for release in read_releases(connection))
 
 
-def read_published_rows(connection: duckdb.DuckDBPyConnection) -> dict[tuple[AssetKey, Version], int]:
-    """Returns how many rows of landed files each version of a raw table brought, taken back or not."""
-    rows = connection.execute(
-        f"SELECT asset, version, sum(n_published)::BIGINT FROM lake.{SCHEMA}.ledger"
-        " WHERE version IS NOT NULL GROUP BY ALL"
-    ).fetchall()
-    return {(AssetKey(row[0]), Version(row[1])): int(row[2]) for row in rows}
+def read_parts(connection: duckdb.DuckDBPyConnection, asset: AssetKey | None = None) -> tuple[Part, ...]:
+    """Returns the rows of landed files in the parts in which they were published, taken back or not."""
+    replays = read_replays(connection)
+    return tuple(
+        part
+        for line in read_stored_ledger(connection)
+        if line.state is not FileState.DUPLICATE and asset in (None, line.asset)
+        for part in parts_of(line, replays.get((line.source, line.file_sha256), ()))
+    )
 
 
-def read_ledger(connection: duckdb.DuckDBPyConnection, source: str | None = None) -> tuple[LedgerEntry, ...]:
-    """Returns the ledger in the order of landing; rows of versions that are taken back count as quarantined."""
+def read_replays(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], list[Replay]]:
+    """Returns by source and sha256 of a file what was published of it out of quarantine, oldest first."""
+    found: dict[tuple[str, str], list[Replay]] = {}
+    if "replays" in platform_tables(connection):
+        cursor = connection.execute(f"SELECT * FROM lake.{SCHEMA}.replays ORDER BY version, part")
+        for row in _dictionaries(cursor):
+            replay = Replay.model_validate(row)
+            found.setdefault((replay.source, replay.file_sha256), []).append(replay)
+    return found
+
+
+def read_stored_ledger(connection: duckdb.DuckDBPyConnection, source: str | None = None) -> tuple[LedgerEntry, ...]:
+    """Returns the ledger as it was written, before anything was replayed or taken back, in the order of landing."""
     where = "WHERE source = ?" if source else ""
     cursor = connection.execute(
         f"SELECT * FROM lake.{SCHEMA}.ledger {where} ORDER BY landed_at, file", [source] if source else []
     )
-    entries = [LedgerEntry.model_validate(row) for row in _dictionaries(cursor)]
-    taken_back = {(item.asset, item.version) for item in read_retractions(connection)}
-    return tuple(entry.retracted() if (entry.asset, entry.version) in taken_back else entry for entry in entries)
+    return tuple(LedgerEntry.model_validate(row) for row in _dictionaries(cursor))
+
+
+def read_ledger(connection: duckdb.DuckDBPyConnection, source: str | None = None) -> tuple[LedgerEntry, ...]:
+    """Returns the ledger in the order of landing, as it stands: with what was replayed, and what was taken back."""
+    replays = read_replays(connection)
+    retracted = frozenset((item.asset, item.version) for item in read_retractions(connection))
+    return tuple(
+        standing(line, replays.get((line.source, line.file_sha256), ()), retracted)
+        for line in read_stored_ledger(connection, source)
+    )
 
 
 def read_last_landings(connection: duckdb.DuckDBPyConnection) -> dict[AssetKey, datetime]:

@@ -9,6 +9,7 @@ from ..records.events import Event
 from ..records.keys import Snapshot
 from ..records.ledger import LedgerEntry, QuarantineEntry, RowAddress
 from ..records.receipts import Head, Receipt
+from ..records.replays import Replay
 from ..records.retractions import Release, Retraction
 from ..sql import literal
 
@@ -27,6 +28,8 @@ TABLES = {
     "outbox": "snapshot BIGINT, event VARCHAR",
     "retracted": "asset VARCHAR, version BIGINT, cause VARCHAR, fingerprint VARCHAR, snapshot BIGINT, entry BIGINT,"
     " why VARCHAR",
+    "replays": "source VARCHAR, asset VARCHAR, file_sha256 VARCHAR, entry BIGINT, part BIGINT, version BIGINT,"
+    " n_rows BIGINT, n_published BIGINT, n_quarantined BIGINT",
     "releases": "name VARCHAR, snapshot BIGINT, released_at TIMESTAMP WITH TIME ZONE, agent VARCHAR, why VARCHAR",
 }
 
@@ -74,14 +77,34 @@ def insert_quarantine(
     """Adds an entry with the addresses of its rows."""
     values = entry.model_dump(mode="python") | {"reasons": canonical_json(entry.reasons)}
     _insert(connection, "quarantine", [tuple(values.values())])
-    columns = ("source", "file", "file_sha256", "line", "rule", "reason", "position")
-    _insert(connection, "quarantine_rows", [(entry.id, *(getattr(row, name) for name in columns)) for row in rows])
+    _insert_addresses(connection, entry.id, rows)
 
 
 def replace_quarantine(connection: duckdb.DuckDBPyConnection, entry: QuarantineEntry) -> None:
     """Replaces an entry; its rows' addresses stay."""
     connection.execute(f"DELETE FROM lake.{SCHEMA}.quarantine WHERE id = ?", [entry.id])
     insert_quarantine(connection, entry, ())
+
+
+def insert_replays(connection: duckdb.DuckDBPyConnection, replays: Sequence[Replay]) -> None:
+    """Adds what was published out of quarantine; the ledger's own lines stay as they are."""
+    _insert(connection, "replays", [tuple(item.model_dump(mode="python").values()) for item in replays])
+
+
+def replace_addresses(
+    connection: duckdb.DuckDBPyConnection, entry: int, files: Sequence[str], left: Sequence[RowAddress]
+) -> None:
+    """Makes these the addresses that an entry has of rows of the files with these sha256."""
+    marks = ", ".join("?" for _ in files)
+    connection.execute(
+        f"DELETE FROM lake.{SCHEMA}.quarantine_rows WHERE id = ? AND file_sha256 IN ({marks})", [entry, *files]
+    )
+    _insert_addresses(connection, entry, left)
+
+
+def _insert_addresses(connection: duckdb.DuckDBPyConnection, entry: int, rows: Sequence[RowAddress]) -> None:
+    columns = ("source", "file", "file_sha256", "line", "rule", "reason", "position")
+    _insert(connection, "quarantine_rows", [(entry, *(getattr(row, name) for name in columns)) for row in rows])
 
 
 def replace_retractions(connection: duckdb.DuckDBPyConnection, retractions: Sequence[Retraction]) -> None:

@@ -85,7 +85,7 @@ def _audit_served(gate: Gate, cut: PublishedCut, asset: AssetKey) -> AuditedAgai
     connection = cut.connect()
     try:
         receipt = read_receipt(connection, asset, head.version)
-        records = _records(gate, connection, asset)
+        records = served_records(gate, connection, asset)
     finally:
         connection.close()
     assert receipt is not None
@@ -94,7 +94,8 @@ def _audit_served(gate: Gate, cut: PublishedCut, asset: AssetKey) -> AuditedAgai
     return AuditedAgain(f"version {head.version}", verdict)
 
 
-def _records(gate: Gate, connection: duckdb.DuckDBPyConnection, asset: AssetKey) -> ServedRecords:
+def served_records(gate: Gate, connection: duckdb.DuckDBPyConnection, asset: AssetKey) -> ServedRecords:
+    """Returns what became of every file and rejected row; nothing where the asset is no raw table."""
     build = gate.assets[asset].build
     if not isinstance(build, SourceBuild):
         return ServedRecords()

@@ -1,4 +1,4 @@
-"""What a dbt model's `meta` says of it beyond its contract: what drift leads to, and how old it may become."""
+"""What a dbt model's `meta` says of it beyond its contract: its group, what drift leads to, how old it may become."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +10,13 @@ from ..errors import DefinitionError
 from ..records.declarations import DriftAnswer
 from ..records.freshness import Freshness
 from ..transforming.dbt_project import DbtNode
+
+
+def group_of(node: DbtNode) -> str:
+    """Returns the group as dagster-dbt finds it, in `meta.dagster` or as dbt's own, else the schema."""
+    dagster = _meta(node).get("dagster")
+    named = dagster.get("group") if isinstance(dagster, Mapping) else None
+    return str(named or node.raw.get("group") or node.key.schema)
 
 
 def drift_of(file: Path, node: DbtNode, otherwise: DriftAnswer) -> DriftAnswer:

@@ -32,7 +32,7 @@ from .component_files import (
     SourceAttributes,
     read_component_files,
 )
-from .dbt_meta import drift_of, freshness_of
+from .dbt_meta import drift_of, freshness_of, group_of
 
 _NOBODY = AgentName("")
 
@@ -195,7 +195,7 @@ def _dbt_table(
         build=DbtBuild(node.unique_id, node.materialized, node.path),
         producer=_NOBODY,
         auditor=_NOBODY,
-        group=node.key.schema,
+        group=group_of(node),
         description=node.description,
         origin=str(file),
         atomic=component.origin if attributes.atomic else None,

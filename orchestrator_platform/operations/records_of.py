@@ -11,6 +11,7 @@ from ..gate.candidate import load_manifest
 from ..gate.cycle.order import VERDICT
 from ..lake.history import (
     read_ledger,
+    read_parts,
     read_quarantine,
     read_quarantined_rows,
     read_receipt,
@@ -21,7 +22,7 @@ from ..projections.journal import read_journal
 from ..records.candidates import Manifest
 from ..records.events import Event
 from ..records.keys import AssetKey, Version
-from ..records.ledger import LedgerEntry, QuarantineEntry, QuarantineKind, RowAddress
+from ..records.ledger import FileState, LedgerEntry, QuarantineEntry, QuarantineKind, RowAddress
 from ..records.receipts import Receipt
 from ..records.retractions import Retraction
 from ..records.verdicts import Verdict
@@ -105,8 +106,16 @@ def quarantine_entry(platform: Platform, number: int, limit: int = 100) -> Quara
 
 
 def _retracted_files(platform: Platform, number: int) -> tuple[LedgerEntry, ...]:
-    versions = {(item.asset, item.version) for item in _read(platform, read_retractions) if item.entry == number}
-    return tuple(entry for entry in ledger(platform) if (entry.asset, entry.version) in versions)
+    taken_back = _read(platform, read_retractions)
+    nodes = {(item.asset, item.version) for item in taken_back if item.entry == number}
+    retracted = {(item.asset, item.version) for item in taken_back}
+    back = {
+        (part.source, part.file_sha256)
+        for part in _read(platform, read_parts)
+        if part.touches(nodes) and not part.serves(retracted)
+    }
+    lines = (line for line in ledger(platform) if line.state is not FileState.DUPLICATE)
+    return tuple(line for line in lines if (line.source, line.file_sha256) in back)
 
 
 def _candidate_view(platform: Platform, entry: QuarantineEntry) -> QuarantineView:

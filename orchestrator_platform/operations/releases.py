@@ -3,7 +3,7 @@
 from contextlib import closing
 
 from ..authority.acts import Act
-from ..authority.permissions import Actor, person, require
+from ..authority.permissions import actor_named, require
 from ..gate.context import Gate
 from ..gate.release import name_release, require_name
 from ..lake.history import read_releases
@@ -23,7 +23,7 @@ def release(gate: Gate, name: str, *, why: str = "", by: str = "", dry_run: bool
         NotPermitted: The agent may not; a person may.
     """
     require_name(name)
-    actor: Actor = person(by) if by else gate.principals[ORCHESTRATOR]
+    actor = actor_named(by or ORCHESTRATOR, gate.principals)
     require(actor, Act.RELEASE, None, gate.seats)
     if dry_run:
         return None

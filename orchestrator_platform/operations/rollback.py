@@ -1,20 +1,20 @@
 """Plans and does a rollback: the use case behind `orchestrator rollback`."""
 
-import shutil
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 
 from ..authority.acts import Act
-from ..authority.permissions import Actor, person, require
+from ..authority.permissions import actor_named, require
 from ..errors import LineageMoved, Misuse, UnknownAsset
 from ..gate.context import Gate
 from ..gate.lineage import Lineage
 from ..gate.rollback import Rollback, RolledBack, roll_back
 from ..gate.rollback_plan import Known, RollbackPlan, Wish, plan_rollback, wish_release, wish_version
+from ..gate.scratch import own_folder
 from ..lake.history import (
     read_heads,
-    read_published_rows,
+    read_parts,
     read_quarantine,
     read_receipts_after,
     read_retractions,
@@ -105,21 +105,17 @@ def _roll_back(
     gate: Gate, cut: PublishedCut, known: Known, planned: RollbackPlan, agent: AgentName, why: str
 ) -> RolledBack:
     with closing(cut.connect()) as connection:
-        rows, entries = read_published_rows(connection), read_quarantine(connection)
-    scratch = gate.settings.home.workbenches / gate.new_id()
-    scratch.mkdir(parents=True)
+        parts, entries = read_parts(connection), read_quarantine(connection)
     gate.say(f"preparing {', '.join(step.asset for step in planned.steps) or planned.subject}")
-    try:
+    with own_folder(gate.settings.home.workbenches, gate.new_id()) as scratch:
         return roll_back(
             cut,
             scratch,
-            Rollback(planned, known, rows, entries, agent, why),
+            Rollback(planned, known, parts, entries, agent, why),
             lock_timeout_seconds=gate.settings.lock_timeout_seconds,
             now=gate.now(),
             event_id=gate.new_id(),
         )
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def read_known(cut: PublishedCut) -> Known:
@@ -153,8 +149,8 @@ def read_wish(cut: PublishedCut, known: Known, goal: Goal) -> Wish:
 
 
 def _agent(gate: Gate, wish: Wish, by: str) -> AgentName:
-    """The one who acts: a person, or for each named asset the agent in its producer's seat."""
-    actor: Actor | None = person(by) if by else None
+    """The one who acts: who is named, or for each asset the agent in its producer's seat."""
+    actor = actor_named(by, gate.principals) if by else None
     for asset in sorted(wish.targets):
         if actor is None and asset not in gate.assets:
             raise Misuse(

@@ -30,12 +30,16 @@ class Form(StrEnum):
 
 
 class FileRole(StrEnum):
-    """INSERT and DELETE are Parquet; LEDGER and QUARANTINE account for landed files, as JSON lines."""
+    """INSERT and DELETE are Parquet; LEDGER and QUARANTINE account for landed files, as JSON lines.
+
+    With REPLAY the rows come out of quarantine: LEDGER and QUARANTINE then tell how known files stand afterwards.
+    """
 
     INSERT = "insert"
     DELETE = "delete"
     LEDGER = "ledger"
     QUARANTINE = "quarantine"
+    REPLAY = "replay"
 
 
 class CandidateFile(Record):

@@ -11,7 +11,7 @@ from .keys import AssetKey, CandidateId, Version
 
 class FileState(StrEnum):
     """LANDED: read, its rows published or quarantined. DUPLICATE: its bytes were known. REFUSED: quarantined whole.
-    RETRACTED: landed, and the version with its rows was taken back; never stored, always derived.
+    RETRACTED: landed, and a version with rows of it was taken back; never stored, always derived.
     """
 
     LANDED = "landed"
@@ -50,11 +50,6 @@ class LedgerEntry(Record):
                 f" + {self.n_quarantined} quarantined + {self.n_duplicate} duplicate"
             )
         return self
-
-    def retracted(self) -> "LedgerEntry":
-        """Returns the line as it counts while the version with its rows is taken back."""
-        moved = self.n_quarantined + self.n_published
-        return self.model_copy(update={"state": FileState.RETRACTED, "n_published": 0, "n_quarantined": moved})
 
 
 class RowAddress(Record):

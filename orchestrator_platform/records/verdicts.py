@@ -61,11 +61,15 @@ class Approval(Record):
         return self.candidate == verdict.candidate and self.verdict == verdict.digest()
 
 
-def seal_of(manifest: Manifest, producer_permissions: str, auditor_permissions: str) -> Seal:
-    """Returns the seal for a candidate judged under these permissions."""
+def seal_of(manifest: Manifest, producer_permissions: str, auditor_permissions: str, *, contract: str = "") -> Seal:
+    """Returns the seal for a candidate judged under these permissions.
+
+    Args:
+        contract: The hash of the contract that it was judged under, where that is not the one it was built under.
+    """
     return Seal(
         manifest=manifest.digest(),
-        contract=manifest.contract_hash,
+        contract=contract or manifest.contract_hash,
         producer_permissions=producer_permissions,
         auditor_permissions=auditor_permissions,
     )

@@ -59,11 +59,9 @@ def test_a_rollback_shows_its_plan_and_what_became_of_it(orchestrator: Call, twi
 
 def test_a_release_is_named_listed_read_and_returned_to(orchestrator: Call, twice: Path) -> None:
     assert orchestrator(twice, "releases").out.startswith("Nothing was released yet.")
-    refused = orchestrator(twice, "release", "v1")
+    refused = orchestrator(twice, "release", "v1", "--by", "orchestrator")
     assert (refused.code, "orchestrator may not release" in refused.err) == (1, True)
-    assert (
-        orchestrator(twice, "release", "v1", "--by", "ada", "--dry-run").out == "What serves now would be named v1.\n"
-    )
+    assert orchestrator(twice, "release", "v1", "--dry-run").out == "What serves now would be named v1.\n"
     named = json.loads(orchestrator(twice, "release", "v1", "--by", "ada", "--why", "first", "--json").out)
     (listed,) = json.loads(orchestrator(twice, "releases", "--json").out)
     assert (listed["name"], listed["snapshot"], listed["agent"]) == ("v1", named["snapshot"], "person:ada")
@@ -72,7 +70,7 @@ def test_a_release_is_named_listed_read_and_returned_to(orchestrator: Call, twic
     count = ["query", "select count(*) n from marts.totals", "--json"]
     assert orchestrator(twice, *count).out == '[{"n": 0}]\n'
     assert orchestrator(twice, *count, "--release", "v1").out == '[{"n": 2}]\n'
-    back = orchestrator(twice, "rollback", "--release", "v1", "--why", "as released", "--by", "ada")
+    back = orchestrator(twice, "rollback", "--release", "v1", "--why", "as released")
     assert back.code == 0, back.err
     assert orchestrator(twice, *count).out == '[{"n": 2}]\n'
 
@@ -97,3 +95,15 @@ def test_what_cannot_be_is_misuse(orchestrator: Call, told: Path, arguments: lis
     said = orchestrator(told, *arguments)
     assert (said.code, said.out) == (code, ""), said.err
     assert said.err.startswith("error: ")
+
+
+def test_at_the_prompt_the_person_there_decides(
+    orchestrator: Call, twice: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_PERSON", "eve")
+    arguments = ("rollback", "raw.orders", "--to", 1, "--why", "wrong")
+    refused = orchestrator(twice, *arguments, "--by", "judge")
+    assert (refused.code, "judge may not rollback" in refused.err) == (1, True)
+    assert orchestrator(twice, *arguments).code == 0
+    events = json.loads(orchestrator(twice, "journal", "--json").out)
+    assert [event["agent"] for event in events if event["act"] == "rollback"] == ["person:eve"]

@@ -78,11 +78,12 @@ def test_an_asset_shows_who_makes_and_judges_it_and_where_it_is_defined(shop: An
 def test_a_model_is_listed_by_the_conventions_of_dagster_dbt(shop: Any) -> None:
     models = shop.settings.project.root / "dbt/models/models.yml"
     said = "config: {meta: {grain: [customer]}}"
-    more = "config: {tags: [money], meta: {grain: [customer], dagster: {owners: [ann@example.com]}}}"
+    more = "config: {tags: [money], meta: {grain: [customer], dagster: {owners: [ann@example.com], group: money}}}"
     shop.write({"dbt/models/models.yml": models.read_text(encoding="utf-8").replace(said, more, 1)})
     defs = load_definitions(shop.settings)
     specs = {".".join(spec.key.path): spec for spec in defs.resolve_all_asset_specs()}
     assert list(specs["marts.totals"].owners) == ["ann@example.com"]
+    assert (specs["marts.totals"].group_name, specs["marts.names"].group_name) == ("money", "marts")
     assert specs["marts.totals"].tags["money"] == ""
     assert "sum(amount) as total" in specs["marts.totals"].description
     assert specs["marts.totals"].metadata["dagster/table_name"] == "lake.marts.totals"

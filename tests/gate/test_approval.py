@@ -1,11 +1,10 @@
 """A person lets in what an auditor asked about, once, and nothing else."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from small_project import FILES, gate_of, make_project, open_project, write_orders
+from asking_project import ASKS, RAW_ASKS, edited
+from small_project import gate_of, make_project, open_project, write_orders
 
 from orchestrator_platform.errors import (
     AlreadySettled,
@@ -18,7 +17,7 @@ from orchestrator_platform.errors import (
     SealBroken,
 )
 from orchestrator_platform.gate.context import Gate
-from orchestrator_platform.gate.cycle import approval
+from orchestrator_platform.gate.cycle import accounts
 from orchestrator_platform.gate.outcomes import Escalated, Held, Published, Unchanged
 from orchestrator_platform.gate.publish import Done, Publication
 from orchestrator_platform.operations.approve import approve, plan_approval
@@ -29,20 +28,6 @@ from orchestrator_platform.operations.served import read_served
 from orchestrator_platform.operations.status import State, read_status
 from orchestrator_platform.records.ledger import FileState, QuarantineState
 
-CHECK = "  checks: [{name: no_large, file: large.py, function: large, severity: escalate}]\n"
-LARGE_PY = """
-def large(table, parents):
-    name = {"total", "amount"} & set(table.columns)
-    return table.filter(f"{name.pop()} >= 100" if name else "false")
-"""
-ASKS = {
-    "defs/marts/defs.yaml": FILES["defs/marts/defs.yaml"].rstrip() + "\n        " + CHECK,
-    "defs/marts/large.py": LARGE_PY,
-}
-RAW_ASKS = {
-    "defs/orders/defs.yaml": FILES["defs/orders/defs.yaml"].rstrip() + "\n        " + CHECK,
-    "defs/orders/large.py": LARGE_PY,
-}
 SMALL, LARGE = (1, "ada", 10, "open"), (2, "bob", 500, "open")
 TOTALS, RANKING = "marts.totals", "marts.ranking"
 
@@ -74,16 +59,6 @@ def heads(project: Path) -> dict[str, int]:
 
 def candidate(project: Path) -> Path:
     return project / "home/candidates" / str(quarantine(open_project(project))[0].candidate)
-
-
-@contextmanager
-def edited(file: Path, before: str, after: str) -> Iterator[None]:
-    kept = file.read_bytes()
-    assert before.encode() in kept
-    file.chmod(0o644)
-    file.write_bytes(kept.replace(before.encode(), after.encode(), 1))
-    yield
-    file.write_bytes(kept)
 
 
 def refusal(project: Path, name: str = "ada", why: str = "checked with bob") -> OrchestratorError:
@@ -127,16 +102,16 @@ def test_what_a_person_approves_is_published_once_and_what_stands_on_it_comes_wi
 
 
 def test_of_two_approvals_at_once_one_publishes(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    publish_in, raced = approval.publish_in, []
+    publish_in, raced = accounts.publish_in, []
 
     def second_first(gate: Gate, publication: Publication) -> Done:
         if not raced:
             raced.append(publication)
-            monkeypatch.setattr(approval, "remove_candidate", lambda *_: None)
+            monkeypatch.setattr(accounts, "remove_candidate", lambda *_: None)
             approve(gate_of(project), 1, approver="bob", reason="first")
         return publish_in(gate, publication)
 
-    monkeypatch.setattr(approval, "publish_in", second_first)
+    monkeypatch.setattr(accounts, "publish_in", second_first)
     with pytest.raises(AlreadySettled):
         approve(gate_of(project), 1, approver="ada", reason="second")
     (found,) = history(open_project(project), TOTALS)

@@ -47,8 +47,11 @@ def close_on(
     *,
     key: tuple[str, ...] = (),
     append: bool = False,
+    gone: str | None = None,
 ) -> Manifest:
-    """Closes a candidate on a connection that has the lake attached."""
+    """Closes a candidate on a connection that has the lake attached; with `gone`, a query of keys, the rows replace
+    those of the base that have one of these keys.
+    """
     draft = Draft(
         asset=AssetKey(asset),
         kind=AssetKind.TABLE,
@@ -61,6 +64,8 @@ def close_on(
         producer=AgentName("producer"),
         reason="a test",
         append=append,
+        part=f"({sql})" if gone else None,
+        gone=f"({gone})" if gone else None,
     )
     return close_candidate(
         connection, draft, head, root / "candidates", candidate_id=CandidateId(f"c{next(_numbers)}"), now=NOW

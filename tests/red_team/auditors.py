@@ -153,8 +153,6 @@ def _where_false(arena: Arena) -> Tried:
     return _tests_of_dbt(arena, ACCEPTED.replace("}}}", "}, config: {where: 'false', severity: warn}}}"))
 
 
-_IN_PROCESS = "a Python check runs in the process that audits, and can change what the others found"
-
 CASES = (
     Case("check_exits", "Python check", "raises SystemExit", _exits),
     Case("check_is_silent", "Python check", "returns nothing", _says_nothing),
@@ -175,7 +173,6 @@ CASES = (
         "Python check",
         "turns the findings of other checks over",
         _changes_other_findings,
-        why=_IN_PROCESS,
     ),
     Case(
         "check_is_emptied",

@@ -210,7 +210,7 @@ def _placed_file_swapped(arena: Arena) -> Tried:
 
 def _landing(arena: Arena, act: Callable[[], object]) -> Outcome:
     file = write_orders(arena.project, "swap.csv", (5, "dora", 2, "open"))
-    with just_before("orchestrator_platform.gate.land.read_files", act):
+    with just_before("orchestrator_platform.gate.split.read_files", act):
         return land(arena.gate(), "orders", [file]).landed.outcome
 
 

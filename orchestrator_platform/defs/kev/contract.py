@@ -24,7 +24,9 @@ class KnownExploited(pa.DataFrameModel):  # type: ignore[misc]  # pandera comes 
         isin=["Known", "Unknown"], description="Whether ransomware campaigns are known to use it."
     )
     notes: str = pa.Field(nullable=True, description="Links and remarks.")
-    cwes: str = pa.Field(nullable=True, description="CWE identifiers, separated by commas.")
+    cwes: str = pa.Field(
+        nullable=True, str_matches=r"^CWE-[0-9]+(, ?CWE-[0-9]+)*\Z", description="CWE identifiers, separated by commas."
+    )
 
     class Config:
         strict = True

@@ -1,22 +1,24 @@
 """Lands a source's files and brings the raw candidate through the gate."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
 
+import duckdb
 from filelock import FileLock, Timeout
 
 from ...authority.acts import Act
 from ...authority.permissions import require, require_start
 from ...errors import CandidateDamaged, LockTimeout
-from ...lake.history import read_ledger, read_quarantine
+from ...lake.history import read_ledger, read_quarantine, read_quarantined_rows
 from ...lake.published import PublishedCut, cut_published
 from ...lake.writer import Quarantined
 from ...reading.landing_files import FilesFound, LandedFile, find_landed_files
 from ...records.candidates import FileRole, Manifest
 from ...records.declarations import AssetDeclaration, SourceBuild
-from ...records.ledger import FileState, LedgerEntry, QuarantineEntry
+from ...records.ledger import FileState, LedgerEntry, QuarantineEntry, QuarantineKind, QuarantineState
 from ...records.verdicts import Decision, Verdict
 from ..audit import audit_candidates
 from ..candidate import Draft, close_candidate, load_manifest, verify_files
@@ -146,7 +148,7 @@ class _LandingPass:
                 # Without the rejected candidate its files are simply judged again.
                 continue
             files = _fresh_files_of(self.gate.settings.home.candidates, manifest)
-            if manifest.fingerprint == raw_fingerprint(self.declaration, sorted(files)):
+            if entry.fingerprint == raw_fingerprint(self.declaration, sorted(files)):
                 held |= dict.fromkeys(files, why)
         return held
 
@@ -241,7 +243,10 @@ class _LandingPass:
             ),
         )
         self._retire(intake.fresh, intake.duplicates)
-        why = "the files hold no row that could be published" if intake.fresh else _why_known(intake, known)
+        why = "the files hold no row that could be published"
+        if not intake.fresh:
+            with closing(self.cut.connect()) as connection:
+                why = _why_known(intake, known, _waiting_rows(connection, read_quarantine(connection)))
         outcome = Unchanged(self.declaration.key, why)
         return self._landed(outcome, landing.ledger, done.quarantined, landing.extra_columns)
 
@@ -300,10 +305,17 @@ class _LandingPass:
         )
 
 
-def _why_known(intake: Intake, known: Sequence[LedgerEntry]) -> str:
+def _why_known(intake: Intake, known: Sequence[LedgerEntry], waiting: Mapping[str, int]) -> str:
+    """Why no file was new, with what brings rows that do not serve to their audit again."""
     again = {taken.sha256 for taken in intake.duplicates}
-    retracted = [e for e in known if e.state is FileState.RETRACTED and e.file_sha256 in again and e.version]
     why = "the same bytes were landed before"
+    number = next((waiting[sha256] for sha256 in sorted(again) if sha256 in waiting), None)
+    if number is not None:
+        return (
+            f"{why}, and rows of theirs are in quarantine; if they are right now:"
+            f" `orchestrator quarantine replay {number}`"
+        )
+    retracted = [e for e in known if e.state is FileState.RETRACTED and e.file_sha256 in again and e.version]
     if not retracted:
         return why
     newest = max(retracted, key=lambda entry: entry.version or 0)
@@ -311,6 +323,12 @@ def _why_known(intake: Intake, known: Sequence[LedgerEntry]) -> str:
         f"{why}, and their rows are retracted; bring them back:"
         f" `orchestrator rollback {newest.asset} --to {newest.version} --why TEXT`"
     )
+
+
+def _waiting_rows(connection: duckdb.DuckDBPyConnection, entries: Sequence[QuarantineEntry]) -> dict[str, int]:
+    """Returns by the sha256 of files the entry under which rows of theirs wait."""
+    rows = [e.id for e in entries if e.kind is QuarantineKind.ROWS and e.state is QuarantineState.WAITING]
+    return {address.file_sha256: id_ for id_ in rows for address in read_quarantined_rows(connection, id_)}
 
 
 def _fresh_files_of(candidates: Path, manifest: Manifest) -> set[str]:

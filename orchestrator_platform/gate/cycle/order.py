@@ -1,7 +1,7 @@
 """What is asked of the gate, and the few acts that every pass through it shares."""
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -9,13 +9,20 @@ from pathlib import Path
 from ...authority.agent_files import Invocation
 from ...lake.published import PublishedCut
 from ...records.candidates import Manifest
+from ...records.declarations import AssetDeclaration, SourceBuild
 from ...records.events import Event
 from ...records.keys import AgentName, AssetKey, CandidateId
+from ...records.ledger import QuarantineEntry
+from ...records.receipts import Head
 from ...records.verdicts import Verdict
 from ..audit import Bench
 from ..context import Gate
+from ..fingerprint import beside_fingerprint, raw_fingerprint, table_fingerprint
+from ..plan import served_beside
 from ..publish import Done, Publication, publish
+from ..quarantine import quarantine_candidate
 from ..seal import Judged, read_in_force
+from ..withhold import blamed_for
 from ..workbench import Workbench
 
 VERDICT = "verdict.json"
@@ -62,7 +69,34 @@ def publish_in(gate: Gate, publication: Publication) -> Done:
 def judged_in(gate: Gate, manifest: Manifest, verdict: Verdict) -> Judged:
     """Returns the candidate with its verdict and everything that had to be found out about it."""
     plan = gate.audit_plan(manifest.asset)
-    return Judged(manifest, verdict, plan.declaration, frozenset(plan.checks))
+    fingerprint = fingerprint_now(plan.declaration, manifest)
+    return Judged(manifest, verdict, plan.declaration, frozenset(plan.checks), fingerprint=fingerprint)
+
+
+def fingerprint_now(declaration: AssetDeclaration, manifest: Manifest, files: Iterable[str] = ()) -> str:
+    """Returns the fingerprint of what a candidate was made from, with the contract and checks in force.
+
+    Args:
+        files: The sha256 of the landed files that a raw candidate holds.
+    """
+    if isinstance(declaration.build, SourceBuild):
+        hashes = sorted(files)
+        return raw_fingerprint(declaration, hashes) if hashes else manifest.fingerprint
+    read = {parent.asset: parent.data_version for parent in manifest.parents}
+    return table_fingerprint(declaration, read) if read.keys() == set(declaration.parents) else manifest.fingerprint
+
+
+def entry_for(gate: Gate, heads: Mapping[AssetKey, Head], manifest: Manifest, verdict: Verdict) -> QuarantineEntry:
+    """Returns the entry for a candidate that is not let in.
+
+    What only the tests of other tables reject is held until one of those is published anew.
+    """
+    entry = quarantine_candidate(0, manifest, verdict, gate.now())
+    plan = gate.audit_plan(verdict.asset)
+    if not blamed_for(verdict, plan):
+        return entry
+    beside = served_beside(plan.beside, heads)
+    return entry.model_copy(update={"fingerprint": beside_fingerprint(entry.fingerprint, beside)})
 
 
 def judged_events(gate: Gate, order: Order, manifest: Manifest, verdict: Verdict) -> Iterable[Event]:
@@ -79,16 +113,21 @@ def judged_events(gate: Gate, order: Order, manifest: Manifest, verdict: Verdict
         inputs={parent.asset: parent.version or f"candidate {parent.candidate}" for parent in manifest.parents},
         details={"candidate": manifest.id, "n_rows": manifest.n_rows, "form": manifest.form},
     )
+    yield audit_event(gate, manifest, verdict, f"candidate {manifest.id} was proposed", order.agent)
+
+
+def audit_event(gate: Gate, manifest: Manifest, verdict: Verdict, reason: str, on_behalf_of: str) -> Event:
+    """Returns what the auditor of a candidate did."""
     failed = {finding.check: finding.n_failing for finding in verdict.findings if not finding.passed}
-    yield Event(
+    return Event(
         id=gate.new_id(),
         at=verdict.audited_at,
         agent=verdict.auditor,
         act="audit",
         subject=manifest.asset,
         outcome=verdict.decision,
-        reason=f"candidate {manifest.id} was proposed",
-        on_behalf_of=order.agent,
+        reason=reason,
+        on_behalf_of=on_behalf_of,
         inputs={"candidate": manifest.id, "seal": verdict.seal.manifest},
         details={"n_checks": len(verdict.findings), "failed": failed, "verdict": verdict.digest()},
     )

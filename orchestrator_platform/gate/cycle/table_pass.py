@@ -14,23 +14,21 @@ from ...lake.writer import Quarantined
 from ...records.candidates import ParentRead
 from ...records.declarations import AssetDeclaration, DbtBuild
 from ...records.keys import AssetKey
-from ...records.ledger import QuarantineEntry
 from ...records.verdicts import Decision, Verdict
 from ...storage import storage_problem
 from ..audit import audit_candidates
 from ..build import Built, build_dbt_stage, build_python_stage, build_stages
 from ..candidate import Closed, Draft, close_candidate, verify_files
 from ..context import Gate
-from ..fingerprint import beside_fingerprint, table_fingerprint
+from ..fingerprint import table_fingerprint
 from ..memory import remember_unchanged
 from ..outcomes import Escalated, Failed, Held, Outcome, Published, Rejected, Unchanged, Withheld
-from ..plan import KnownInputs, served_beside
+from ..plan import KnownInputs
 from ..publish import Publication
-from ..quarantine import quarantine_candidate
 from ..rebuild import made_by_other_code
 from ..withhold import blamed_for, root_causes, withheld_by
 from ..workbench import Workbench
-from .order import Order, bench_of, judged_events, judged_in, keep_verdict, publish_in, remove_candidate
+from .order import Order, bench_of, entry_for, judged_events, judged_in, keep_verdict, publish_in, remove_candidate
 
 
 @dataclass
@@ -229,7 +227,11 @@ class TablePass:
                 # Whoever signs does it for the person who asked, or for the agent that delegated it.
                 on_behalf_of=self.order.on_behalf_of or self.order.agent,
                 quarantined=tuple(
-                    Quarantined(self._put_aside(verdicts[asset]), by=verdicts[asset].auditor) for asset in denied
+                    Quarantined(
+                        entry_for(self.gate, self.cut.heads, self.closed[asset].manifest, verdicts[asset]),
+                        by=verdicts[asset].auditor,
+                    )
+                    for asset in denied
                 ),
                 events=tuple(
                     event
@@ -245,11 +247,3 @@ class TablePass:
             self.outcomes[entry.asset] = made(
                 entry.asset, self.closed[entry.asset].manifest, verdicts[entry.asset], entry.id
             )
-
-    def _put_aside(self, verdict: Verdict) -> QuarantineEntry:
-        entry = quarantine_candidate(0, self.closed[verdict.asset].manifest, verdict, self.gate.now())
-        plan = self.gate.audit_plan(verdict.asset)
-        if not blamed_for(verdict, plan):
-            return entry
-        beside = served_beside(plan.beside, self.cut.heads)
-        return entry.model_copy(update={"fingerprint": beside_fingerprint(entry.fingerprint, beside)})

@@ -1,0 +1,18 @@
+"""The option that says who acts: at a prompt that is the person there, unless somebody else is named."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+
+def _person() -> str:
+    from ..settings import load_person
+
+    return load_person()
+
+
+def takes_by(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds `--by` to a command, handed to it as `by`."""
+    says = "Who does it, a person or an agent; else ORCHESTRATOR_PERSON, else the user."
+    return click.option("--by", default=_person, metavar="NAME", help=says)(command)
