@@ -14,7 +14,7 @@ import yaml
 from orchestrator_platform.records.declarations import FilesAre, SourceOptions
 
 DEFS = Path(__file__).parents[2] / "orchestrator_platform" / "defs"
-NOT_OPTIONS = {"name", "asset", "contract", "description", "checks"}
+NOT_OPTIONS = {"freshness", "name", "asset", "contract", "description", "checks"}
 RECORD = {"cve_id": "CVE-2024-0001", "state": "PUBLISHED", "date_updated": "2024-03-01T00:00:00Z", "record": "{}"}
 ENTRY = {
     "cveID": "CVE-2024-0001",
