@@ -25,6 +25,9 @@ OrchestratorError
 └── Fault                   something broke (exit 3)
     ├── ForeignSnapshot
     ├── CommitMismatch
+    ├── VersionDamaged
+    ├── HomeMoved
+    ├── BackupDamaged
     ├── LockTimeout
     ├── StorageFailed
     ├── CandidateDamaged
@@ -312,6 +315,42 @@ class CommitMismatch(Fault):
             f"{asset}: {what} should be {expected!s} and is {found!s} in the lake."
             " Readers still see the state before. Keep the home as it is and look: `orchestrator status`."
         )
+
+
+class VersionDamaged(Fault):
+    """A version that is kept does not hold what its receipt says."""
+
+    code = "version_damaged"
+
+    def __init__(self, *, asset: str, version: int, expected: str, found: str) -> None:
+        self.asset, self.version, self.expected, self.found = asset, version, expected, found
+        super().__init__(
+            f"{asset} version {version} should hold {expected} and holds {found}. No file was removed since this"
+            " was noticed. Look: `orchestrator doctor`; a backup has the files: `orchestrator restore FROM`."
+        )
+
+
+class HomeMoved(Fault):
+    """The home lies elsewhere than its catalog says, and not all of it came along."""
+
+    code = "home_moved"
+
+    def __init__(self, *, old: Path, new: Path, missing: str, n_missing: int) -> None:
+        self.old, self.new, self.missing, self.n_missing = old, new, missing, n_missing
+        super().__init__(
+            f"The lake was moved from {old} to {new}, but {n_missing} of its files are not there, {missing} first."
+            " Nothing was changed. Move the whole folder, or make a home from a backup: `orchestrator restore FROM`."
+        )
+
+
+class BackupDamaged(Fault):
+    """A backup's file is missing or has other bytes than were copied."""
+
+    code = "backup_damaged"
+
+    def __init__(self, *, file: Path, problem: str) -> None:
+        self.file, self.problem = file, problem
+        super().__init__(f"The backup cannot be used: {file} {problem}. Nothing was restored from it. Use another one.")
 
 
 class LockTimeout(Fault):

@@ -5,12 +5,13 @@ import os
 import pwd
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from .errors import DefinitionError, Misuse, NewerHome
 
-HOME_FORMAT = 1
+HOME_FORMAT = 2
 HOME_VARIABLE = "ORCHESTRATOR_HOME"
 PROJECT_VARIABLE = "ORCHESTRATOR_PROJECT"
 PERSON_VARIABLE = "ORCHESTRATOR_PERSON"
@@ -68,29 +69,87 @@ class Home:
     def dagster(self) -> Path:
         return self.root / "dagster"
 
+    @property
+    def backups(self) -> Path:
+        return self.root / "backups"
+
+    @property
+    def marker(self) -> Path:
+        return self.root / "home.json"
+
+
+@dataclass(frozen=True)
+class Retention:
+    """What `gc` keeps beyond heads and releases.
+
+    Versions younger than `days`, and the newest `versions` of each asset; the newest `rejected` candidates of each
+    asset, and those younger than `rejected_days`. Whatever somebody may have begun to read less than `reader_hours`
+    ago stays.
+    """
+
+    days: float = 30
+    versions: int = 10
+    rejected: int = 3
+    rejected_days: float = 7
+    reader_hours: float = 24
+
 
 @dataclass(frozen=True)
 class Settings:
     home: Home
     project: Project
+    retention: Retention = Retention()
     lock_timeout_seconds: float = 60.0
     settle_seconds: float = 2.0
 
 
 def load_settings(
-    home: Path | None = None, project: Path | None = None, environment: Mapping[str, str] = os.environ
+    home: Path | None = None,
+    project: Path | None = None,
+    environment: Mapping[str, str] = os.environ,
+    *,
+    check_format: bool = True,
 ) -> Settings:
     """Returns the settings: arguments first, then the environment, then the project's own folder.
 
+    Args:
+        check_format: Whether a home that this version cannot read is refused; whoever looks for damage reads on.
+
     Raises:
         Misuse: The folder named is not a project.
+        DefinitionError: The project's retention is not one.
         NewerHome: The home was written by a newer format.
     """
     found = load_project(project or _path(environment.get(PROJECT_VARIABLE)))
     root = home or _path(environment.get(HOME_VARIABLE)) or found.root / ".orchestrator"
-    settings = Settings(home=Home(root.expanduser().resolve()), project=found)
-    check_home_format(settings.home)
+    settings = Settings(
+        home=Home(root.expanduser().resolve()), project=found, retention=load_retention(found.root / "pyproject.toml")
+    )
+    if check_format:
+        check_home_format(settings.home)
     return settings
+
+
+def load_retention(file: Path) -> Retention:
+    """Returns what a project's `[tool.orchestrator.retention]` says, with the defaults for what it leaves out.
+
+    Raises:
+        DefinitionError: A name is unknown, or a value is no number of at least zero.
+    """
+    said = (_project_table(file) or {}).get("retention", {})
+    known = {field.name for field in fields(Retention)}
+    wrong = [
+        name
+        for name, value in (said.items() if isinstance(said, dict) else [("retention", said)])
+        if name not in known or isinstance(value, bool) or not isinstance(value, int | float) or value < 0
+    ]
+    if wrong:
+        raise DefinitionError(
+            file=file,
+            problem=f"[tool.orchestrator.retention] cannot have {wrong[0]!r} as it stands",
+            fix=f"Give numbers of at least 0 for any of: {', '.join(sorted(known))}.",
+        )
+    return Retention(**said)
 
 
 def load_person(environment: Mapping[str, str] = os.environ) -> str:
@@ -138,7 +197,7 @@ def _upwards(folder: Path) -> list[Path]:
     return [folder, *folder.parents]
 
 
-def _project_table(file: Path) -> dict[str, str] | None:
+def _project_table(file: Path) -> dict[str, Any] | None:
     if not file.is_file():
         return None
     try:
@@ -149,18 +208,34 @@ def _project_table(file: Path) -> dict[str, str] | None:
     return table if isinstance(table, dict) else None
 
 
-def check_home_format(home: Home) -> None:
-    """Raises NewerHome where the home was written by a newer format; a missing home is fine."""
-    marker = home.root / "home.json"
-    if not marker.exists():
-        return
+def read_home_format(home: Home) -> int | None:
+    """Returns the format in which the home was written; `None` where nothing says.
+
+    Raises:
+        Misuse: The marker cannot be read.
+    """
+    if not home.marker.exists():
+        return None
     try:
-        found = int(json.loads(marker.read_text(encoding="utf-8"))["format"])
+        return int(json.loads(home.marker.read_text(encoding="utf-8"))["format"])
     except (ValueError, KeyError, TypeError) as error:
         raise Misuse(
-            f"{marker} cannot be read ({error}). Nothing else was read. Restore it, or choose another home."
+            f"{home.marker} cannot be read ({error}). Nothing else was read."
+            " Look: `orchestrator doctor`, or choose another home."
         ) from error
-    if found > HOME_FORMAT:
+
+
+def write_home_format(home: Home, number: int = HOME_FORMAT) -> None:
+    """Marks the home as of this format, in one rename."""
+    partial = home.marker.with_suffix(".json.partial")
+    partial.write_text(json.dumps({"format": number}) + "\n", encoding="utf-8")
+    partial.replace(home.marker)
+
+
+def check_home_format(home: Home) -> None:
+    """Raises NewerHome where the home was written by a newer format; a missing home is fine."""
+    found = read_home_format(home)
+    if found is not None and found > HOME_FORMAT:
         raise NewerHome(home=home.root, found=found, known=HOME_FORMAT)
 
 
@@ -179,8 +254,5 @@ def make_home(home: Home) -> None:
         home.dagster,
     ):
         folder.mkdir(parents=True, exist_ok=True)
-    marker = home.root / "home.json"
-    if not marker.exists():
-        partial = marker.with_suffix(".json.partial")
-        partial.write_text(json.dumps({"format": HOME_FORMAT}) + "\n", encoding="utf-8")
-        partial.replace(marker)
+    if not home.marker.exists():
+        write_home_format(home)

@@ -4,10 +4,9 @@ from datetime import UTC, datetime
 
 from orchestrator_platform.gate.lineage import Lineage
 from orchestrator_platform.gate.rollback_plan import Known, RollbackPlan, plan_rollback, wish_version
-from orchestrator_platform.lake.writer import head_of
 from orchestrator_platform.records.candidates import AssetKind, Form, ParentRead
 from orchestrator_platform.records.keys import AgentName, AssetKey, CandidateId, Snapshot, Version
-from orchestrator_platform.records.receipts import Receipt
+from orchestrator_platform.records.receipts import Receipt, head_of
 from orchestrator_platform.records.retractions import Retraction
 from orchestrator_platform.records.verdicts import Seal
 

@@ -46,8 +46,8 @@ def query(
 
     if as_csv and place.as_json:
         raise click.UsageError("--json and --csv exclude each other.")
-    if candidate is not None and snapshot is not None:
-        raise click.UsageError("--candidate and --snapshot exclude each other.")
+    if candidate is not None and (snapshot is not None or release is not None):
+        raise click.UsageError("--candidate excludes --snapshot and --release.")
     try:
         result = _run(place.platform(), sql, snapshot, release, candidate)
         if as_csv or place.as_json:

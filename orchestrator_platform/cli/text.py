@@ -50,6 +50,16 @@ def plural(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def size(n_bytes: int) -> str:
+    """Returns `0 bytes`, `12.5 kB`, `3.2 GB`."""
+    number, unit = float(n_bytes), "bytes"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if number < 1000:
+            break
+        number, unit = number / 1000, larger
+    return f"{number:.0f} {unit}" if unit == "bytes" else f"{number:.1f} {unit}"
+
+
 def width(text: str) -> int:
     """Returns how many cells of a terminal the text takes."""
     return len(text) if text.isascii() else sum(_cells(char) for char in text)

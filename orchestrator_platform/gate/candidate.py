@@ -1,6 +1,5 @@
 """Closes what a workbench built into a candidate: Parquet files, hashed, and a manifest written last."""
 
-import hashlib
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,7 @@ from pathlib import Path
 import duckdb
 
 from ..errors import CandidateDamaged, Misuse
-from ..lake.content import Content, hash_algorithm, measure_content
+from ..lake.content import Content, hash_algorithm, hash_file, measure_content
 from ..records.candidates import (
     AssetKind,
     CandidateFile,
@@ -276,12 +275,6 @@ def describe_file(path: Path, role: FileRole, n_rows: int) -> CandidateFile:
     return CandidateFile(
         name=path.name, role=role, sha256=hash_file(path), size_bytes=path.stat().st_size, n_rows=n_rows
     )
-
-
-def hash_file(path: Path) -> str:
-    """Returns the sha256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

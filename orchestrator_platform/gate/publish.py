@@ -60,6 +60,7 @@ class Placed:
 
     path: Path
     role: FileRole
+    sha256: str
     signature: tuple[int, int, int]
 
 
@@ -259,6 +260,7 @@ def _receipt(
         seal=verdict.seal,
         findings=verdict.findings,
         files=tuple(file.path.name for file in placed),
+        sha256s=tuple(file.sha256 for file in placed),
         reason=manifest.reason,
         published_at=now,
         approval=item.approval,
@@ -308,7 +310,7 @@ def _place(source: Path, target: Path, file: CandidateFile, manifest: Manifest) 
             candidate=manifest.id, file=file.name, problem="has other bytes than those that were judged"
         )
     target.chmod(0o444)
-    return Placed(target, file.role, _signature(target))
+    return Placed(target, file.role, file.sha256, _signature(target))
 
 
 def _signature(path: Path) -> tuple[int, int, int]:

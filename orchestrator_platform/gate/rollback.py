@@ -156,6 +156,7 @@ def _restored(
         "n_inserted": content.n_inserted,
         "n_deleted": content.n_deleted,
         "files": tuple(path.name for path in content.files),
+        "sha256s": content.sha256s,
     }
     assert step.restores is not None
     receipt = receipts[step.asset, step.restores].model_copy(update=change | ours)
@@ -176,6 +177,7 @@ def _nothing(head: Receipt) -> dict[str, object]:
         "seal": Seal(manifest="", contract="", producer_permissions="", auditor_permissions=""),
         "findings": (),
         "files": (),
+        "sha256s": (),
         "restores": None,
         "withdrawn": True,
         "reads_base": False,

@@ -1,6 +1,5 @@
 """The scratch DuckDB in which candidates are built over one published cut; gone once they are closed."""
 
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import duckdb
 from ..lake.published import PublishedCut
 from ..records.keys import AssetKey
 from ..transforming.workbench import connect_workbench
+from .scratch import own_folder
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,5 @@ class Workbench:
 @contextmanager
 def open_workbench(workbenches: Path, name: str, cut: PublishedCut) -> Iterator[Workbench]:
     """Gives a new folder for the body and removes it afterwards."""
-    folder = workbenches / name
-    folder.mkdir(parents=True)
-    try:
+    with own_folder(workbenches, name) as folder:
         yield Workbench(folder, cut)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

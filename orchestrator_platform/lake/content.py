@@ -7,6 +7,7 @@ update the identity without reading the base.
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import duckdb
 
@@ -59,6 +60,12 @@ def measure_content(connection: duckdb.DuckDBPyConnection, relation: str, column
     row = connection.execute(f"SELECT count(*), {sums} FROM {relation}").fetchone()
     assert row is not None
     return Content(hash_algorithm(connection), schema_hash(columns), int(row[0]), (int(row[1]), int(row[2])))
+
+
+def hash_file(path: Path) -> str:
+    """Returns the sha256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def schema_hash(columns: Sequence[SchemaColumn]) -> str:

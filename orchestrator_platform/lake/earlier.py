@@ -18,7 +18,7 @@ from ..records.candidates import Form, SchemaColumn
 from ..records.keys import AssetKey, Snapshot
 from ..records.receipts import Receipt
 from ..sql import identifier, literal
-from .content import Content, hash_algorithm, measure_content
+from .content import Content, hash_algorithm, hash_file, measure_content
 from .layout import LakeLayout
 from .readers import attach_statement
 
@@ -29,13 +29,14 @@ _COPY_OPTIONS = "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"
 
 @dataclass(frozen=True)
 class EarlierContent:
-    """How the served rows become the earlier ones: which go, by row id, and which files come."""
+    """How the served rows become the earlier ones: which go, by row id, and which files come, with their hashes."""
 
     form: Form
     n_inserted: int
     n_deleted: int
     rowids: Path | None = None
     files: tuple[Path, ...] = ()
+    sha256s: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,9 @@ def withdrawn_version(head: Receipt) -> str:
 
 
 def _is_one_table(layout: LakeLayout, between: Between) -> bool:
-    """Whether the table and each of its columns have stood unchanged since: then row ids and feeds hold."""
+    """Whether the table and each of its columns have stood unchanged since, and the next snapshot is still there:
+    then row ids and feeds hold.
+    """
     with closing(sqlite3.connect(f"{layout.readers.absolute().as_uri()}?mode=ro", uri=True)) as catalog:
         served = "{0}.begin_snapshot <= ? AND ({0}.end_snapshot IS NULL OR {0}.end_snapshot > ?)"
         rows = catalog.execute(
@@ -102,7 +105,10 @@ def _is_one_table(layout: LakeLayout, between: Between) -> bool:
             f" WHERE s.schema_name = ? AND t.table_name = ? AND {served.format('t')} AND {served.format('s')}",
             [between.asset.schema, between.asset.name, *[between.now] * 4],
         ).fetchall()
-        if len(rows) != 1 or rows[0][1] > between.then:
+        (n_next,) = catalog.execute(
+            "SELECT count(*) FROM ducklake_snapshot WHERE snapshot_id = ?", [between.then + 1]
+        ).fetchone()
+        if len(rows) != 1 or rows[0][1] > between.then or not n_next:
             return False
         (changed,) = catalog.execute(
             "SELECT count(*) FROM ducklake_column WHERE table_id = ? AND (begin_snapshot > ? OR end_snapshot > ?)",
@@ -136,7 +142,8 @@ def _write_change(
         target.unlink()
         return None
     files = _kept(target, n_inserted)
-    return EarlierContent(Form.DELTA, n_inserted, n_deleted, rowids if n_deleted else None, files)
+    hashes = tuple(map(hash_file, files))
+    return EarlierContent(Form.DELTA, n_inserted, n_deleted, rowids if n_deleted else None, files, hashes)
 
 
 def _write_whole(connection: duckdb.DuckDBPyConnection, between: Between, target: Path) -> EarlierContent:
@@ -154,7 +161,8 @@ def _write_whole(connection: duckdb.DuckDBPyConnection, between: Between, target
         raise CommitMismatch(
             asset=between.asset, what=f"version {between.earlier.version}", expected=expected, found=written
         )
-    return EarlierContent(Form.WHOLE, n_rows, between.head.n_rows, files=_kept(target, n_rows))
+    files = _kept(target, n_rows)
+    return EarlierContent(Form.WHOLE, n_rows, between.head.n_rows, None, files, tuple(map(hash_file, files)))
 
 
 def _content(connection: duckdb.DuckDBPyConnection, receipt: Receipt, catalog: str) -> Content:

@@ -132,6 +132,17 @@ def read_snapshots(connection: duckdb.DuckDBPyConnection) -> tuple[Snapshot, ...
     return tuple(Snapshot(row[0]) for row in rows)
 
 
+def read_snapshot_of(connection: duckdb.DuckDBPyConnection, receipt: Receipt) -> Snapshot | None:
+    """Returns the first snapshot left that shows this version, `None` where its rows are not kept any more."""
+    row = connection.execute(
+        f"SELECT min(snapshot) FROM lake.{SCHEMA}.receipts WHERE asset = ? AND snapshot > ?",
+        [receipt.asset, receipt.snapshot],
+    ).fetchone()
+    until = row[0] if row else None
+    shown = (s for s in read_snapshots(connection) if s >= receipt.snapshot and (until is None or s < until))
+    return next(shown, None)
+
+
 def kept_snapshots(connection: duckdb.DuckDBPyConnection) -> frozenset[Snapshot]:
     """Returns the snapshots that must stay readable whatever the retention policy says: those of releases."""
     return frozenset(release.snapshot for release in read_releases(connection))

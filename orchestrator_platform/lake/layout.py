@@ -23,5 +23,10 @@ class LakeLayout:
         return self.root / "data"
 
     @property
+    def upkeep_lock(self) -> Path:
+        """Held by whoever deletes files of the lake, or copies them all; those who publish do not ask for it."""
+        return self.root / "upkeep.lock"
+
+    @property
     def lock(self) -> Path:
         return self.root / "writer.lock"

@@ -10,6 +10,7 @@ import duckdb
 from ..errors import OrchestratorError
 from ..records.keys import AssetKey, Snapshot
 from ..records.receipts import Head
+from .catalog import is_at_home
 from .history import read_heads
 from .layout import LakeLayout
 from .readers import attach_statement, connect_reader, latest_snapshot
@@ -74,7 +75,7 @@ def cut_for_readers(layout: LakeLayout, lock_timeout_seconds: float) -> Publishe
 
 def _is_whole(layout: LakeLayout) -> bool:
     seen = latest_snapshot(layout.readers)
-    return seen is not None and seen == latest_snapshot(layout.catalog)
+    return seen is not None and seen == latest_snapshot(layout.catalog) and is_at_home(layout.readers, layout.data)
 
 
 def _make_whole(layout: LakeLayout, lock_timeout_seconds: float) -> None:

@@ -9,7 +9,7 @@ each commit before any reader can see it.
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -19,12 +19,14 @@ from ..records.candidates import FileRole, Form, Manifest
 from ..records.events import Event
 from ..records.keys import AgentName, AssetKey, CandidateId, Snapshot, Version
 from ..records.ledger import LedgerEntry, QuarantineEntry, RowAddress
-from ..records.receipts import Head, Receipt
+from ..records.receipts import Head, Receipt, head_of
 from ..records.replays import Replay
 from ..records.retractions import Release, Retraction
 from ..records.verdicts import Approval, Decision, Verdict
 from ..sql import identifier, literal
 from ..storage import writing
+from .catalog import bring_home, delete_scheduled
+from .compacting import Compacted, apply_compacted, require_served
 from .history import (
     read_heads,
     read_quarantine_entry,
@@ -35,9 +37,15 @@ from .history import (
 )
 from .layout import LakeLayout
 from .lock import writer_lock
+from .maintenance import (
+    expire_snapshots,
+    follow_merges,
+    merge_platform_tables,
+    require_unharmed,
+)
+from .migrations import bring_up
 from .platform_tables import (
     SCHEMA,
-    TABLES,
     create_platform_tables,
     insert_heads,
     insert_ledger,
@@ -113,6 +121,7 @@ class Commit:
     replayed: tuple[RowsReplayed, ...] = ()
     retractions: tuple[Retraction, ...] | None = None
     releases: tuple[Release, ...] = ()
+    compacted: tuple[Compacted, ...] = ()
 
     @property
     def receipts(self) -> tuple[Receipt, ...]:
@@ -180,6 +189,8 @@ class LakeWriter:
             _require_verdict(approved)
             _require_base(approved.manifest, heads)
         require_restorable(self.connection, commit.restored, heads)
+        for compacted in commit.compacted:
+            require_served(compacted, heads)
         snapshot = self.next_snapshot()
         with writing(self.layout.catalog):
             self._transact(commit, snapshot)
@@ -195,6 +206,8 @@ class LakeWriter:
                 self._apply(approved)
             for restored in commit.restored:
                 apply_restored(self.connection, restored)
+            for compacted in commit.compacted:
+                apply_compacted(self.connection, compacted)
             self._record(commit, snapshot)
             self.connection.execute(
                 "CALL lake.set_commit_message(?, ?, extra_info => ?)",
@@ -204,6 +217,26 @@ class LakeWriter:
         except BaseException:
             _rollback(self.connection)
             raise
+
+    def merge_platform_tables(self) -> None:
+        """Writes the platform's many small files as few. Versions and the change feeds of data stay as they are."""
+        merge_platform_tables(self.connection)
+        replace_readers_copy(self.layout)
+
+    def expire(self, snapshots: Sequence[Snapshot]) -> None:
+        """Makes snapshots unreadable, for readers too. Their files stay until they are deleted."""
+        expire_snapshots(self.connection, snapshots)
+        replace_readers_copy(self.layout)
+
+    def delete_scheduled(self, older_than: datetime) -> int:
+        """Deletes files that no snapshot has shown since then; returns how many."""
+        n_deleted = delete_scheduled(self.layout.catalog, older_than)
+        replace_readers_copy(self.layout)
+        return n_deleted
+
+    def renew_readers_copy(self) -> None:
+        """Makes the readers' copy anew: it was damaged, or is of another place."""
+        replace_readers_copy(self.layout)
 
     def _record(self, commit: Commit, snapshot: Snapshot) -> None:
         insert_heads(self.connection, [head_of(receipt) for receipt in commit.receipts])
@@ -256,6 +289,8 @@ class LakeWriter:
             raise CommitMismatch(asset=commit.events[0].subject, what="the snapshot", expected=snapshot, found=found)
         for receipt in commit.receipts:
             reread(self.connection, receipt)
+        for compacted in commit.compacted:
+            require_unharmed(self.connection, "lake", compacted.receipt)
 
 
 @contextmanager
@@ -266,40 +301,28 @@ def open_writer(layout: LakeLayout, timeout_seconds: float) -> Iterator[LakeWrit
         LockTimeout: Another writer held the lock for too long.
         ForeignSnapshot: The lake holds a snapshot that no receipt explains.
         CommitMismatch: What a killed writer committed is not what it says.
+        HomeMoved: The lake was moved, and not all of it came along.
     """
     layout.data.mkdir(parents=True, exist_ok=True)
     # Loading the extensions may cost more than a publication, so nobody has to wait for it. The inner closing
     # lets go of the catalog before the lock is free; the outer one is for a lock that was never had.
     with closing(connect()) as connection, writer_lock(layout.lock, timeout_seconds), closing(connection):
+        if bring_home(layout):
+            replace_readers_copy(layout)
         with writing(layout.catalog):
             _attach(connection, layout)
             _initialise(connection, layout)
-        explained = _explained_snapshot(connection)
+        explained = follow_merges(connection, _explained_snapshot(connection))
         found = _last_snapshot(connection)
         if found != explained:
             raise ForeignSnapshot(snapshot=found, explained=explained)
-        found = _complete(connection, found)
+        found = bring_up(connection, layout, found)
         # A writer that was killed right after its commit leaves readers one publication behind.
         seen = latest_snapshot(layout.readers)
         if seen != found:
             reread_unseen(connection, seen)
             replace_readers_copy(layout)
         yield LakeWriter(connection, layout)
-
-
-def head_of(receipt: Receipt) -> Head:
-    """Returns the head that a receipt makes."""
-    return Head(
-        asset=receipt.asset,
-        version=receipt.version,
-        snapshot=receipt.snapshot,
-        data_version=receipt.data_version,
-        fingerprint=receipt.fingerprint,
-        n_rows=receipt.n_rows,
-        candidate=receipt.candidate,
-        published_at=receipt.published_at,
-        withdrawn=receipt.withdrawn,
-    )
 
 
 def _require_verdict(approved: Approved) -> None:
@@ -343,29 +366,6 @@ def _initialise(connection: duckdb.DuckDBPyConnection, layout: LakeLayout) -> No
     connection.execute("CALL lake.set_commit_message('platform', 'create the lake')")
     connection.execute("COMMIT")
     replace_readers_copy(layout)
-
-
-def _complete(connection: duckdb.DuckDBPyConnection, last: Snapshot) -> Snapshot:
-    """Gives a home of an earlier version the tables that it lacks, and returns the snapshot afterwards."""
-    missing = sorted(set(TABLES) - platform_tables(connection))
-    if not missing:
-        return last
-    snapshot = Snapshot(last + 1)
-    event = Event(
-        id=f"platform-{snapshot}",
-        at=datetime.now(UTC),
-        agent=AgentName("platform"),
-        act="upgrade",
-        subject=", ".join(missing),
-        outcome="created",
-        reason="the home was made by an earlier version of the platform",
-    )
-    connection.execute("BEGIN")
-    create_platform_tables(connection)
-    insert_outbox(connection, snapshot, [event])
-    connection.execute("CALL lake.set_commit_message('platform', 'create what is missing')")
-    connection.execute("COMMIT")
-    return snapshot
 
 
 def _explained_snapshot(connection: duckdb.DuckDBPyConnection) -> Snapshot:

@@ -7,9 +7,9 @@ from typing import Any, Self
 
 import duckdb
 
-from ..errors import Misuse, UnknownAsset, UnknownVersion
+from ..errors import Misuse, UnknownAsset, UnknownVersion, VersionNotKept
 from ..gate.context import Gate
-from ..lake.history import read_heads, read_receipt, read_releases
+from ..lake.history import read_heads, read_receipt, read_releases, read_snapshot_of, read_snapshots
 from ..lake.layout import LakeLayout
 from ..lake.published import PublishedCut, cut_for_readers
 from ..lake.readers import connect_reader
@@ -83,13 +83,14 @@ class Platform:
         """Returns all tables at one snapshot or release, by default the newest: reads of several tables then agree.
 
         Raises:
-            Misuse: There is no such release, or both were given.
+            Misuse: There is no such release or snapshot, or both were given.
         """
         if release is not None:
             if snapshot is not None:
                 raise Misuse("A snapshot and a release were given, and one read has one point in time. Give one.")
             return Cut(self.layout, release_snapshot(self.cut(), release))
-        return Cut(self.layout, Snapshot(snapshot) if snapshot is not None else self.cut().snapshot)
+        cut = self.cut()
+        return Cut(self.layout, cut.snapshot if snapshot is None else _require_kept(cut, Snapshot(snapshot)))
 
     def read(self, asset: str, *, version: int | None = None, release: str | None = None) -> duckdb.DuckDBPyRelation:
         """Returns a table, by default the served version, as a lazy relation.
@@ -99,15 +100,16 @@ class Platform:
         Raises:
             UnknownAsset: Nothing of that name is published.
             UnknownVersion: The asset has no such version.
+            VersionNotKept: The version's rows are not in the lake any more.
             NoCandidate: The number is not that of a candidate of this asset.
             Misuse: There is no such release, or a version and a release were given.
         """
+        if asset.startswith(PREFIX):
+            return self._read_candidate(asset, version)
         if release is not None:
             if version is not None:
                 raise Misuse("A version and a release were given, and one read has one point in time. Give one.")
             return self.at(release=release).read(asset)
-        if asset.startswith(PREFIX):
-            return self._read_candidate(asset, version)
         cut = self.cut()
         key = _known(asset, cut.heads)
         if version is None:
@@ -115,11 +117,14 @@ class Platform:
         connection = cut.connect()
         try:
             receipt = read_receipt(connection, key, Version(version))
+            if receipt is None:
+                raise UnknownVersion(asset=key, version=version)
+            snapshot = read_snapshot_of(connection, receipt)
         finally:
             connection.close()
-        if receipt is None:
-            raise UnknownVersion(asset=key, version=version)
-        return Cut(self.layout, receipt.snapshot).read(key)
+        if snapshot is None:
+            raise VersionNotKept(asset=key, version=version)
+        return Cut(self.layout, snapshot).read(key)
 
     def candidate(self, number: int) -> CandidateCut:
         """Returns the candidate that waits under this number in quarantine, to be looked at; nobody approved it.
@@ -182,6 +187,18 @@ def release_snapshot(cut: PublishedCut, name: str) -> Snapshot:
         known = ", ".join(release.name for release in releases) or "none"
         raise Misuse(f"There is no release {name!r}. Known: {known}. Look: `orchestrator releases`.")
     return found
+
+
+def _require_kept(cut: PublishedCut, snapshot: Snapshot) -> Snapshot:
+    connection = cut.connect()
+    try:
+        if snapshot in read_snapshots(connection):
+            return snapshot
+    finally:
+        connection.close()
+    raise Misuse(
+        f"The lake has no snapshot {snapshot}: it is not there yet, or not kept any more. Newest: {cut.snapshot}."
+    )
 
 
 def _known(asset: str, heads: Any) -> AssetKey:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from ..gate.context import Gate
+from ..lake.layout import LakeLayout
 from ..lake.published import cut_published
 from ..lake.readers import latest_snapshot
 from ..projections.journal import NAME, append_events
@@ -17,11 +18,16 @@ FOLLOWING = ("journal", "Dagster's event log")
 
 def project(gate: Gate) -> tuple[Projection, ...]:
     """Applies the outbox to every target that this process can reach."""
-    targets = {NAME: partial(append_events, gate.settings.home.journal)}
-    state, newest = gate.settings.home.projections, latest_snapshot(gate.layout.catalog)
+    return catch_up(gate.settings, gate.layout)
+
+
+def catch_up(settings: Settings, layout: LakeLayout) -> tuple[Projection, ...]:
+    """Does so without definitions."""
+    targets = {NAME: partial(append_events, settings.home.journal)}
+    state, newest = settings.home.projections, latest_snapshot(layout.catalog)
     if newest is not None and all(applied_snapshot(state, name) >= newest for name in targets):
         return tuple(Projection(name, newest, 0) for name in targets)
-    return apply_outbox(cut_published(gate.layout, gate.settings.lock_timeout_seconds), state, targets)
+    return apply_outbox(cut_published(layout, settings.lock_timeout_seconds), state, targets)
 
 
 def note(settings: Settings, events: Sequence[Event]) -> None:

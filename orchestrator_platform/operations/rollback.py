@@ -1,6 +1,5 @@
 """Plans and does a rollback: the use case behind `orchestrator rollback`."""
 
-import shutil
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from ..gate.context import Gate
 from ..gate.lineage import Lineage
 from ..gate.rollback import Rollback, RolledBack, roll_back
 from ..gate.rollback_plan import Known, RollbackPlan, Wish, plan_rollback, wish_release, wish_version
+from ..gate.scratch import own_folder
 from ..lake.history import (
     read_heads,
     read_parts,
@@ -106,10 +106,8 @@ def _roll_back(
 ) -> RolledBack:
     with closing(cut.connect()) as connection:
         parts, entries = read_parts(connection), read_quarantine(connection)
-    scratch = gate.settings.home.workbenches / gate.new_id()
-    scratch.mkdir(parents=True)
     gate.say(f"preparing {', '.join(step.asset for step in planned.steps) or planned.subject}")
-    try:
+    with own_folder(gate.settings.home.workbenches, gate.new_id()) as scratch:
         return roll_back(
             cut,
             scratch,
@@ -118,8 +116,6 @@ def _roll_back(
             now=gate.now(),
             event_id=gate.new_id(),
         )
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def read_known(cut: PublishedCut) -> Known:

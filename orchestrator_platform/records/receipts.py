@@ -14,6 +14,7 @@ class Receipt(Record):
 
     `approval` is there where the auditor asked a person and the person said yes. A version that `restores` an
     earlier one has its content, its makers, its findings and its seal; one that is `withdrawn` is empty.
+    `sha256s` are those of `files`, in their order; receipts of format 1 have none.
     `reads_base` says whether the content was made from the base's; `None` is not known.
     """
 
@@ -38,6 +39,7 @@ class Receipt(Record):
     seal: Seal
     findings: tuple[Finding, ...]
     files: tuple[str, ...]
+    sha256s: tuple[str, ...] = ()
     reason: str
     published_at: datetime
     approval: Approval | None = None
@@ -58,3 +60,18 @@ class Head(Record):
     candidate: CandidateId
     published_at: datetime
     withdrawn: bool = False
+
+
+def head_of(receipt: Receipt) -> Head:
+    """Returns the head that a receipt makes."""
+    return Head(
+        asset=receipt.asset,
+        version=receipt.version,
+        snapshot=receipt.snapshot,
+        data_version=receipt.data_version,
+        fingerprint=receipt.fingerprint,
+        n_rows=receipt.n_rows,
+        candidate=receipt.candidate,
+        published_at=receipt.published_at,
+        withdrawn=receipt.withdrawn,
+    )

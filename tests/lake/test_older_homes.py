@@ -42,7 +42,7 @@ def test_the_next_writer_completes_an_older_home_and_says_so(tmp_path: Path, mon
             assert platform_tables.platform_tables(writer.connection) >= NEWER
     assert latest_snapshot(layout.catalog) == latest_snapshot(layout.readers) == before + 1
     connection = connect_reader(layout)
-    assert [event.act for _, event in read_outbox(connection, after=before)] == ["upgrade"]
+    assert [event.act for _, event in read_outbox(connection, after=before)] == ["migrate"]
     connection.close()
     publish(tmp_path, close(tmp_path, "a.t", "SELECT 2 AS v"))
     assert rows(tmp_path, "a.t") == [(2,)]

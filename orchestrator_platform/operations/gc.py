@@ -1,0 +1,43 @@
+"""Frees what the retention policy no longer keeps: the use case behind `orchestrator gc`."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from ..authority.acts import Act
+from ..gate.context import new_id, utc_now
+from ..gate.upkeep import GarbageCollection
+from ..lake.published import cut_for_readers, cut_published
+from ..records.keys import AgentName
+from ..records.upkeep import Collected, GcPlan
+from .caretaking import require_caretaker
+from .platform import Platform
+from .projections import catch_up
+
+
+def plan_gc(platform: Platform, now: Callable[[], datetime] = utc_now) -> GcPlan:
+    """Returns what `collect_garbage` would free; nothing is changed."""
+    cut_for_readers(platform.layout, platform.settings.lock_timeout_seconds)
+    return _collection(platform, AgentName(""), now()).look().plan
+
+
+def collect_garbage(platform: Platform, *, by: str = "", now: Callable[[], datetime] = utc_now) -> Collected:
+    """Frees it.
+
+    Args:
+        by: The person who does it; without one it is the agent that may.
+
+    Raises:
+        NotPermitted: No agent may; a person may.
+        LockTimeout: Another writer held the lock for too long.
+        VersionDamaged: A version that is kept does not hold what its receipt says.
+    """
+    agent = require_caretaker(platform.settings.project, Act.GC, by)
+    cut_published(platform.layout, platform.settings.lock_timeout_seconds)
+    collected = _collection(platform, agent, now()).collect()
+    catch_up(platform.settings, platform.layout)
+    return collected
+
+
+def _collection(platform: Platform, agent: AgentName, now: datetime) -> GarbageCollection:
+    settings = platform.settings
+    return GarbageCollection(settings.home, settings.retention, agent, now, new_id(), settings.lock_timeout_seconds)
