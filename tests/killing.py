@@ -12,13 +12,17 @@ from killed_run import PACKAGE, run_killed
 from prepared_homes import (
     Homes,
     approve_totals,
+    back_up_home,
     build_tables,
+    collect,
     discard_totals,
     finish,
+    is_there,
     land_files,
     release_all,
     replay_rows,
     replay_totals,
+    restore_home,
     roll_back,
 )
 from whole_home import Facts, Start, read_facts, start_again
@@ -44,6 +48,16 @@ STAGES: Mapping[str, Sequence[str]] = {
     "replaying": ("operations.replay", "gate.cycle.replay_rows", "gate.cycle.replay_candidate", "gate.cycle.waiting"),
     "discarding": ("operations.discard", "gate.cycle.discard"),
     "releasing": ("operations.releases", "gate.release"),
+    "collecting": (
+        "operations.gc",
+        "gate.upkeep",
+        "gate.leftovers",
+        "gate.scratch",
+        "lake.retention",
+        "lake.maintenance",
+    ),
+    "backing up": ("operations.backup", "operations.backup_store"),
+    "restoring": ("operations.restore", "operations.backup_store", "lake.catalog"),
 }
 STAGE_OF = {module: stage for stage, modules in STAGES.items() for module in modules}
 # What each act goes through.
@@ -56,6 +70,9 @@ ACTS: Mapping[Act, Sequence[str]] = {
     replay_totals: ("replaying", "auditing", "publishing", "projecting"),
     discard_totals: ("discarding", "publishing", "projecting"),
     release_all: ("releasing", "publishing", "projecting"),
+    collect: ("collecting", "publishing", "projecting"),
+    back_up_home: ("backing up",),
+    restore_home: ("restoring",),
 }
 Kill = Callable[[Path, Act], bool]
 
@@ -117,7 +134,7 @@ class Killing:
         self.landed = homes.landed(act)
         self.lines = trace_lines(modules, homes.put_back(act), act)
         self.undisturbed = self._finish()
-        tally.see(f"{act.__name__}, not killed", start_again(homes.project, self.landed))
+        self._start(f"{act.__name__}, not killed")
 
     def kill(self, *places: Place) -> None:
         """Kills the act at the first place, the next try at the second, and so on, before one is let to its end."""
@@ -127,11 +144,16 @@ class Killing:
             where = f"{where}, {place.words}"
             if place.kill(project, self.act):
                 self.tally.kills[place.stage] += 1
-                self.tally.see(where, start_again(project, self.landed))
+                self._start(where)
             else:
                 self.tally.missed.append(place)
         found = self._finish()
         self.tally.differing += [f"{where}: {item}" for item in differences(self.undisturbed, found)]
+
+    def _start(self, where: str) -> None:
+        # A home that is being restored is there whole, or not at all.
+        if self.act is not restore_home or is_there(self.homes.project):
+            self.tally.see(where, start_again(self.homes.project, self.landed))
 
     def _finish(self) -> Facts:
         finish(self.homes.project, self.act)
@@ -144,12 +166,12 @@ def modules_of(act: Act) -> list[str]:
 
 def differences(due: Facts, found: Facts) -> list[str]:
     pairs = {name: (getattr(due, name), getattr(found, name)) for name in Facts.__dataclass_fields__}
-    return [f"{name} is {got}, not {expected}" for name, (expected, got) in pairs.items() if expected != got]
+    return [f"{name} should be {expected}, is {got}" for name, (expected, got) in pairs.items() if expected != got]
 
 
-def at_line(line: Line) -> Place:
-    words = f"{line.module}:{line.number}"
-    return Place(STAGE_OF[line.module], words, lambda project, act: kill_at_line(line, project, act))
+def at_line(line: Line, act: Act) -> Place:
+    words, stage = f"{line.module}:{line.number}", next(s for s in ACTS[act] if line.module in STAGES[s])
+    return Place(stage, words, lambda project, act: kill_at_line(line, project, act))
 
 
 def at_function(module: str, function: str, when: str) -> Place:

@@ -15,15 +15,19 @@ from whole_home import read_landed
 
 from orchestrator_platform.errors import AlreadySettled
 from orchestrator_platform.operations.approve import approve
+from orchestrator_platform.operations.backup import back_up, verify
 from orchestrator_platform.operations.build import build
 from orchestrator_platform.operations.discard import discard
+from orchestrator_platform.operations.gc import collect_garbage
 from orchestrator_platform.operations.land import land
 from orchestrator_platform.operations.projections import project as bring_up
 from orchestrator_platform.operations.records_of import quarantine
 from orchestrator_platform.operations.releases import release, releases
 from orchestrator_platform.operations.replay import replay
+from orchestrator_platform.operations.restore import restore
 from orchestrator_platform.operations.rollback import Goal, rollback
 from orchestrator_platform.records.ledger import QuarantineKind
+from orchestrator_platform.settings import Settings, load_settings
 
 CONTRACT = "defs/orders/contract.py"
 
@@ -65,6 +69,29 @@ def replay_rows(project: Path) -> None:
 def replay_totals(project: Path) -> None:
     with suppress(AlreadySettled):
         replay(gate_of(project), _number(project, QuarantineKind.CANDIDATE))
+
+
+def collect(project: Path) -> None:
+    """Frees every version that does not serve, and every rejected candidate."""
+    collect_garbage(open_project(project), by="ann")
+
+
+def back_up_home(project: Path) -> None:
+    back_up(_settings(project), project / "backup", by="ann")
+
+
+def restore_home(project: Path) -> None:
+    """Makes the home from the backup, unless it is there."""
+    if not is_there(project):
+        restore(_settings(project), project / "backup", by="ann")
+
+
+def is_there(project: Path) -> bool:
+    return (project / "home/lake/catalog.sqlite").exists()
+
+
+def _settings(project: Path) -> Settings:
+    return load_settings(project / "home", project)
 
 
 def _number(project: Path, kind: QuarantineKind) -> int:
@@ -115,6 +142,14 @@ def make_homes(folder: Path) -> Homes:
     homes.keep(approve_totals, discard_totals)
     _ask_no_more(project)
     homes.keep(replay_totals)
+    replay_totals(project)
+    homes.keep(back_up_home)
+    back_up_home(project)
+    shutil.move(project / "home", folder / "home")
+    homes.keep(restore_home)
+    shutil.move(folder / "home", project / "home")
+    _keep_nothing_old(project)
+    homes.keep(collect)
     return homes
 
 
@@ -123,6 +158,8 @@ def finish(project: Path, act: Act) -> None:
     act(project)
     # An act that was done before the crash has nothing to tell; the next one would bring the journal up.
     bring_up(gate_of(project))
+    if act is back_up_home:
+        verify(project / "backup")
 
 
 def _first_orders(project: Path) -> Path:
@@ -147,6 +184,13 @@ def _forbid_refunds(project: Path) -> None:
 
 def _ask_no_more(project: Path) -> None:
     _edit(project, "defs/marts/large.py", ">= 100", ">= 1000")
+
+
+def _keep_nothing_old(project: Path) -> None:
+    names = ("days", "versions", "rejected", "rejected_days", "reader_hours")
+    settings = project / "pyproject.toml"
+    policy = "".join(f"{name} = 0\n" for name in names)
+    write(settings, f"{settings.read_text(encoding='utf-8')}\n[tool.orchestrator.retention]\n{policy}")
 
 
 def _edit(project: Path, file: str, before: str, after: str) -> None:

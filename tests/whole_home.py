@@ -27,6 +27,8 @@ from orchestrator_platform.records.ledger import FileState, LedgerEntry
 from orchestrator_platform.records.receipts import Head
 
 Row = tuple[object, ...]
+# Files that come again, and what is collected or copied again, are told of as often as it happens.
+REPEATED = frozenset({"land", "gc", "backup"})
 
 
 @dataclass(frozen=True)
@@ -149,8 +151,7 @@ def read_facts(project: Path) -> Facts:
             quarantine=tuple((e.id, e.kind, e.asset, e.state, e.n_rows) for e in entries),
             retracted=frozenset((r.asset, r.version, r.cause) for r in read_retractions(connection)),
             releases=tuple((r.name,) for r in read_releases(connection)),
-            # Files that come again are told of as often as they come.
-            journal=Counter((e.act, e.subject, e.outcome) for e in journal(platform) if e.act != "land"),
+            journal=Counter((e.act, e.subject, e.outcome) for e in journal(platform) if e.act not in REPEATED),
             leftovers=_leftovers(platform.settings.home.root),
         )
 

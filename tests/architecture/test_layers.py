@@ -87,7 +87,7 @@ def test_only_the_gates_cycle_puts_stages_in_order() -> None:
         for target in imported(module, file)
         if target in {"gate/publish", "gate/candidate"} and module.split("/")[:2] != ["gate", "cycle"]
     }
-    readers = {"operations/records_of", "operations/audit", "operations/candidates"}
+    readers = {f"operations/{name}" for name in ("records_of", "audit", "candidates", "home_checks")}
     assert callers <= readers, "these read candidates and publish nothing"
 
 

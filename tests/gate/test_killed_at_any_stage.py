@@ -92,7 +92,7 @@ def test_a_run_killed_at_a_stage_loses_nothing(homes: Homes, chain: int) -> None
 def test_a_run_killed_at_random_lines_loses_nothing(homes: Homes, act: Act) -> None:
     tally = Tally()
     killing = Killing(homes, act, tally, modules_of(act))
-    places = [at_line(line) for line in killing.lines]
+    places = [at_line(line, act) for line in killing.lines]
     killing.kill(*in_chains(places, N_LINES, seed=len(places))[0])
     tally.require_whole()
     assert tally.n_kills
@@ -108,7 +108,7 @@ def test_a_run_killed_at_every_line_and_at_random_times_loses_nothing(
         began = time.perf_counter()
         killing = Killing(homes, act, tally, modules_of(act))
         seconds = (time.perf_counter() - began) / 2
-        places = [place for place in map(at_line, killing.lines) if place.words not in seen]
+        places = [place for line in killing.lines if (place := at_line(line, act)).words not in seen]
         seen |= {place.words for place in places}
         _kill_all(killing, in_chains(places, 4, seed=1))
         drawn = random.Random(2)  # noqa: S311 - the same on every run
