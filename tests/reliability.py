@@ -100,7 +100,9 @@ def run_suite(name: str, suite: Suite) -> tuple[bool, list[Figures]]:
     """Returns whether every test passed, and the figures that they told."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
-        words = [sys.executable, "-m", "pytest", "-s", "-m", suite.marks, f"--junitxml={report}", suite.file]
+        words = [sys.executable, "-m", "pytest", "-s", "-m", suite.marks, suite.file]
+        # The one family of reports that has properties of tests.
+        words += [f"--junitxml={report}", "-o", "junit_family=xunit1"]
         code = subprocess.run(words, cwd=PROJECT, check=False).returncode
         return code == 0, read_figures(report.read_text(encoding="utf-8"), name)
 

@@ -216,6 +216,7 @@ def test_a_reader_notices_half_a_publication(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_eight_writers_and_four_readers_leave_one_history(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
