@@ -8,7 +8,7 @@ export UV_COMPILE_BYTECODE = 1
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 RUN := $(UV) run --frozen --quiet
 
-.PHONY: demo test dev check bench clean
+.PHONY: demo test dev check bench reliability clean
 
 demo: .venv/ready
 	$(RUN) python -m orchestrator_platform.defs.demo $(if $(FEED),--feed $(FEED))
@@ -28,6 +28,9 @@ check: .venv/ready
 
 bench: .venv/ready
 	$(RUN) python -m benchmarks $(BENCH)
+
+reliability: .venv/ready
+	$(RUN) python -m tests.reliability $(SUITES)
 
 .venv/ready: pyproject.toml uv.lock $(UV)
 	$(UV) sync --frozen --quiet --python $(PYTHON)

@@ -30,6 +30,8 @@ OrchestratorError
     ├── BackupDamaged
     ├── LockTimeout
     ├── StorageFailed
+    ├── CatalogDamaged
+    ├── TableFileDamaged
     ├── CandidateDamaged
     ├── ReaderFailed
     ├── DbtFailed
@@ -368,7 +370,7 @@ class LockTimeout(Fault):
 
 
 class StorageFailed(Fault):
-    """A file could not be written: no room, a limit, or a broken disk."""
+    """A file could not be written: no room, no permission, a limit, or a broken disk."""
 
     code = "storage_failed"
     retryable = True
@@ -377,8 +379,35 @@ class StorageFailed(Fault):
         self.path, self.problem = path, problem
         super().__init__(
             f"Writing {path} failed: {problem}. What was published before still serves, what is half-written is never"
-            " read, and files that were not accounted for are still in landing. Make room or mend the disk, then run"
-            " the same command again: it finishes what was begun."
+            " read, and files that were not accounted for are still in landing. Make room, lift the limit or mend"
+            " the disk, then run the same command again: it finishes what was begun."
+        )
+
+
+class CatalogDamaged(Fault):
+    """The lake's catalog is missing, or SQLite cannot read it."""
+
+    code = "catalog_damaged"
+
+    def __init__(self, *, catalog: Path, problem: str) -> None:
+        self.catalog, self.problem = catalog, problem
+        super().__init__(
+            f"The lake's catalog {catalog} cannot be used: {problem}. Nothing was written, and files that were not"
+            " accounted for are still in landing; readers go on with their copy of it. Keep the home as it is and look:"
+            " `orchestrator doctor`. Bring it back from a backup: `orchestrator restore FROM --home NEW`."
+        )
+
+
+class TableFileDamaged(Fault):
+    """A file of a published table is missing, or cannot be read any more."""
+
+    code = "table_file_damaged"
+
+    def __init__(self, *, file: Path, problem: str) -> None:
+        self.file, self.problem = file, problem
+        super().__init__(
+            f"A published table cannot be read: its file {file} {problem}. Nothing was published. What else is damaged:"
+            " `orchestrator doctor`. Bring it back from a backup: `orchestrator restore FROM --home NEW`."
         )
 
 

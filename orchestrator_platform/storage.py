@@ -1,4 +1,6 @@
-"""Tells a disk that is full, limited or broken from everything else, whoever came upon it. Writes nothing."""
+"""Tells a disk that is full, closed, limited or broken, and files that it lost, from everything else, whoever came upon
+it. Writes nothing.
+"""
 
 import errno
 import os
@@ -10,12 +12,19 @@ from pathlib import Path
 
 import duckdb
 
-from .errors import DbtFailed, ReaderFailed, StorageFailed
+from .errors import DbtFailed, ReaderFailed, StorageFailed, TableFileDamaged
 
-_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
-_SQLITE = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
+_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE})
+_SQLITE = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY})
+_OF_SQLITE = (
+    "database or disk is full",
+    "disk I/O error",
+    "unable to open database file",
+    "attempt to write a readonly database",
+)
 # DuckDB hands on what the system and SQLite said as text only; these are their fixed words.
-_SAYINGS = (*(os.strerror(number) for number in sorted(_ERRNOS)), "database or disk is full", "disk I/O error")
+_SAYINGS = (*(os.strerror(number) for number in sorted(_ERRNOS)), *_OF_SQLITE)
+_PARQUET = re.compile(r"""['"](/[^'"]+\.parquet)['"]""")
 _PATH = re.compile(r'"(/[^"]+)"|(?<!\S)(/[^\s":]+)')
 
 
@@ -36,9 +45,33 @@ def storage_failure(error: BaseException, where: Path) -> StorageFailed | None:
     for cause in _causes(error):
         if isinstance(cause, StorageFailed):
             return cause
-        problem = _problem(cause)
+        problem = _problem(cause, where)
         if problem:
             return StorageFailed(path=_path(cause) or where, problem=problem)
+    return None
+
+
+def table_file_damage(error: BaseException, lake: Path) -> TableFileDamaged | None:
+    """Returns what to say where a file of the lake is to blame for an error of DuckDB; else `None`.
+
+    The error only says which file to look at: the file itself must be gone, or fail to be read.
+    """
+    said = (str(cause) for cause in _causes(error) if isinstance(cause, duckdb.Error))
+    for path in dict.fromkeys(Path(name) for text in said for name in _PARQUET.findall(text)):
+        problem = _unreadable(path) if path.is_relative_to(lake) else None
+        if problem:
+            return TableFileDamaged(file=path, problem=problem)
+    return None
+
+
+def _unreadable(path: Path) -> str | None:
+    if not path.exists():
+        return "is missing"
+    with duckdb.connect() as connection:
+        try:
+            connection.execute("SELECT count(COLUMNS(*)) FROM read_parquet(?)", [str(path)])
+        except duckdb.Error as error:
+            return f"cannot be read ({str(error).splitlines()[0]})"
     return None
 
 
@@ -53,8 +86,10 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
-def _problem(error: BaseException) -> str | None:
+def _problem(error: BaseException, where: Path) -> str | None:
     match error:
+        case PermissionError() if _is_inside(error, where):
+            return error.strerror
         case OSError() if error.errno in _ERRNOS:
             return os.strerror(error.errno)
         case sqlite3.Error():
@@ -66,6 +101,12 @@ def _problem(error: BaseException) -> str | None:
             return storage_problem(str(error))
         case _:
             return None
+
+
+def _is_inside(error: OSError, where: Path) -> bool:
+    """Whether it is a file of the place that is written to; what a project's own code may not do is another matter."""
+    path = _path(error)
+    return path is not None and path.is_relative_to(where)
 
 
 def _path(error: BaseException) -> Path | None:

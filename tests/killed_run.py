@@ -16,7 +16,8 @@ from small_project import gate_of
 from orchestrator_platform.operations.build import build
 from orchestrator_platform.operations.land import land
 
-PRELOADED = ["killed_run", "pandas", "pandera.pandas", "pyarrow"]
+PACKAGE = "orchestrator_platform"
+PRELOADED = ["killed_run", "killed_line", "prepared_homes", "pandas", "pandera.pandas", "pyarrow"]
 
 
 def land_and_build(project: Path) -> None:

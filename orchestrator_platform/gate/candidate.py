@@ -297,7 +297,9 @@ def load_manifest(candidates: Path, candidate: CandidateId) -> Manifest:
     try:
         manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
     except (OSError, ValueError) as error:
-        raise CandidateDamaged(candidate=candidate, file=MANIFEST, problem=f"cannot be read ({error})") from error
+        # What pydantic says of it goes on for lines, and quotes the file.
+        why = error.strerror if isinstance(error, OSError) else "it is no manifest"
+        raise CandidateDamaged(candidate=candidate, file=MANIFEST, problem=f"cannot be read ({why})") from error
     verify_files(candidates, manifest)
     return manifest
 

@@ -1,4 +1,4 @@
-"""What a catalog file says of files: where they lie, how large they are, which snapshots show them. SQLite alone.
+"""What a catalog file says of files: where they lie, how large they are, which snapshots show them, and its damage.
 
 A home that was moved or copied is brought to its new place here: added files are stored by absolute path.
 """
@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from ..errors import HomeMoved
+import duckdb
+
+from ..errors import CatalogDamaged, HomeMoved
 from ..records.keys import Snapshot
 from .layout import LakeLayout
 
@@ -54,6 +56,43 @@ def open_catalog(catalog: Path) -> Iterator[sqlite3.Connection]:
     how = "mode=ro&immutable=1" if alone else "mode=ro"
     with closing(sqlite3.connect(f"{catalog.absolute().as_uri()}?{how}", uri=True)) as connection:
         yield connection
+
+
+def find_damage(catalog: Path) -> str | None:
+    """Returns what SQLite says is wrong with a catalog file, `None` where nothing is."""
+    damage = None
+    # A writer that came in between opening and reading looks like damage once, not twice.
+    for _ in range(2):
+        try:
+            with open_catalog(catalog) as connection:
+                row = connection.execute("PRAGMA integrity_check(1)").fetchone()
+        except sqlite3.DatabaseError as error:
+            damage = str(error)
+            continue
+        if row and row[0] == "ok":
+            return None
+        damage = str(row[0] if row else "no answer").splitlines()[0]
+    return damage
+
+
+def is_lost(layout: LakeLayout) -> bool:
+    """Whether the catalog is missing from a lake that had one."""
+    return not layout.catalog.exists() and (layout.readers.exists() or (layout.data / "_platform").exists())
+
+
+@contextmanager
+def guarding_catalog(layout: LakeLayout) -> Iterator[None]:
+    """Raises CatalogDamaged where the catalog is to blame for what goes wrong inside, or was lost before."""
+    if is_lost(layout):
+        # An empty one in its place would hide everything that is published.
+        raise CatalogDamaged(catalog=layout.catalog, problem="it is missing, and this lake is not empty")
+    try:
+        yield
+    except (duckdb.Error, sqlite3.Error) as error:
+        damage = find_damage(layout.catalog) if layout.catalog.exists() else "it is missing"
+        if damage is None:
+            raise
+        raise CatalogDamaged(catalog=layout.catalog, problem=damage) from error
 
 
 def read_files(catalog: sqlite3.Connection) -> tuple[CatalogFile, ...]:

@@ -44,23 +44,6 @@ class LakeSeen:
     foreign: tuple[Ailment, ...]
 
 
-def find_damage(catalog: Path) -> str | None:
-    """Returns what SQLite says is wrong with a catalog file, `None` where nothing is."""
-    damage = None
-    # A writer that came in between opening and reading looks like damage once, not twice.
-    for _ in range(2):
-        try:
-            with open_catalog(catalog) as connection:
-                row = connection.execute("PRAGMA integrity_check(1)").fetchone()
-        except sqlite3.DatabaseError as error:
-            damage = str(error)
-            continue
-        if row and row[0] == "ok":
-            return None
-        damage = str(row[0] if row else "no answer").splitlines()[0]
-    return damage
-
-
 def look_at_lake(layout: LakeLayout, scratch: Path) -> LakeSeen:
     """Reads everything that is examined, from a copy of the catalog made in the folder `scratch`.
 

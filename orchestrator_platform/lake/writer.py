@@ -25,7 +25,7 @@ from ..records.retractions import Release, Retraction
 from ..records.verdicts import Approval, Decision, Verdict
 from ..sql import identifier, literal
 from ..storage import writing
-from .catalog import bring_home, delete_scheduled
+from .catalog import bring_home, delete_scheduled, guarding_catalog
 from .compacting import Compacted, apply_compacted, require_served
 from .history import (
     read_heads,
@@ -302,11 +302,17 @@ def open_writer(layout: LakeLayout, timeout_seconds: float) -> Iterator[LakeWrit
         ForeignSnapshot: The lake holds a snapshot that no receipt explains.
         CommitMismatch: What a killed writer committed is not what it says.
         HomeMoved: The lake was moved, and not all of it came along.
+        CatalogDamaged: The catalog is missing, or SQLite cannot read it.
     """
     layout.data.mkdir(parents=True, exist_ok=True)
     # Loading the extensions may cost more than a publication, so nobody has to wait for it. The inner closing
     # lets go of the catalog before the lock is free; the outer one is for a lock that was never had.
-    with closing(connect()) as connection, writer_lock(layout.lock, timeout_seconds), closing(connection):
+    with (
+        closing(connect()) as connection,
+        writer_lock(layout.lock, timeout_seconds),
+        guarding_catalog(layout),
+        closing(connection),
+    ):
         if bring_home(layout):
             replace_readers_copy(layout)
         with writing(layout.catalog):

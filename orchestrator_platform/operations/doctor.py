@@ -16,8 +16,8 @@ from ..authority.acts import Act
 from ..errors import OrchestratorError
 from ..gate.context import new_id, utc_now
 from ..gate.upkeep import GarbageCollection
-from ..lake.catalog import is_at_home
-from ..lake.examining import LakeSeen, examine_files, examine_heads, find_damage, look_at_lake
+from ..lake.catalog import find_damage, is_at_home, is_lost
+from ..lake.examining import LakeSeen, examine_files, examine_heads, look_at_lake
 from ..lake.layout import LakeLayout
 from ..lake.readers import latest_snapshot
 from ..records.events import Event
@@ -27,6 +27,7 @@ from ..settings import Settings, write_home_format
 from .caretaking import require_caretaker
 from .home_checks import (
     check_archive,
+    check_candidates,
     check_clock,
     check_disk,
     check_folders,
@@ -71,6 +72,8 @@ class Doctor:
         """Returns every ailment, those of most weight first. Changes nothing and waits for nobody."""
         home = self.settings.home
         found = [*_safely("parts", check_parts), *_safely("marker", lambda: check_marker(home))]
+        if is_lost(self.layout):
+            found.append(_ailment("catalog", self.layout.catalog, "is missing", _RESTORE))
         if not self.layout.catalog.exists():
             return Examined(_by_weight(found), 0, 0, 0)
         found += self._catalogs()
@@ -86,6 +89,7 @@ class Doctor:
             "receipts": lambda: examine_heads(seen),
             "files": lambda: examine_files(seen, quick=self.quick),
             "archive": lambda: check_archive(home, seen, quick=self.quick),
+            "candidates": lambda: check_candidates(home, seen),
             "leftovers": self._leftovers,
             "projections": lambda: check_projections(home, seen),
             "disk": lambda: check_disk(home, seen),

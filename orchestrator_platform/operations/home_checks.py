@@ -10,14 +10,18 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from ..audits.raw_checks import archived_path
-from ..errors import Misuse, NewerHome
+from ..errors import CandidateDamaged, Misuse, NewerHome
+from ..gate.candidate import MANIFEST, load_manifest
+from ..gate.cycle.order import VERDICT
 from ..gate.leftovers import waiting_candidates
 from ..lake.content import hash_file
 from ..lake.examining import LakeSeen
 from ..projections.journal import NAME as JOURNAL
 from ..projections.outbox import applied_snapshot
+from ..records.keys import CandidateId
 from ..records.ledger import FileState
 from ..records.upkeep import Ailment, Severity
+from ..records.verdicts import Verdict
 from ..settings import HOME_FORMAT, Home, check_home_format, read_home_format
 
 _PACKAGE = "orchestrator-platform"
@@ -142,7 +146,7 @@ def check_folders(names: Sequence[str], n_orphans: int) -> Iterator[Ailment]:
 
 
 def check_archive(home: Home, seen: LakeSeen, *, quick: bool) -> Iterator[Ailment]:
-    """Every landed file that the ledger accounts for must be in the archive; candidates that wait must be there."""
+    """Every landed file that the ledger accounts for must be in the archive."""
     for entry in seen.ledger:
         path = archived_path(home.archive, entry.file_sha256)
         problem = None
@@ -161,15 +165,34 @@ def check_archive(home: Home, seen: LakeSeen, *, quick: bool) -> Iterator[Ailmen
                 problem=f"{problem}: {path}",
                 command=_RESTORE,
             )
+
+
+def check_candidates(home: Home, seen: LakeSeen) -> Iterator[Ailment]:
+    """Candidates that wait must be there, and be what was judged."""
     for waiting in waiting_candidates(seen.entries):
-        if not (home.candidates / str(waiting.candidate) / "manifest.json").exists():
+        problem = _problem_of(home, CandidateId(str(waiting.candidate)))
+        if problem:
             yield Ailment(
                 check="candidates",
                 severity=Severity.ERROR,
                 culprit=f"candidate {waiting.id} of {waiting.asset}",
-                problem="waits in quarantine, and its files are gone",
+                problem=f"waits in quarantine, and {problem}",
                 command=_RESTORE,
             )
+
+
+def _problem_of(home: Home, candidate: CandidateId) -> str | None:
+    if not (home.candidates / candidate / MANIFEST).exists():
+        return "its files are gone"
+    try:
+        manifest = load_manifest(home.candidates, candidate)
+        kept = (home.candidates / candidate / VERDICT).read_bytes()
+        sealed = Verdict.model_validate_json(kept).seal.manifest
+    except CandidateDamaged as error:
+        return f"its {error.file} {error.problem}"
+    except (OSError, ValueError):
+        return f"its {VERDICT} cannot be read"
+    return None if sealed == manifest.digest() else f"its {MANIFEST} was changed after it was judged"
 
 
 def check_projections(home: Home, seen: LakeSeen) -> Iterator[Ailment]:

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -45,11 +45,17 @@ def restore(
     """
     agent = require_caretaker(settings.project, Act.RESTORE, by)
     home, store, chosen, backup = _choose(settings, source, name)
+    event = Event(
+        id=new_id(), at=now(), agent=agent, act="restore", subject="home", outcome="restored",
+        details={"backup": chosen, "snapshot": backup.snapshot},
+    )  # fmt: skip
     partial = home.root.with_name(f"{home.root.name}.{new_id()}.partial")
     try:
         for file in backup.files:
             store.give(file, _inside(partial, file.path))
         relocate(partial / "lake" / "catalog.sqlite", home.lake / "data")
+        # The home that appears tells of its own restoration, even if nothing after it is done.
+        note(replace(settings, home=Home(partial)), [event])
         if home.root.exists():
             shutil.rmtree(home.root)
         home.root.parent.mkdir(parents=True, exist_ok=True)
@@ -60,12 +66,7 @@ def restore(
     layout = LakeLayout(home.lake)
     # Opens the lake as a writer does, which reads every served version again and shows it to readers.
     cut_published(layout, settings.lock_timeout_seconds)
-    event = Event(
-        id=new_id(), at=now(), agent=agent, act="restore", subject="home", outcome="restored",
-        details={"backup": chosen, "snapshot": backup.snapshot},
-    )  # fmt: skip
     catch_up(settings, layout)
-    note(settings, [event])
     return Restored(chosen, home.root, backup)
 
 

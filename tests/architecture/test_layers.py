@@ -85,7 +85,7 @@ def test_only_the_gates_cycle_puts_stages_in_order() -> None:
         outside = ((module, file) for module, file in modules() if module.split("/")[:2] != ["gate", "cycle"])
         return {module for module, file in outside if stage in imported(module, file)}
 
-    readers = {"operations/records_of", "operations/audit", "operations/candidates"}
+    readers = {f"operations/{name}" for name in ("records_of", "audit", "candidates", "home_checks")}
     assert callers("gate/publish") == set()
     # The self-test closes candidates in a scratch folder, has them judged, and throws them away.
     assert callers("gate/candidate") <= readers | {"operations/proposals"}

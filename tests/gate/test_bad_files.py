@@ -1,7 +1,9 @@
 """Whatever is in a landed file, it is published right, put into quarantine by address, or refused with a message."""
 
+import json
 import os
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -75,12 +77,20 @@ def outcome(case: Case, entry: LedgerEntry, addresses: Sequence[RowAddress]) -> 
     return "nothing" if case.n_bad is None else f"{entry.n_quarantined} bad"
 
 
+def summary(outcome: str, rows: Sequence[object]) -> str:
+    if outcome == "refused" or not rows:
+        return "refused, or no row of it served"
+    return "published whole" if outcome == "0 bad" else "good rows published, bad ones in quarantine"
+
+
 def expected(case: Case) -> str:
     return "nothing" if case.n_bad is None else "refused" if case.refused else f"{case.n_bad} bad"
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_each_file_is_published_right_quarantined_by_address_or_refused(project: Path, name: str) -> None:
+def test_each_file_is_published_right_quarantined_by_address_or_refused(
+    project: Path, name: str, record_property: Callable[[str, object], None]
+) -> None:
     cases = write_cases(project / "home/landing" / name, cases_of(name))
     land(gate_of(project), name)
     platform = open_project(project)
@@ -94,6 +104,7 @@ def test_each_file_is_published_right_quarantined_by_address_or_refused(project:
         file: (outcome(case, entries[file], addresses.get(file, [])), rows.get(file, []))
         for file, case in cases.items()
     }
+    record_property("bad_files", json.dumps({name: Counter(summary(*found[file]) for file in found)}))
     due = {file: (expected(case), list(case.published)) for file, case in cases.items()}
     wrong = {f"{file[:40]!r}: {cases[file].kind}": got[0] for file, got in found.items() if got != due[file]}
     assert wrong == {}

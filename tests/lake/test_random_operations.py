@@ -1,8 +1,10 @@
 """Any order of publications, rollbacks and releases leaves every version readable as a model in plain Python has it."""
 
+import json
 import os
 import signal
 import tempfile
+import time
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -79,6 +81,7 @@ class LakeMachine(RuleBasedStateMachine):
 
     deaths: ClassVar[bool] = False
     n_operations: ClassVar[int] = 0
+    n_kills: ClassVar[int] = 0
 
     @initialize()
     def open_the_lake(self) -> None:
@@ -90,6 +93,8 @@ class LakeMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         if hasattr(self, "world"):
             self.every_version_is_as_it_was_published()
+            if self.deaths:
+                print(f"{self.n_operations} operations, {self.n_kills} kills", flush=True)
             self.world.cut().root.close()
             self.folder.cleanup()
 
@@ -172,6 +177,7 @@ class LakeMachine(RuleBasedStateMachine):
         came = [{"id": len(before), "part": "k", "x": x, "y": x}]
         (self.world.root / "next.sql").write_text(select(columns, came), encoding="utf-8")
         assert run_killed(self.world.root, *death, work=publish_next) == -signal.SIGKILL
+        type(self).n_kills += 1
         # The next writer finishes or forgets it: whichever, it is so for good.
         self.release()
         if self.world.head(LOG).version > len(self.model[LOG]):
@@ -220,7 +226,12 @@ def test_a_few_hundred_operations_leave_every_version_as_it_was() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(3 * 3600)
-def test_ten_thousand_operations_and_kills_leave_every_version_as_it_was() -> None:
-    machine = type("Deadly", (LakeMachine,), {"deaths": True, "n_operations": 0})
+def test_ten_thousand_operations_and_kills_leave_every_version_as_it_was(
+    record_property: Callable[[str, object], None],
+) -> None:
+    began = time.monotonic()
+    machine = type("Deadly", (LakeMachine,), {"deaths": True, "n_operations": 0, "n_kills": 0})
     run(machine, 220, 60)
+    figures = {"operations": machine.n_operations, "kills": machine.n_kills, "seconds": time.monotonic() - began}
+    record_property("random", json.dumps(figures))
     assert machine.n_operations >= 10_000
