@@ -37,7 +37,6 @@ from .scratch import Owned, folder_bytes, look_at, remove_abandoned, started_at
 
 _MANY_FILES = 64
 _MANY_PLATFORM_FILES = 20
-_SAMPLE = 3
 # However short readers are said to be: nothing takes longer from putting a file in place to committing it.
 _PLACING = timedelta(hours=1)
 
@@ -238,8 +237,8 @@ class GarbageCollection:
             ),
             key=lambda receipt: receipt.snapshot,
         )
-        step = max(1, (len(kept) - 1) // (_SAMPLE - 1)) if kept else 1
-        sample = kept[::step][:_SAMPLE]
+        places = {0, len(kept) // 2, len(kept) - 1} if kept else set()
+        sample = [kept[place] for place in sorted(places)]
         with closing(connect_reader(self.layout)) as connection:
             for receipt in sample:
                 alias = f"at_{receipt.snapshot}"
