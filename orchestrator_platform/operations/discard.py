@@ -35,7 +35,7 @@ def discard(gate: Gate, number: int, *, why: str, by: str = "") -> DiscardPlan:
     """Discards what waits under this number; its rows count as quarantined for good.
 
     Args:
-        by: The person who decides; without one it is the asset's auditor, where its file allows it.
+        by: The person or agent who decides; without a name it is the asset's auditor, where its file allows it.
 
     Raises:
         Misuse: There is no such entry, or no reason was given.

@@ -24,7 +24,7 @@ def replay(gate: Gate, number: int, *, why: str = "", by: str = "", dry_run: boo
     What is let in is published through the gate, nothing is built or landed again. The rest stays and waits.
 
     Args:
-        by: The person who asks for it; without one it is the asset's producer.
+        by: The person or agent who asks for it; without a name it is the asset's producer.
         dry_run: Judge, and leave everything as it is.
 
     Raises:
