@@ -60,7 +60,7 @@ class BackupStore:
         file = self.lists / f"{name}.json"
         if not file.exists():
             if not self.names():
-                raise Misuse(f"{self.root} holds no backup. Make one there: `orchestrator backup {self.root}`.")
+                raise Misuse(f"{self.root} has no backup yet. Make one: `orchestrator backup {self.root}`.")
             raise Misuse(f"{self.root} has no backup {name!r}. Nothing was restored. Known: {', '.join(self.names())}.")
         content = file.read_bytes()
         if not name.endswith(hashlib.sha256(content).hexdigest()[:12]):
