@@ -16,8 +16,10 @@ from ..records.declarations import AssetDeclaration
 from ..records.ledger import QuarantineEntry, QuarantineKind
 from .deciding import require_actor
 from .projections import project
+from .storing import stores
 
 
+@stores
 def replay(gate: Gate, number: int, *, why: str = "", by: str = "", dry_run: bool = False) -> Replayed:
     """Judges what waits under this number under the contract, checks and permissions of now.
 
