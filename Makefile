@@ -1,4 +1,4 @@
-# The set-up is done here: a machine needs Python 3.11 or newer, and make.
+# The set-up is done here: a machine needs Python 3.11, 3.12 or 3.13, and make.
 PYTHON ?= python3
 HOME_FOLDER ?= .orchestrator
 PORT ?= 3000

@@ -137,17 +137,20 @@ def load_retention(file: Path) -> Retention:
         DefinitionError: A name is unknown, or a value is no number of at least zero.
     """
     said = (_project_table(file) or {}).get("retention", {})
-    known = {field.name for field in fields(Retention)}
+    known: dict[str, object] = {field.name: field.type for field in fields(Retention)}
     wrong = [
         name
         for name, value in (said.items() if isinstance(said, dict) else [("retention", said)])
-        if name not in known or isinstance(value, bool) or not isinstance(value, int | float) or value < 0
+        if name not in known
+        or isinstance(value, bool)
+        or not isinstance(value, int if known[name] is int else int | float)
+        or value < 0
     ]
     if wrong:
         raise DefinitionError(
             file=file,
             problem=f"[tool.orchestrator.retention] cannot have {wrong[0]!r} as it stands",
-            fix=f"Give numbers of at least 0 for any of: {', '.join(sorted(known))}.",
+            fix=f"Give numbers of at least 0, whole ones for counts, for any of: {', '.join(sorted(known))}.",
         )
     return Retention(**said)
 

@@ -79,7 +79,7 @@ _ACTS: Mapping[Act, tuple[Needs, str]] = MappingProxyType(
         Act.RELEASE: (Needs.NOTHING, "name one snapshot over all assets and keep it"),
         Act.GC: (Needs.NOTHING, "free what the retention policy no longer keeps"),
         Act.BACKUP: (Needs.NOTHING, "copy the home to another place"),
-        Act.RESTORE: (Needs.NOTHING, "replace the home by a backup"),
+        Act.RESTORE: (Needs.NOTHING, "make an empty home from a backup"),
         Act.REPAIR: (Needs.NOTHING, "do what the doctor calls safe"),
         Act.ERASE: (Needs.NOTHING, "remove a person's data from every version"),
         Act.APPROVE: (Needs.PERSON, "answer an escalation; no agent can"),

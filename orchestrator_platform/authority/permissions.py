@@ -64,10 +64,12 @@ def person(name: str) -> Person:
 def actor_named(name: str, principals: Mapping[AgentName, Principal]) -> Actor:
     """Returns the agent of that name, with no more rights than its file gives, or else the person.
 
+    No person bears an agent's name: `person:` before it makes no other.
+
     Raises:
         Misuse: The name is no agent's, and no person's either.
     """
-    return principals.get(AgentName(name)) or person(name)
+    return principals.get(AgentName(name.removeprefix(PERSON_PREFIX))) or person(name)
 
 
 def permission(actor: Actor, act: Act, asset: AssetKey | None, seats: Mapping[AssetKey, Seats]) -> Permission:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.option("--rebuild", is_flag=True, help="Build in full, whether or not something changed.")
 @click.option("--dry-run", is_flag=True, help="Say what would be built and why; build nothing.")
 @click.option("--why", default="", help="The reason, for the journal and the receipts.")
-@click.option("--by", default="", metavar="NAME", help="The person on whose behalf, for the journal.")
+@click.option("--by", default="", metavar="NAME", help="On whose behalf: a person, or an agent by its name.")
 @takes_place
 def build(place: Place, assets: tuple[str, ...], rebuild: bool, dry_run: bool, why: str, by: str) -> int:
     """Build tables whose inputs changed, by default all.
@@ -31,10 +31,10 @@ def build(place: Place, assets: tuple[str, ...], rebuild: bool, dry_run: bool, w
 
     if dry_run:
         return _plan(place, assets, rebuild=rebuild)
-    on_behalf_of = person_named(by)
     with Progress() as progress:
         progress.say("loading the project")
         gate = place.gate(progress.say)
+        on_behalf_of = named_at_prompt(gate, by)
         result = build_assets(
             gate, assets, reason=why or "build what changed", on_behalf_of=on_behalf_of, rebuild=rebuild
         )
@@ -42,11 +42,11 @@ def build(place: Place, assets: tuple[str, ...], rebuild: bool, dry_run: bool, w
     return EXIT_NO if result.is_no else 0
 
 
-def person_named(name: str) -> str:
-    """Returns the person's principal for a name given at the prompt, nothing for nothing."""
-    from ..authority.permissions import person
+def named_at_prompt(gate: "Gate", name: str) -> str:
+    """Returns the agent of that name, else the person's principal, nothing for nothing: no agent starts as a person."""
+    from ..authority.permissions import actor_named
 
-    return person(name).name if name else ""
+    return actor_named(name, gate.principals).name if name else ""
 
 
 def _plan(place: Place, assets: tuple[str, ...], *, rebuild: bool) -> int:

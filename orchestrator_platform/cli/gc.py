@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def gc(place: Place, by: str, dry_run: bool) -> None:
     """Free old versions, rejected candidates and what killed runs left behind.
 
-    Heads, releases, running builds and what waits in quarantine stay. The policy is
+    Heads, releases, what a rollback or an approval may need, and what living processes use stay. The policy is
     [tool.orchestrator.retention] in pyproject.toml.
     """
     from ..operations.gc import collect_garbage, plan_gc

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import EXIT_NO
-from .build import person_named
+from .build import named_at_prompt
 from .json_text import json_text
 from .place import Place, takes_place
 from .progress import Progress
@@ -25,7 +25,7 @@ _NAMES_SHOWN = 10
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Say which files would be copied and landed; touch nothing.")
 @click.option("--why", default="", help="The reason, for the journal and the receipt.")
-@click.option("--by", default="", metavar="NAME", help="The person on whose behalf, for the journal.")
+@click.option("--by", default="", metavar="NAME", help="On whose behalf: a person, or an agent by its name.")
 @takes_place
 def land(place: Place, source: str, paths: tuple[Path, ...], dry_run: bool, why: str, by: str) -> int:
     """Land files of SOURCE: publish their good rows.
@@ -37,10 +37,10 @@ def land(place: Place, source: str, paths: tuple[Path, ...], dry_run: bool, why:
 
     if dry_run:
         return _plan(place, source, paths)
-    on_behalf_of = person_named(by)
     with Progress() as progress:
         progress.say("loading the project")
         gate = place.gate(progress.say)
+        on_behalf_of = named_at_prompt(gate, by)
         result = land_files(
             gate,
             source,

@@ -110,7 +110,8 @@ def _summary(found: "SelfTested", at_least: float) -> Iterator[str]:
         f" {count(total.n_missed)} missed. {count(len(found.clean))} clean batches: {count(held_up)} held up."
     )
     said = "The gate holds" if found.holds(at_least) else "NOT ENOUGH"
-    yield f"{said}: {_share(total)} caught, at least {at_least:.1%} asked."
+    left_out = f" {plural(len(found.left_out), 'asset')} not tested." if found.left_out else ""
+    yield f"{said}: {_share(total)} caught, at least {at_least:.1%} asked.{left_out}"
 
 
 def _share(tally: "Tally") -> str:

@@ -1,20 +1,19 @@
 """Folders of candidates: which wait, which the policy lets go, which a killed run left behind. Removes nothing."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from ..records.candidates import Manifest
-from ..records.keys import AssetKey, Version
+from ..records.candidates import AssetKind, Manifest
+from ..records.keys import AssetKey, CandidateId, Version
 from ..records.ledger import QuarantineEntry, QuarantineKind, QuarantineState
 from ..records.upkeep import FreedCandidate
-from ..records.verdicts import Decision, Verdict
 from ..settings import Retention
 from .scratch import Owned, folder_bytes
 
-_MANIFEST, _VERDICT = "manifest.json", "verdict.json"
+_MANIFEST = "manifest.json"
 
 
 def waiting_candidates(entries: Iterable[QuarantineEntry]) -> tuple[QuarantineEntry, ...]:
@@ -40,11 +39,15 @@ def bases_of(candidates: Path, entries: Iterable[QuarantineEntry]) -> frozenset[
 
 
 def freed_candidates(
-    candidates: Path, entries: Sequence[QuarantineEntry], retention: Retention, now: datetime
+    candidates: Path,
+    entries: Sequence[QuarantineEntry],
+    escalated: Collection[CandidateId],
+    retention: Retention,
+    now: datetime,
 ) -> tuple[FreedCandidate, ...]:
     """Returns the rejected candidates that are neither among the newest of their asset nor young.
 
-    One that waits for a person stays, and so does one of a raw table: its files wait in landing for it.
+    One that waits for a person, as the lake says, stays, and so does one of a raw table: its files wait in landing.
     """
     by_asset: dict[AssetKey, list[QuarantineEntry]] = {}
     for entry in waiting_candidates(entries):
@@ -55,7 +58,9 @@ def freed_candidates(
         newest_first = sorted(waiting, key=lambda entry: entry.id, reverse=True)
         for entry in newest_first[retention.rejected :]:
             folder = candidates / str(entry.candidate)
-            if entry.since < before and entry.candidate and not _must_wait(folder):
+            if entry.since >= before or not entry.candidate or entry.candidate in escalated:
+                continue
+            if not _is_raw(folder):
                 freed.append(
                     FreedCandidate(
                         entry=entry.id,
@@ -79,10 +84,11 @@ def abandoned_candidates(candidates: Path, entries: Iterable[QuarantineEntry], o
     return tuple(folder for folder in folders if folder.name not in known and (oldest is None or folder.name < oldest))
 
 
-def _must_wait(folder: Path) -> bool:
+def _is_raw(folder: Path) -> bool:
+    """Whether it is of a raw table, or cannot be read, and so may be."""
     try:
-        verdict = Verdict.model_validate_json((folder / _VERDICT).read_bytes())
-        manifest = Manifest.model_validate_json((folder / _MANIFEST).read_bytes())
-    except (OSError, ValidationError):
+        return Manifest.model_validate_json((folder / _MANIFEST).read_bytes()).kind is AssetKind.RAW
+    except ValidationError:
+        return True
+    except FileNotFoundError:
         return False
-    return verdict.decision is not Decision.REJECT or manifest.kind == "raw"

@@ -153,15 +153,6 @@ def plan_rollback(known: Known, wish: Wish, why: str) -> RollbackPlan:
     )
 
 
-def raw_versions(nodes: Collection[Node], raw: Collection[AssetKey]) -> dict[AssetKey, tuple[Version, ...]]:
-    """Returns of each raw table those of its versions that are among the nodes."""
-    found: dict[AssetKey, list[Version]] = {}
-    for asset, version in sorted(nodes):
-        if asset in raw:
-            found.setdefault(asset, []).append(version)
-    return {asset: tuple(versions) for asset, versions in found.items()}
-
-
 def _differs(before: Mapping[Node, object], after: Mapping[Node, object], asset: AssetKey) -> bool:
     mine = {node for node in {*before, *after} if node[0] == asset}
     return any((node in before) != (node in after) for node in mine)

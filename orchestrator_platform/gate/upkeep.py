@@ -14,6 +14,7 @@ from ..lake.catalog import CatalogFile, is_at_home, open_catalog, read_files, re
 from ..lake.compacting import write_compacted
 from ..lake.history import (
     kept_snapshots,
+    read_escalated,
     read_heads,
     read_quarantine,
     read_receipts_after,
@@ -32,12 +33,11 @@ from ..records.ledger import QuarantineEntry, QuarantineState
 from ..records.receipts import Receipt
 from ..records.upkeep import Collected, FreedFolder, FreedVersion, GcPlan
 from ..settings import Home, Retention
-from .leftovers import abandoned_candidates, bases_of, freed_candidates
+from .leftovers import abandoned_candidates, bases_of, freed_candidates, waiting_candidates
 from .scratch import Owned, folder_bytes, look_at, remove_abandoned, started_at
 
 _MANY_FILES = 64
 _MANY_PLATFORM_FILES = 20
-_SAMPLE = 3
 # However short readers are said to be: nothing takes longer from putting a file in place to committing it.
 _PLACING = timedelta(hours=1)
 
@@ -82,6 +82,8 @@ class GarbageCollection:
             heads, receipts = read_heads(connection), read_receipts_after(connection, Snapshot(0))
             retractions, entries = read_retractions(connection), read_quarantine(connection)
             released = kept_snapshots(connection)
+            waiting = [entry.candidate for entry in waiting_candidates(entries) if entry.candidate]
+            escalated = read_escalated(connection, waiting)
         with open_catalog(self.layout.readers) as catalog:
             times, files, scheduled = read_snapshot_times(catalog), read_files(catalog), read_scheduled(catalog)
         policy = self._policy()
@@ -100,7 +102,7 @@ class GarbageCollection:
             due_bytes=_size(due),
             n_orphans=len(orphans),
             orphan_bytes=_size(orphans),
-            candidates=freed_candidates(self.home.candidates, entries, self.retention, self.now),
+            candidates=freed_candidates(self.home.candidates, entries, escalated, self.retention, self.now),
             folders=self._folders(entries, owned),
             compacted=_of_many_files(files, max(times, default=Snapshot(0)), heads),
             merges=_has_many_platform_files(files, max(times, default=Snapshot(0))),
@@ -238,8 +240,8 @@ class GarbageCollection:
             ),
             key=lambda receipt: receipt.snapshot,
         )
-        step = max(1, (len(kept) - 1) // (_SAMPLE - 1)) if kept else 1
-        sample = kept[::step][:_SAMPLE]
+        places = {0, len(kept) // 2, len(kept) - 1} if kept else set()
+        sample = [kept[place] for place in sorted(places)]
         with closing(connect_reader(self.layout)) as connection:
             for receipt in sample:
                 alias = f"at_{receipt.snapshot}"

@@ -3,6 +3,7 @@
 A home that was moved or copied is brought to its new place here: added files are stored by absolute path.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -164,9 +165,24 @@ def copy_catalog(source: Path, target: Path) -> None:
     Raises:
         sqlite3.DatabaseError: It is damaged.
     """
-    with open_catalog(source) as reading, closing(sqlite3.connect(target)) as writing:
+    with open_at_one_instant(source) as reading, closing(sqlite3.connect(target)) as writing:
         reading.backup(writing)
         writing.execute("PRAGMA journal_mode = DELETE")
+
+
+@contextmanager
+def open_at_one_instant(catalog: Path) -> Iterator[sqlite3.Connection]:
+    """Opens a catalog under SQLite's own locks: a log that is written back meanwhile would tear what is copied.
+
+    What SQLite puts beside it is gone again afterwards, which needs the right to write there.
+    """
+    if not os.access(catalog.parent, os.W_OK):
+        with open_catalog(catalog) as connection:
+            yield connection
+        return
+    how = "ro" if catalog.with_name(f"{catalog.name}-wal").exists() else "rw"
+    with closing(sqlite3.connect(f"{catalog.absolute().as_uri()}?mode={how}", uri=True)) as connection:
+        yield connection
 
 
 def forget_scheduled(catalog: Path) -> None:

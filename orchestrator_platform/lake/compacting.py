@@ -46,8 +46,7 @@ def write_compacted(
     )
     written = measure_content(connection, f"read_parquet({literal(str(target))})", receipt.columns)
     expected = Content.parse(receipt.data_version)
-    same = written == expected if written.algorithm == expected.algorithm else written.n_rows == expected.n_rows
-    if not same:
+    if not written.agrees_with(expected):
         target.unlink()
         raise CommitMismatch(asset=receipt.asset, what="the compacted content", expected=expected, found=written)
     with target.open("rb") as file:

@@ -39,6 +39,10 @@ class Content:
         algorithm, schema, n_rows, first, second = text.split("-")
         return cls(algorithm, schema, int(n_rows), (int(first, 16), int(second, 16)))
 
+    def agrees_with(self, other: "Content") -> bool:
+        """Whether both can be the same rows: what two algorithms hashed is compared by the number of rows alone."""
+        return self == other if self.algorithm == other.algorithm else self.n_rows == other.n_rows
+
     def plus(self, other: "Content") -> "Content":
         """Returns the content of both row sets together, under this content's schema."""
         sums = (self.sums[0] + other.sums[0], self.sums[1] + other.sums[1])

@@ -22,6 +22,8 @@ from .layout import LakeLayout
 from .maintenance import is_merge
 from .readers import connect_reader
 
+# The command for what only a backup can mend.
+RESTORE = "orchestrator restore FROM --home NEW"
 _CREATION = Snapshot(1)
 _ENDS = b"PAR1"
 
@@ -85,9 +87,7 @@ def examine_heads(seen: LakeSeen) -> Iterator[Ailment]:
             problem = f"version {head.version} serves other content than its receipt tells of"
         else:
             continue
-        yield Ailment(
-            check="receipts", severity=Severity.ERROR, culprit=asset, problem=problem, command=_restore_command()
-        )
+        yield Ailment(check="receipts", severity=Severity.ERROR, culprit=asset, problem=problem, command=RESTORE)
 
 
 def examine_files(seen: LakeSeen, *, quick: bool) -> Iterator[Ailment]:
@@ -101,7 +101,7 @@ def examine_files(seen: LakeSeen, *, quick: bool) -> Iterator[Ailment]:
                     severity=Severity.ERROR,
                     culprit=str(file.path),
                     problem=f"{problem}; {file.table} reads it since snapshot {file.begins}",
-                    command=_restore_command(),
+                    command=RESTORE,
                 )
 
 
@@ -135,13 +135,9 @@ def _foreign(connection: duckdb.DuckDBPyConnection, explained: Iterable[Snapshot
                 severity=Severity.ERROR,
                 culprit=f"snapshot {snapshot}",
                 problem=f"no receipt explains it ({what or 'no change is told'}), so nothing more is published",
-                command=_restore_command(),
+                command=RESTORE,
             )
 
 
 def _newest(catalog: sqlite3.Connection) -> int:
     return int(catalog.execute("SELECT max(snapshot_id) FROM ducklake_snapshot").fetchone()[0])
-
-
-def _restore_command() -> str:
-    return "orchestrator restore FROM --home NEW"

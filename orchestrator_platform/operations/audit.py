@@ -80,7 +80,10 @@ def _audit_pending(gate: Gate, cut: PublishedCut, pending: Pending) -> AuditedAg
 def _audit_served(gate: Gate, cut: PublishedCut, asset: AssetKey) -> AuditedAgain:
     head = cut.heads.get(asset)
     if head is None:
-        raise Misuse(f"There is nothing to audit: no version of {asset} serves and no candidate of it waits.")
+        raise Misuse(
+            f"There is nothing to audit: no version of {asset} serves and no candidate of it waits."
+            " Look: `orchestrator status`."
+        )
     gate.say(f"auditing version {head.version} of {asset}, which serves")
     connection = cut.connect()
     try:

@@ -52,7 +52,7 @@ def back_up(settings: Settings, to: Path, *, by: str = "", now: Callable[[], dat
     """Copies what is new and returns the backup.
 
     Args:
-        by: The person who does it; without one it is the agent that may.
+        by: The person or agent who does it; without a name it is the agent that may.
 
     Raises:
         NotPermitted: No agent may; a person may.

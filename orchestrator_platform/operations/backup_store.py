@@ -42,7 +42,10 @@ class BackupStore:
             Misuse: It lies in the home, or holds something that is no backup.
         """
         if self.root.is_relative_to(home):
-            raise Misuse(f"A backup of {home} cannot lie inside of it, as {self.root} does. Nothing was copied.")
+            raise Misuse(
+                f"A backup of {home} cannot lie inside of it, as {self.root} does. Nothing was copied."
+                " Name a folder outside of it."
+            )
         if self.root.is_dir() and any(self.root.iterdir()) and not self.lists.is_dir():
             raise Misuse(f"{self.root} holds something that is no backup. Nothing was copied. Name an empty folder.")
         self.lists.mkdir(parents=True, exist_ok=True)
@@ -56,8 +59,9 @@ class BackupStore:
         """
         file = self.lists / f"{name}.json"
         if not file.exists():
-            known = ", ".join(self.names()) or "none"
-            raise Misuse(f"{self.root} has no backup {name!r}. Known: {known}. Nothing was restored.")
+            if not self.names():
+                raise Misuse(f"{self.root} has no backup yet. Make one: `orchestrator backup {self.root}`.")
+            raise Misuse(f"{self.root} has no backup {name!r}. Nothing was restored. Known: {', '.join(self.names())}.")
         content = file.read_bytes()
         if not name.endswith(hashlib.sha256(content).hexdigest()[:12]):
             raise BackupDamaged(file=file, problem="has other bytes than were written")
@@ -66,7 +70,10 @@ class BackupStore:
         except ValidationError as error:
             raise BackupDamaged(file=file, problem="is no list of files") from error
         if found.format > BACKUP_FORMAT:
-            raise Misuse(f"{file} is of format {found.format}, and this version reads up to {BACKUP_FORMAT}.")
+            raise Misuse(
+                f"{file} is of format {found.format}, and this version reads up to {BACKUP_FORMAT}."
+                " Nothing was restored. Install the version that wrote it."
+            )
         return found
 
     def save(self, backup: Backup) -> str:

@@ -4,7 +4,7 @@ those do not load.
 
 from ..authority.acts import Act
 from ..authority.agent_files import load_agent_files
-from ..authority.permissions import person, require
+from ..authority.permissions import PERSON_PREFIX, person, require
 from ..errors import Misuse, NotPermitted
 from ..records.keys import AgentName
 from ..settings import Project
@@ -18,12 +18,13 @@ def require_caretaker(project: Project, act: Act, by: str) -> AgentName:
         Misuse: The person's name is none.
     """
     named = person(by).name if by else None
+    bare = by.removeprefix(PERSON_PREFIX)
     # Agent files that do not load must not keep a person from mending them.
-    if named is not None and not (project.agents / f"{by}.md").is_file():
+    if named is not None and not (project.agents / f"{bare}.md").is_file():
         return named
     principals = sorted(load_agent_files(project.agents), key=lambda principal: principal.name)
     if by:
-        principals = [principal for principal in principals if principal.name == by]
+        principals = [principal for principal in principals if principal.name == bare]
     able = [p for p in principals if act in p.may] or [p for p in principals if act in p.escalates] or principals
     if not able:
         raise Misuse(f"The project has no agents, so a person must {act}. Nothing was done. Say who: --by NAME.")

@@ -10,6 +10,7 @@ from ..records.keys import AgentName
 from ..records.ledger import QuarantineEntry
 from .deciding import require_actor
 from .projections import project
+from .storing import stores
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,12 @@ def plan_discard(gate: Gate, number: int, *, by: str = "") -> DiscardPlan:
     return _plan(found, _agent(gate, found, by))
 
 
+@stores
 def discard(gate: Gate, number: int, *, why: str, by: str = "") -> DiscardPlan:
     """Discards what waits under this number; its rows count as quarantined for good.
 
     Args:
-        by: The person who decides; without one it is the asset's auditor, where its file allows it.
+        by: The person or agent who decides; without a name it is the asset's auditor, where its file allows it.
 
     Raises:
         Misuse: There is no such entry, or no reason was given.

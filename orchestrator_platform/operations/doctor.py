@@ -17,7 +17,7 @@ from ..errors import OrchestratorError
 from ..gate.context import new_id, utc_now
 from ..gate.upkeep import GarbageCollection
 from ..lake.catalog import find_damage, is_at_home, is_lost
-from ..lake.examining import LakeSeen, examine_files, examine_heads, look_at_lake
+from ..lake.examining import RESTORE, LakeSeen, examine_files, examine_heads, look_at_lake
 from ..lake.layout import LakeLayout
 from ..lake.readers import latest_snapshot
 from ..records.events import Event
@@ -26,6 +26,7 @@ from ..records.upkeep import Ailment, Severity
 from ..settings import Settings, write_home_format
 from .caretaking import require_caretaker
 from .home_checks import (
+    FIX,
     check_archive,
     check_candidates,
     check_clock,
@@ -36,9 +37,6 @@ from .home_checks import (
     check_projections,
 )
 from .projections import catch_up, note
-
-_FIX = "orchestrator doctor --fix --by NAME"
-_RESTORE = "orchestrator restore FROM --home NEW"
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ class Doctor:
         home = self.settings.home
         found = [*_safely("parts", check_parts), *_safely("marker", lambda: check_marker(home))]
         if is_lost(self.layout):
-            found.append(_ailment("catalog", self.layout.catalog, "is missing", _RESTORE))
+            found.append(_ailment("catalog", self.layout.catalog, "is missing", RESTORE))
         if not self.layout.catalog.exists():
             return Examined(_by_weight(found), 0, 0, 0)
         found += self._catalogs()
@@ -132,17 +130,17 @@ class Doctor:
         layout = self.layout
         damage = find_damage(layout.catalog)
         if damage is not None:
-            yield _ailment("catalog", layout.catalog, f"is damaged: {damage}", _RESTORE)
+            yield _ailment("catalog", layout.catalog, f"is damaged: {damage}", RESTORE)
             return
         if not is_at_home(layout.catalog, layout.data):
-            yield _ailment("moved", layout.catalog, "names another place: the home was moved", _FIX, "brings it here")
+            yield _ailment("moved", layout.catalog, "names another place: the home was moved", FIX, "brings it here")
         damage = find_damage(layout.readers) if layout.readers.exists() else "it is missing"
         if damage is not None:
             problem = f"the readers' copy is damaged: {damage}"
-            yield _ailment("readers", layout.readers, problem, _FIX, "makes it anew")
+            yield _ailment("readers", layout.readers, problem, FIX, "makes it anew")
         elif latest_snapshot(layout.readers) != latest_snapshot(layout.catalog):
             problem = "readers do not see the newest publication yet"
-            yield _ailment("readers", layout.readers, problem, _FIX, "makes it anew", Severity.WARN)
+            yield _ailment("readers", layout.readers, problem, FIX, "makes it anew", Severity.WARN)
 
     def _leftovers(self) -> Iterable[Ailment]:
         if not self.layout.readers.exists() or find_damage(self.layout.readers) is not None:
@@ -197,7 +195,7 @@ def _safely(name: str, check: Callable[[], Iterable[Ailment]]) -> list[Ailment]:
 
 def _broken(name: str, error: Exception) -> Ailment:
     first = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return _ailment(name, "the check itself", f"could not be made: {first}", _RESTORE)
+    return _ailment(name, "the check itself", f"could not be made: {first}", RESTORE)
 
 
 def _ailment(

@@ -24,7 +24,7 @@ def collect_garbage(platform: Platform, *, by: str = "", now: Callable[[], datet
     """Frees it.
 
     Args:
-        by: The person who does it; without one it is the agent that may.
+        by: The person or agent who does it; without a name it is the agent that may.
 
     Raises:
         NotPermitted: No agent may; a person may.

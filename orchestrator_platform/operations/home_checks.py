@@ -15,7 +15,7 @@ from ..gate.candidate import MANIFEST, load_manifest
 from ..gate.cycle.order import VERDICT
 from ..gate.leftovers import waiting_candidates
 from ..lake.content import hash_file
-from ..lake.examining import LakeSeen
+from ..lake.examining import RESTORE, LakeSeen
 from ..projections.journal import NAME as JOURNAL
 from ..projections.outbox import applied_snapshot
 from ..records.keys import CandidateId
@@ -25,8 +25,7 @@ from ..records.verdicts import Verdict
 from ..settings import HOME_FORMAT, Home, check_home_format, read_home_format
 
 _PACKAGE = "orchestrator-platform"
-_FIX = "orchestrator doctor --fix --by NAME"
-_RESTORE = "orchestrator restore FROM --home NEW"
+FIX = "orchestrator doctor --fix"
 _LEAST_FREE_BYTES = 1_000_000_000
 _CLOCK_TOLERANCE = timedelta(minutes=1)
 
@@ -67,10 +66,10 @@ def check_marker(home: Home) -> Iterator[Ailment]:
         yield _marker_ailment(home, str(error), "install the version of the platform that wrote it", "")
         return
     except Misuse:
-        yield _marker_ailment(home, "cannot be read", _FIX, "writes it anew, from what the lake holds")
+        yield _marker_ailment(home, "cannot be read", FIX, "writes it anew, from what the lake holds")
         return
     if found is None:
-        yield _marker_ailment(home, "is missing", _FIX, "writes it anew, from what the lake holds")
+        yield _marker_ailment(home, "is missing", FIX, "writes it anew, from what the lake holds")
     elif found < HOME_FORMAT:
         problem = f"format {found}; the next command that writes brings it to {HOME_FORMAT}, with a copy aside first"
         yield Ailment(check="format", severity=Severity.NOTE, culprit=str(home.root), problem=problem)
@@ -81,7 +80,7 @@ def check_marker(home: Home) -> Iterator[Ailment]:
             severity=Severity.WARN,
             culprit=str(partial),
             problem="was left by a process that was killed while it wrote the format",
-            command=_FIX,
+            command=FIX,
             fix="removes it",
         )
 
@@ -131,7 +130,7 @@ def check_folders(names: Sequence[str], n_orphans: int) -> Iterator[Ailment]:
             severity=Severity.WARN,
             culprit=name,
             problem="was left by a run that was killed",
-            command=_FIX,
+            command=FIX,
             fix="removes it",
         )
     if n_orphans:
@@ -140,7 +139,7 @@ def check_folders(names: Sequence[str], n_orphans: int) -> Iterator[Ailment]:
             severity=Severity.WARN,
             culprit="lake/data",
             problem=f"files that no version ever showed: {n_orphans}",
-            command=_FIX,
+            command=FIX,
             fix="removes them",
         )
 
@@ -163,7 +162,7 @@ def check_archive(home: Home, seen: LakeSeen, *, quick: bool) -> Iterator[Ailmen
                 severity=Severity.ERROR,
                 culprit=culprit,
                 problem=f"{problem}: {path}",
-                command=_RESTORE,
+                command=RESTORE,
             )
 
 
@@ -177,7 +176,7 @@ def check_candidates(home: Home, seen: LakeSeen) -> Iterator[Ailment]:
                 severity=Severity.ERROR,
                 culprit=f"candidate {waiting.id} of {waiting.asset}",
                 problem=f"waits in quarantine, and {problem}",
-                command=_RESTORE,
+                command=RESTORE,
             )
 
 
@@ -204,6 +203,6 @@ def check_projections(home: Home, seen: LakeSeen) -> Iterator[Ailment]:
             severity=Severity.WARN,
             culprit=JOURNAL,
             problem=f"is {lag} snapshots behind",
-            command=_FIX,
+            command=FIX,
             fix="applies what is missing",
         )

@@ -71,7 +71,7 @@ class Proposer:
             self.connection.execute(f"CREATE OR REPLACE TEMP TABLE {_PROPOSED} AS FROM {proposal.relation}")
             try:
                 closed = self._close(proposal, folder)
-            except (Misuse, duckdb.Error) as error:
+            except (Misuse, duckdb.DataError, duckdb.ProgrammingError, duckdb.NotSupportedError) as error:
                 return NotClosed(str(error))
             if closed.unchanged and not even_unchanged:
                 return None

@@ -16,15 +16,17 @@ from ..records.declarations import AssetDeclaration
 from ..records.ledger import QuarantineEntry, QuarantineKind
 from .deciding import require_actor
 from .projections import project
+from .storing import stores
 
 
+@stores
 def replay(gate: Gate, number: int, *, why: str = "", by: str = "", dry_run: bool = False) -> Replayed:
     """Judges what waits under this number under the contract, checks and permissions of now.
 
     What is let in is published through the gate, nothing is built or landed again. The rest stays and waits.
 
     Args:
-        by: The person who asks for it; without one it is the asset's producer.
+        by: The person or agent who asks for it; without a name it is the asset's producer.
         dry_run: Judge, and leave everything as it is.
 
     Raises:

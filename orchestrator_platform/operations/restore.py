@@ -56,6 +56,8 @@ def restore(
         relocate(partial / "lake" / "catalog.sqlite", home.lake / "data")
         # The home that appears tells of its own restoration, even if nothing after it is done.
         note(replace(settings, home=Home(partial)), [event])
+        # Copying takes a while: somebody may have begun to use the home meanwhile.
+        _require_empty(home)
         if home.root.exists():
             shutil.rmtree(home.root)
         home.root.parent.mkdir(parents=True, exist_ok=True)

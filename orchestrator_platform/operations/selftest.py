@@ -58,7 +58,8 @@ def selftest(gate: Gate, assets: Collection[str], options: SelfTestOptions) -> S
     left_out = [found for asset in chosen if (found := _left_out(cut, asset, options))]
     tested = [asset for asset in chosen if asset not in {item.asset for item in left_out}]
     if not tested:
-        raise Misuse("There is nothing to test with: " + ("; ".join(f"{i.asset} {i.why}" for i in left_out) or "none"))
+        why = "; ".join(f"{item.asset} {item.why}" for item in left_out) or "the project declares no asset"
+        raise Misuse(f"There is nothing to test with: {why}. Look: `orchestrator status`.")
     defects: list[PlantedDefect] = []
     clean: list[CleanBatch] = []
     with open_workbench(gate.settings.home.workbenches, gate.new_id(), cut) as workbench:

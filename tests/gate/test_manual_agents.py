@@ -7,6 +7,8 @@ import pytest
 from small_project import FILES, gate_of, make_project, write_orders
 
 from orchestrator_platform.authority.agent_files import Invocation
+from orchestrator_platform.authority.permissions import started_by
+from orchestrator_platform.cli.build import named_at_prompt
 from orchestrator_platform.components.steps import run_start
 from orchestrator_platform.errors import NotPermitted
 from orchestrator_platform.gate.outcomes import Published, Waiting
@@ -31,6 +33,12 @@ def test_what_a_manual_agent_makes_waits_for_a_person(tmp_path: Path) -> None:
     assert "only a person starts it" in totals.why
     by_person = build(gate_of(project), on_behalf_of="person:ada").outcomes
     assert {type(outcome) for outcome in by_person} == {Published}
+
+
+def test_an_agent_that_is_named_at_the_prompt_starts_nothing_as_a_person(tmp_path: Path) -> None:
+    gate = gate_of(make_project(tmp_path))
+    started = {name: started_by(named_at_prompt(gate, name)) for name in ("maker", "ada", "")}
+    assert started == {"maker": Invocation.AUTOMATIC, "ada": Invocation.MANUAL, "": Invocation.AUTOMATIC}
 
 
 def test_a_landing_of_a_manual_agent_copies_nothing_unless_a_person_starts_it(tmp_path: Path) -> None:

@@ -141,10 +141,11 @@ def settled_by(
     assert entry is not None
     if entry.kind is QuarantineKind.RETRACTED:
         return _without_parts(connection, replayed)
+    replays = read_replays(connection)
     before = {
-        line.file_sha256: addressed_rows(line, read_replays(connection).get((line.source, line.file_sha256), ()))
+        line.file_sha256: addressed_rows(line, replays.get((line.source, line.file_sha256), ()))
         for line in read_stored_ledger(connection)
-        if line.state is not FileState.DUPLICATE
+        if line.asset == entry.asset and line.state is not FileState.DUPLICATE
     }
     moved = sum(before[item.file_sha256] - item.n_quarantined for item in replayed.replays)
     if moved >= entry.n_rows:

@@ -91,7 +91,9 @@ def require_no_agent(gate: Gate, approver: Person) -> None:
 
 def _approvable(gate: Gate, entry: QuarantineEntry) -> AssetDeclaration:
     if entry.kind is QuarantineKind.ROWS or entry.candidate is None:
-        raise _refused(entry, "it holds rejected rows of landed files", "Land those rows in a corrected file.")
+        raise _refused(
+            entry, "it holds rejected rows of landed files", f"Replay it: `orchestrator quarantine replay {entry.id}`."
+        )
     require_waiting(entry)
     declaration = gate.assets.get(entry.asset)
     if declaration is None:

@@ -96,7 +96,8 @@ def _refused_with(
     accounts = _accounts(gate, connection, declaration, entry)
     others = (item for item in read_quarantine(connection) if waits(item) and item.id != entry.id)
     held = [_accounts(gate, connection, declaration, item).files for item in others if item.asset == entry.asset]
-    known = {item.file_sha256 for item in read_ledger(connection)}.union(*held)
+    landed = {line.file_sha256 for line in read_ledger(connection) if line.asset == entry.asset}
+    known = landed.union(*held)
     return tuple(_refused(line) for line in accounts.ledger if line.file_sha256 not in known)
 
 

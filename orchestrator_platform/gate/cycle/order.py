@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from ...authority.acts import Act
 from ...authority.agent_files import Invocation
 from ...lake.published import PublishedCut
 from ...records.candidates import Manifest
@@ -14,7 +15,7 @@ from ...records.events import Event
 from ...records.keys import AgentName, AssetKey, CandidateId
 from ...records.ledger import QuarantineEntry
 from ...records.receipts import Head
-from ...records.verdicts import Verdict
+from ...records.verdicts import Decision, Verdict
 from ..audit import Bench
 from ..context import Gate
 from ..fingerprint import beside_fingerprint, raw_fingerprint, table_fingerprint
@@ -130,6 +131,23 @@ def audit_event(gate: Gate, manifest: Manifest, verdict: Verdict, reason: str, o
         on_behalf_of=on_behalf_of,
         inputs={"candidate": manifest.id, "seal": verdict.seal.manifest},
         details={"n_checks": len(verdict.findings), "failed": failed, "verdict": verdict.digest()},
+    )
+
+
+def replay_event(gate: Gate, order: Order, entry: QuarantineEntry, verdict: Verdict, **details: object) -> Event:
+    """Returns what became of an entry that was brought to its audit again."""
+    outcomes = {Decision.APPROVE: "published", Decision.REJECT: "rejected", Decision.ESCALATE: "escalated"}
+    return Event(
+        id=gate.new_id(),
+        at=gate.now(),
+        agent=order.agent,
+        act=Act.REPLAY,
+        subject=entry.asset,
+        outcome=outcomes[verdict.decision],
+        reason=order.reason,
+        on_behalf_of=order.on_behalf_of,
+        inputs={"quarantine": entry.id, "candidate": verdict.candidate},
+        details=details,
     )
 
 

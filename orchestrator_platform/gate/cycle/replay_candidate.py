@@ -5,7 +5,6 @@ from contextlib import closing
 
 import duckdb
 
-from ...authority.acts import Act
 from ...errors import NotReplayable, ParentRetracted
 from ...lake.history import read_retractions, read_versions_of
 from ...lake.published import PublishedCut
@@ -23,7 +22,17 @@ from ..publish import Publication
 from ..seal import Judged, check_seal, read_in_force
 from ..workbench import open_workbench
 from .accounts import accounts_of, publish_waiting
-from .order import Order, audit_event, bench_of, entry_for, fingerprint_now, judged_in, keep_verdict, publish_in
+from .order import (
+    Order,
+    audit_event,
+    bench_of,
+    entry_for,
+    fingerprint_now,
+    judged_in,
+    keep_verdict,
+    publish_in,
+    replay_event,
+)
 from .replayed import Replayed
 from .waiting import group_beside, load_as_audited, make_again, require_on_head
 
@@ -56,7 +65,7 @@ def replay_candidate(
         _check_seal(gate, connection, cut, judged)
     if dry_run:
         return Replayed(entry, verdict)
-    events = (_event(gate, entry, verdict, order), _audited(gate, manifest, verdict, order))
+    events = (replay_event(gate, order, entry, verdict), _audited(gate, manifest, verdict, order))
     if verdict.decision is not Decision.APPROVE:
         return Replayed(_put_back(gate, cut, entry, judged, order, events), verdict)
     receipt = publish_waiting(
@@ -140,21 +149,6 @@ def _changes(gate: Gate, heads: Mapping[AssetKey, Head], judged: Judged) -> dict
     made_now = judged.manifest.model_copy(update={"fingerprint": fingerprint})
     now = entry_for(gate, heads, made_now, judged.verdict)
     return {"reasons": now.reasons, "fingerprint": now.fingerprint}
-
-
-def _event(gate: Gate, entry: QuarantineEntry, verdict: Verdict, order: Order) -> Event:
-    outcomes = {Decision.APPROVE: "published", Decision.REJECT: "rejected", Decision.ESCALATE: "escalated"}
-    return Event(
-        id=gate.new_id(),
-        at=gate.now(),
-        agent=order.agent,
-        act=Act.REPLAY,
-        subject=entry.asset,
-        outcome=outcomes[verdict.decision],
-        reason=order.reason,
-        on_behalf_of=order.on_behalf_of,
-        inputs={"quarantine": entry.id, "candidate": verdict.candidate},
-    )
 
 
 def _audited(gate: Gate, manifest: Manifest, verdict: Verdict, order: Order) -> Event:

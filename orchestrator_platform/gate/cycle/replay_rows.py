@@ -9,7 +9,6 @@ from pathlib import Path
 import duckdb
 
 from ...audits.raw_checks import archived_path
-from ...authority.acts import Act
 from ...errors import NotReplayable
 from ...lake.history import (
     read_parts,
@@ -24,7 +23,6 @@ from ...lake.writer import Quarantined
 from ...reading.read_files import FileToRead
 from ...records.candidates import FileRole, Manifest
 from ...records.declarations import AssetDeclaration, FilesAre, SourceBuild
-from ...records.events import Event
 from ...records.keys import AssetKey, Version
 from ...records.ledger import FileState, LedgerEntry, QuarantineEntry, QuarantineKind, RowAddress
 from ...records.replays import Part, Replay, addressed_rows, standing
@@ -37,7 +35,17 @@ from ..publish import Publication
 from ..replay import RowsAgain, Wanted, split_again
 from ..workbench import open_workbench
 from .accounts import accounts_of, replayed_by, settled_by
-from .order import Order, bench_of, entry_for, judged_events, judged_in, keep_verdict, publish_in, remove_candidate
+from .order import (
+    Order,
+    bench_of,
+    entry_for,
+    judged_events,
+    judged_in,
+    keep_verdict,
+    publish_in,
+    remove_candidate,
+    replay_event,
+)
 from .replayed import Replayed
 
 
@@ -311,7 +319,10 @@ def _decide(
         agent=order.agent,
         reason=order.reason,
         on_behalf_of=order.on_behalf_of,
-        events=(_event(gate, entry, verdict, order, n_accepted), *judged_events(gate, order, manifest, verdict)),
+        events=(
+            replay_event(gate, order, entry, verdict, n_rows=n_accepted),
+            *judged_events(gate, order, manifest, verdict),
+        ),
     )
     if verdict.decision is Decision.REJECT:
         publish_in(gate, asked)
@@ -327,19 +338,3 @@ def _decide(
     done = publish_in(gate, replace(asked, judged=judged, settled=settled, replayed=replayed))
     changed = entry.model_copy(update=dict(dict(settled)[entry.id]))
     return replace(told, entry=changed, receipt=done.receipts[0])
-
-
-def _event(gate: Gate, entry: QuarantineEntry, verdict: Verdict, order: Order, n_accepted: int) -> Event:
-    outcomes = {Decision.APPROVE: "published", Decision.REJECT: "rejected", Decision.ESCALATE: "escalated"}
-    return Event(
-        id=gate.new_id(),
-        at=gate.now(),
-        agent=order.agent,
-        act=Act.REPLAY,
-        subject=entry.asset,
-        outcome=outcomes[verdict.decision],
-        reason=order.reason,
-        on_behalf_of=order.on_behalf_of,
-        inputs={"quarantine": entry.id, "candidate": verdict.candidate},
-        details={"n_rows": n_accepted},
-    )
