@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import pytest
+from asking_project import ASKS
 from killed_run import run_killed
 from small_project import gate_of, make_project, open_project, write_orders
 
 from orchestrator_platform.errors import NotPermitted
 from orchestrator_platform.gate import publish
+from orchestrator_platform.gate.outcomes import Escalated, Rejected
 from orchestrator_platform.operations.build import build
 from orchestrator_platform.operations.gc import collect_garbage, plan_gc
 from orchestrator_platform.operations.land import land
@@ -72,3 +74,24 @@ def test_no_agent_of_a_project_may_unless_its_file_says_so(project: Path) -> Non
 def test_the_policy_is_read_from_the_project(project: Path) -> None:
     read = load_retention(project / "pyproject.toml")
     assert (read.days, read.versions, read.reader_hours) == (0, 1, 0)
+
+
+def test_a_rejected_candidate_goes(project: Path) -> None:
+    land(gate_of(project), "orders", [write_orders(project, "june.csv", (2, "bob", 5000, "paid"))])
+    assert isinstance(build(gate_of(project)).outcomes[0], Rejected)
+    (freed,) = collect_garbage(open_project(project), by="ada").plan.candidates
+    assert freed.asset == "marts.totals"
+    assert not (project / "home/candidates" / freed.candidate).exists()
+
+
+def test_a_candidate_that_asks_a_person_stays_whatever_the_copy_of_its_verdict_says(tmp_path: Path) -> None:
+    project = make_project(tmp_path, changes=ASKS)
+    with (project / "pyproject.toml").open("a", encoding="utf-8") as file:
+        file.write(IMPATIENT)
+    land(gate_of(project), "orders", [write_orders(project, "may.csv", (1, "ann", 500, "open"))])
+    assert isinstance(build(gate_of(project)).outcomes[0], Escalated)
+    (folder,) = (project / "home/candidates").iterdir()
+    verdict = folder / "verdict.json"
+    verdict.chmod(0o644)
+    verdict.write_text(verdict.read_text(encoding="utf-8").replace('"escalate"', '"reject"'), encoding="utf-8")
+    assert plan_gc(open_project(project)).candidates == ()
