@@ -352,7 +352,10 @@ class BackupDamaged(Fault):
 
     def __init__(self, *, file: Path, problem: str) -> None:
         self.file, self.problem = file, problem
-        super().__init__(f"The backup cannot be used: {file} {problem}. Nothing was restored from it. Use another one.")
+        super().__init__(
+            f"The backup cannot be used: {file} {problem}. The home is as it was. Restore from another one, or back"
+            " up into an empty folder."
+        )
 
 
 class LockTimeout(Fault):
