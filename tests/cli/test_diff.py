@@ -104,14 +104,14 @@ def test_a_candidate_can_be_compared_and_queried_and_says_what_it_is(orchestrato
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("diff", "marts.totals", "--json", "--markdown"), "exclude each other"),
+        (("diff", "marts.totals", "--json", "--markdown"), "--candidate excludes --snapshot and --release"),
         (("diff", "marts.totals", "--to", "yesterday"), "takes a version"),
         (("diff", "marts.totals", "--to", "candidate:x"), "is no candidate"),
         (("diff", "marts.totals", "--to", "candidate:1/marts.totals"), "takes the number alone"),
         (("diff", "marts.totals", "--to", "candidate:9"), "nothing of that number"),
         (("diff", "marts.totals", "--from", "9"), "no version 9"),
         (("diff", "marts.nothing"), "There is no asset"),
-        (("query", "select 1", "--candidate", "1", "--snapshot", "2"), "exclude each other"),
+        (("query", "select 1", "--candidate", "1", "--snapshot", "2"), "--candidate excludes --snapshot and --release"),
         (("query", "select 1", "--candidate", "9"), "nothing of that number"),
         (("query", "select * from lake.marts.totals", "--candidate", "1"), "Nothing was run"),
     ],

@@ -19,11 +19,14 @@ def project(orchestrator: Call, tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_discard_says_what_it_would_do_and_what_it_did(orchestrator: Call, project: Path) -> None:
+def test_a_discard_says_what_it_would_do_and_what_it_did(
+    orchestrator: Call, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_PERSON", "eve")
     shown = orchestrator(project, "quarantine", "show", 1).out
     assert "discard with: orchestrator quarantine discard 1 --why TEXT" in shown
     tried = orchestrator(project, "quarantine", "discard", 1, "--dry-run")
-    assert tried.out == "Entry 1 (raw.orders, 1 row) would be discarded by judge.\n"
+    assert tried.out == "Entry 1 (raw.orders, 1 row) would be discarded by person:eve.\n"
     assert orchestrator(project, "quarantine", "discard", 1).code == 2, "a reason is needed"
     done = orchestrator(project, "quarantine", "discard", 1, "--why", "a typing error", "--by", "ada", "--json")
     told = json.loads(done.out)
