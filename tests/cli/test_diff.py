@@ -104,7 +104,7 @@ def test_a_candidate_can_be_compared_and_queried_and_says_what_it_is(orchestrato
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("diff", "marts.totals", "--json", "--markdown"), "--candidate excludes --snapshot and --release"),
+        (("diff", "marts.totals", "--json", "--markdown"), "exclude each other"),
         (("diff", "marts.totals", "--to", "yesterday"), "takes a version"),
         (("diff", "marts.totals", "--to", "candidate:x"), "is no candidate"),
         (("diff", "marts.totals", "--to", "candidate:1/marts.totals"), "takes the number alone"),

@@ -84,7 +84,7 @@ def test_the_doctor_tells_and_mends(orchestrator: Call, thrice: Path) -> None:
 
 def test_a_backup_is_taken_verified_and_restored_elsewhere(orchestrator: Call, thrice: Path, tmp_path: Path) -> None:
     copy, new = tmp_path / "copy", tmp_path / "new"
-    refused = orchestrator(thrice, "backup", copy)
+    refused = orchestrator(thrice, "backup", copy, "--by", "judge")
     assert (refused.code, "a person may: --by NAME" in refused.err) == (1, True)
     taken = orchestrator(thrice, "backup", copy, "--by", "ada")
     assert re.fullmatch(r"backup \S+: \d+ files, [\d.]+ kB; copied \d+ files, [\d.]+ kB\n", taken.out), taken.err

@@ -16,7 +16,7 @@ from orchestrator_platform.records.ledger import FileState, LedgerEntry
 LANDING = (
     ("operations.land:_copy", "home/landing/orders/.day"),
     ("gate.intake:archive_file", "home/archive"),
-    ("gate.land:read_files", tempfile.gettempdir()),
+    ("gate.split:read_files", tempfile.gettempdir()),
     ("reading.child_process:subprocess.Popen", "rows-00001.parquet.partial"),
     ("gate.cycle.landing:close_candidate", "home/candidates/"),
     ("gate.publish:_put_in_place", "home/lake/data/raw/orders/"),
