@@ -12,6 +12,7 @@ import duckdb
 from ..errors import CandidateDamaged, Misuse
 from ..lake.content import Content, hash_algorithm, hash_file, measure_content
 from ..records.candidates import (
+    MANIFEST,
     AssetKind,
     CandidateFile,
     FileRole,
@@ -26,8 +27,6 @@ from ..sql import identifier, literal, read_columns
 from ..storage import writing
 from ..transforming.workbench import close_columns_sql
 from .delta import Delta, find_delta
-
-MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True)

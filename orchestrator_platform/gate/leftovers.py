@@ -6,23 +6,17 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from ..records.candidates import AssetKind, Manifest
+from ..records.candidates import MANIFEST, AssetKind, Manifest
 from ..records.keys import AssetKey, CandidateId, Version
-from ..records.ledger import QuarantineEntry, QuarantineKind, QuarantineState
+from ..records.ledger import QuarantineEntry
 from ..records.upkeep import FreedCandidate
 from ..settings import Retention
 from .scratch import Owned, folder_bytes
 
-_MANIFEST = "manifest.json"
-
 
 def waiting_candidates(entries: Iterable[QuarantineEntry]) -> tuple[QuarantineEntry, ...]:
     """Returns the entries of candidates that wait."""
-    return tuple(
-        entry
-        for entry in entries
-        if entry.kind is QuarantineKind.CANDIDATE and entry.state is QuarantineState.WAITING and entry.candidate
-    )
+    return tuple(entry for entry in entries if entry.waits and entry.candidate)
 
 
 def bases_of(candidates: Path, entries: Iterable[QuarantineEntry]) -> frozenset[tuple[AssetKey, Version]]:
@@ -30,7 +24,7 @@ def bases_of(candidates: Path, entries: Iterable[QuarantineEntry]) -> frozenset[
     found = set()
     for entry in waiting_candidates(entries):
         try:
-            manifest = Manifest.model_validate_json((candidates / str(entry.candidate) / _MANIFEST).read_bytes())
+            manifest = Manifest.model_validate_json((candidates / str(entry.candidate) / MANIFEST).read_bytes())
         except (OSError, ValidationError):
             continue
         if manifest.base_version is not None:
@@ -87,7 +81,7 @@ def abandoned_candidates(candidates: Path, entries: Iterable[QuarantineEntry], o
 def _is_raw(folder: Path) -> bool:
     """Whether it is of a raw table, or cannot be read, and so may be."""
     try:
-        return Manifest.model_validate_json((folder / _MANIFEST).read_bytes()).kind is AssetKind.RAW
+        return Manifest.model_validate_json((folder / MANIFEST).read_bytes()).kind is AssetKind.RAW
     except ValidationError:
         return True
     except FileNotFoundError:

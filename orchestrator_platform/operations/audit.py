@@ -8,7 +8,7 @@ from ..errors import CandidateDamaged, Misuse, UnknownAsset
 from ..gate.audit import ServedRecords, audit_candidates, audit_served
 from ..gate.candidate import load_manifest, verify_files
 from ..gate.context import Gate
-from ..gate.cycle.order import VERDICT, bench_of
+from ..gate.cycle.order import bench_of
 from ..gate.workbench import open_workbench
 from ..lake.history import read_ledger, read_quarantine, read_quarantined_rows, read_receipt
 from ..lake.published import PublishedCut, cut_published
@@ -16,7 +16,7 @@ from ..records.candidates import Manifest
 from ..records.declarations import SourceBuild
 from ..records.keys import AssetKey, CandidateId
 from ..records.ledger import QuarantineEntry, QuarantineKind, QuarantineState
-from ..records.verdicts import Verdict
+from ..records.verdicts import VERDICT, Verdict
 from .storing import stores
 
 

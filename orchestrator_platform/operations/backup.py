@@ -22,6 +22,7 @@ from ..lake.layout import LakeLayout
 from ..lake.lock import writer_lock
 from ..lake.readers import connect_reader, latest_snapshot
 from ..projections.journal import journal_file
+from ..records.candidates import MANIFEST
 from ..records.keys import AgentName
 from ..records.ledger import FileState
 from ..records.upkeep import BackedUpFile, Backup
@@ -107,7 +108,7 @@ class _Copying:
                 # A backup's catalog is read as a reader reads: from a folder where nobody writes.
                 copy = LakeLayout(Path(scratch))
                 files = {file.path: file for file in self._waiting()}
-                copy_catalog(self.home.lake / "catalog.sqlite", copy.readers)
+                copy_catalog(LakeLayout(self.home.lake).catalog, copy.readers)
                 forget_scheduled(copy.readers)
                 files |= {file.path: file for file in self._named(copy)}
                 if self._is_whole(copy, files):
@@ -155,7 +156,7 @@ class _Copying:
         landed = {e.file_sha256 for e in ledger if e.state is not FileState.DUPLICATE}
         needed = {self._relative(archived_path(self.home.archive, sha256)) for sha256 in landed}
         for entry in waiting_candidates(entries):
-            needed.add(self._relative(self.home.candidates / str(entry.candidate) / "manifest.json"))
+            needed.add(self._relative(self.home.candidates / str(entry.candidate) / MANIFEST))
         return needed <= files.keys()
 
     def _below(self, folder: Path) -> Iterator[BackedUpFile]:

@@ -11,17 +11,17 @@ from packaging.specifiers import SpecifierSet
 
 from ..audits.raw_checks import archived_path
 from ..errors import CandidateDamaged, Misuse, NewerHome
-from ..gate.candidate import MANIFEST, load_manifest
-from ..gate.cycle.order import VERDICT
+from ..gate.candidate import load_manifest
 from ..gate.leftovers import waiting_candidates
 from ..lake.content import hash_file
 from ..lake.examining import RESTORE, LakeSeen
 from ..projections.journal import NAME as JOURNAL
 from ..projections.outbox import applied_snapshot
+from ..records.candidates import MANIFEST
 from ..records.keys import CandidateId
 from ..records.ledger import FileState
 from ..records.upkeep import Ailment, Severity
-from ..records.verdicts import Verdict
+from ..records.verdicts import VERDICT, Verdict
 from ..settings import HOME_FORMAT, Home, check_home_format, read_home_format
 
 _PACKAGE = "orchestrator-platform"

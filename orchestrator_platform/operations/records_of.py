@@ -8,7 +8,6 @@ import duckdb
 
 from ..errors import CandidateDamaged, Misuse, UnknownAsset, UnknownVersion
 from ..gate.candidate import load_manifest
-from ..gate.cycle.order import VERDICT
 from ..lake.history import (
     read_ledger,
     read_parts,
@@ -25,7 +24,7 @@ from ..records.keys import AssetKey, Version
 from ..records.ledger import FileState, LedgerEntry, QuarantineEntry, QuarantineKind, RowAddress
 from ..records.receipts import Receipt
 from ..records.retractions import Retraction
-from ..records.verdicts import Verdict
+from ..records.verdicts import VERDICT, Verdict
 from .platform import Platform
 
 T = TypeVar("T")

@@ -53,7 +53,7 @@ def restore(
     try:
         for file in backup.files:
             store.give(file, _inside(partial, file.path))
-        relocate(partial / "lake" / "catalog.sqlite", home.lake / "data")
+        relocate(LakeLayout(Home(partial).lake).catalog, home.lake / "data")
         # The home that appears tells of its own restoration, even if nothing after it is done.
         note(replace(settings, home=Home(partial)), [event])
         # Copying takes a while: somebody may have begun to use the home meanwhile.

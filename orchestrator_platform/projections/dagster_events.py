@@ -18,14 +18,13 @@ from ..records.events import Event
 from ..records.findings import Finding
 from ..records.keys import AssetKey, Version
 from ..records.receipts import Receipt
-from ..records.verdicts import Decision, Verdict
+from ..records.verdicts import VERDICT, Decision, Verdict
 from .dagster_values import CANDIDATE, SERVED, check_arguments, dagster_key, receipt_metadata
 
 NAME = "dagster"
 CANDIDATE_TAG = f"orchestrator/{CANDIDATE}"
 _RUN = "dagster run "
 _PUBLISHING = frozenset({"publish", "rollback"})
-_VERDICT = "verdict.json"
 
 
 def on_behalf_of(run_id: str) -> str:
@@ -83,7 +82,7 @@ class DagsterLog:
     def _report_rejection(self, event: Event) -> None:
         candidate = str(event.inputs.get("candidate", ""))
         try:
-            verdict = Verdict.model_validate_json((self.candidates / candidate / _VERDICT).read_bytes())
+            verdict = Verdict.model_validate_json((self.candidates / candidate / VERDICT).read_bytes())
         except (OSError, ValueError):
             return  # it does not wait any more
         if verdict.findings and not self._is_judged(verdict):

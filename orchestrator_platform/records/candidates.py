@@ -7,6 +7,7 @@ from .base import Record
 from .keys import AgentName, AssetKey, CandidateId, Version
 
 MANIFEST_FORMAT = 1
+MANIFEST = "manifest.json"
 
 
 class AssetKind(StrEnum):

@@ -100,3 +100,8 @@ class QuarantineEntry(Record):
     n_rows: int
     reasons: dict[str, int]
     since: datetime
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is a candidate that nobody has decided on."""
+        return self.kind is QuarantineKind.CANDIDATE and self.state is QuarantineState.WAITING

@@ -10,6 +10,8 @@ from .candidates import Manifest
 from .findings import Finding, Severity
 from .keys import AgentName, AssetKey, CandidateId
 
+VERDICT = "verdict.json"
+
 
 class Decision(StrEnum):
     APPROVE = "approve"

@@ -7,19 +7,26 @@ import duckdb
 from ...authority.acts import Act
 from ...authority.permissions import Person, require
 from ...errors import CandidateDamaged, NotApprovable, NotPermitted, SealBroken
-from ...lake.history import read_versions_of
-from ...lake.published import PublishedCut, cut_published
+from ...lake.published import cut_published
 from ...records.candidates import Manifest
 from ...records.declarations import AssetDeclaration
 from ...records.events import Event
 from ...records.ledger import QuarantineEntry, QuarantineKind, QuarantineState
 from ...records.receipts import Receipt
-from ...records.verdicts import Approval, Decision, Verdict
+from ...records.verdicts import VERDICT, Approval, Decision, Verdict
 from ..context import Gate
-from ..seal import check_seal, read_in_force
 from .accounts import publish_waiting
-from .order import VERDICT, judged_in
-from .waiting import find_entry, group_beside, last_audit, load_as_audited, make_again, require_on_head, require_waiting
+from .order import judged_in
+from .waiting import (
+    check_seal_now,
+    find_entry,
+    group_beside,
+    last_audit,
+    load_as_audited,
+    make_again,
+    require_on_head,
+    require_waiting,
+)
 
 
 @dataclass(frozen=True)
@@ -52,7 +59,9 @@ def find_escalation(gate: Gate, number: int) -> Escalation:
         manifest = load_as_audited(connection, gate.settings.home.candidates, declaration, entry)
         found = Escalation(entry, manifest, _load_verdict(gate, declaration, entry), declaration)
         _check_verdict(connection, found)
-        _check_seal(gate, cut, connection, found)
+        require_on_head(cut, declaration, manifest)
+        # Asked again under the lock; here so that a dry run says the same.
+        check_seal_now(gate, cut, connection, judged_in(gate, manifest, found.verdict))
         return found
     finally:
         connection.close()
@@ -133,16 +142,6 @@ def _check_verdict(connection: duckdb.DuckDBPyConnection, found: Escalation) -> 
     if sealed != now:
         again = make_again(found.declaration, anew=True)
         raise SealBroken(asset=found.manifest.asset, what="the verdict", sealed=sealed, found=now, again=again)
-
-
-def _check_seal(gate: Gate, cut: PublishedCut, connection: duckdb.DuckDBPyConnection, found: Escalation) -> None:
-    """Asks early what is asked again under the lock, so that a dry run says the same."""
-    manifest = found.manifest
-    require_on_head(cut, found.declaration, manifest)
-    judged = judged_in(gate, manifest, found.verdict)
-    read = {parent.candidate for parent in manifest.parents if parent.candidate is not None}
-    in_force = read_in_force(gate, (judged,))
-    check_seal(judged, (judged,), cut.heads, in_force, read_versions_of(connection, read))
 
 
 def _event(gate: Gate, found: Escalation, approval: Approval) -> Event:

@@ -17,7 +17,6 @@ from ...records.ledger import FileState, LedgerEntry, QuarantineEntry, Quarantin
 from ..context import Gate
 from ..publish import Publication
 from .accounts import Accounts, accounts_of, retire_accounted
-from .escalations import waits
 from .order import publish_in, remove_candidate
 from .waiting import find_entry, load_as_audited, require_waiting
 
@@ -43,7 +42,7 @@ def find_discardable(gate: Gate, number: int) -> Discarding:
         entry = find_entry(connection, number)
         require_waiting(entry)
         declaration = gate.assets.get(entry.asset)
-        if declaration is None or declaration.kind is not AssetKind.RAW or not waits(entry):
+        if declaration is None or declaration.kind is not AssetKind.RAW or not entry.waits:
             return Discarding(entry, declaration)
         return Discarding(entry, declaration, _refused_with(gate, connection, declaration, entry))
 
@@ -94,7 +93,7 @@ def _refused_with(
     Files that another candidate holds as well wait with that one.
     """
     accounts = _accounts(gate, connection, declaration, entry)
-    others = (item for item in read_quarantine(connection) if waits(item) and item.id != entry.id)
+    others = (item for item in read_quarantine(connection) if item.waits and item.id != entry.id)
     held = [_accounts(gate, connection, declaration, item).files for item in others if item.asset == entry.asset]
     landed = {line.file_sha256 for line in read_ledger(connection) if line.asset == entry.asset}
     known = landed.union(*held)

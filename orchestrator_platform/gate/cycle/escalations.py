@@ -8,10 +8,10 @@ from pathlib import Path
 import duckdb
 
 from ...lake.history import read_escalated
+from ...records.candidates import MANIFEST
 from ...records.keys import AssetKey, CandidateId
-from ...records.ledger import QuarantineEntry, QuarantineKind, QuarantineState
+from ...records.ledger import QuarantineEntry
 from ...records.receipts import Head
-from ..candidate import MANIFEST
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,6 @@ class Escalations:
         return {entry.asset: entry.id for entry in self.open}
 
 
-def waits(entry: QuarantineEntry) -> bool:
-    """Whether the entry is a candidate that nobody has decided on."""
-    return entry.kind is QuarantineKind.CANDIDATE and entry.state is QuarantineState.WAITING
-
-
 def find_escalations(
     connection: duckdb.DuckDBPyConnection,
     entries: Collection[QuarantineEntry],
@@ -48,7 +43,7 @@ def find_escalations(
     candidates: Path,
 ) -> Escalations:
     """Returns the escalated candidates among the entries, as the lake records their verdicts."""
-    waiting = [entry for entry in entries if waits(entry) and entry.candidate is not None]
+    waiting = [entry for entry in entries if entry.waits and entry.candidate is not None]
     asked = read_escalated(connection, [entry.candidate for entry in waiting if entry.candidate])
     escalated = [entry for entry in waiting if entry.candidate in asked]
     answerable = {entry.id for entry in escalated if _stands_on_head(entry, heads, candidates)}

@@ -30,7 +30,7 @@ from ..outcomes import Escalated, Outcome, Published, Rejected, Unchanged
 from ..publish import Publication
 from ..quarantine import quarantine_candidate, quarantine_rows
 from ..workbench import Workbench, open_workbench
-from .escalations import Escalations, find_escalations, waits
+from .escalations import Escalations, find_escalations
 from .order import Order, bench_of, judged_events, judged_in, keep_verdict, publish_in, remove_candidate
 
 
@@ -138,7 +138,7 @@ class _LandingPass:
         """
         held: dict[str, str] = {}
         for entry in entries:
-            if not waits(entry) or entry in asked.void or entry.asset != self.declaration.key or not entry.candidate:
+            if not entry.waits or entry in asked.void or entry.asset != self.declaration.key or not entry.candidate:
                 continue
             approve = f"a person must approve its candidate: `orchestrator approve {entry.id}`"
             why = approve if entry in asked.open else "its candidate was rejected"

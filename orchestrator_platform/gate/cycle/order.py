@@ -15,7 +15,7 @@ from ...records.events import Event
 from ...records.keys import AgentName, AssetKey, CandidateId
 from ...records.ledger import QuarantineEntry
 from ...records.receipts import Head
-from ...records.verdicts import Decision, Verdict
+from ...records.verdicts import VERDICT, Decision, Verdict
 from ..audit import Bench
 from ..context import Gate
 from ..fingerprint import beside_fingerprint, raw_fingerprint, table_fingerprint
@@ -25,8 +25,6 @@ from ..quarantine import quarantine_candidate
 from ..seal import Judged, read_in_force
 from ..withhold import blamed_for
 from ..workbench import Workbench
-
-VERDICT = "verdict.json"
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from ..audit import audit_candidates
 from ..candidate import verify_files
 from ..context import Gate
 from ..publish import Publication
-from ..seal import Judged, check_seal, read_in_force
+from ..seal import Judged
 from ..workbench import open_workbench
 from .accounts import accounts_of, publish_waiting
 from .order import (
@@ -34,7 +34,7 @@ from .order import (
     replay_event,
 )
 from .replayed import Replayed
-from .waiting import group_beside, load_as_audited, make_again, require_on_head
+from .waiting import check_seal_now, group_beside, load_as_audited, make_again, require_on_head
 
 
 def replay_candidate(
@@ -62,7 +62,7 @@ def replay_candidate(
         _require_parents(connection, manifest)
         verdict = _judge(gate, cut, manifest)
         judged = judged_in(gate, manifest, verdict)
-        _check_seal(gate, connection, cut, judged)
+        check_seal_now(gate, cut, connection, judged)
     if dry_run:
         return Replayed(entry, verdict)
     events = (replay_event(gate, order, entry, verdict), _audited(gate, manifest, verdict, order))
@@ -109,12 +109,6 @@ def _judge(gate: Gate, cut: PublishedCut, manifest: Manifest) -> Verdict:
     with open_workbench(gate.settings.home.workbenches, gate.new_id(), cut) as workbench:
         (verdict,) = audit_candidates(bench_of(gate, cut, workbench), [(manifest, plan)], verify_files, now=gate.now())
     return verdict
-
-
-def _check_seal(gate: Gate, connection: duckdb.DuckDBPyConnection, cut: PublishedCut, judged: Judged) -> None:
-    read = {parent.candidate for parent in judged.manifest.parents if parent.candidate is not None}
-    in_force = read_in_force(gate, (judged,))
-    check_seal(judged, (judged,), cut.heads, in_force, read_versions_of(connection, read))
 
 
 def _put_back(

@@ -6,7 +6,7 @@ import duckdb
 
 from ...authority.acts import Act
 from ...errors import AlreadySettled, BaseMoved, CandidateDamaged, Misuse, SealBroken
-from ...lake.history import read_events_of, read_quarantine_entry
+from ...lake.history import read_events_of, read_quarantine_entry, read_versions_of
 from ...lake.published import PublishedCut
 from ...records.candidates import Manifest
 from ...records.declarations import AssetDeclaration, SourceBuild
@@ -15,6 +15,7 @@ from ...records.keys import AssetKey, CandidateId
 from ...records.ledger import QuarantineEntry, QuarantineState
 from ..candidate import load_manifest
 from ..context import Gate
+from ..seal import Judged, check_seal, read_in_force
 
 
 def find_entry(connection: duckdb.DuckDBPyConnection, number: int) -> QuarantineEntry:
@@ -67,6 +68,17 @@ def require_on_head(cut: PublishedCut, declaration: AssetDeclaration, manifest: 
     served = head.version if head else None
     if manifest.base_version != served:
         raise BaseMoved(asset=manifest.asset, base=manifest.base_version, head=served, again=make_again(declaration))
+
+
+def check_seal_now(gate: Gate, cut: PublishedCut, connection: duckdb.DuckDBPyConnection, judged: Judged) -> None:
+    """Asks early what is asked again under the lock.
+
+    Raises:
+        BaseMoved, SealBroken: What was judged is not what is in force.
+    """
+    read = {parent.candidate for parent in judged.manifest.parents if parent.candidate is not None}
+    in_force = read_in_force(gate, (judged,))
+    check_seal(judged, (judged,), cut.heads, in_force, read_versions_of(connection, read))
 
 
 def group_beside(gate: Gate, declaration: AssetDeclaration) -> tuple[AssetKey, ...]:
