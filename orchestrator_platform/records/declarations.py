@@ -10,6 +10,8 @@ from pydantic import Field
 from .base import Record
 from .candidates import AssetKind
 from .contracts import Contract
+from .embedders import EmbedderIdentity
+from .embeddings import EmbeddingOptions
 from .findings import Severity
 from .freshness import Freshness
 from .keys import AgentName, AssetKey
@@ -111,6 +113,15 @@ class PythonBuild:
 
 
 @dataclass(frozen=True)
+class EmbeddingBuild:
+    """Built by an embedder out of a table's texts; `folder` is where the component and its golden queries lie."""
+
+    options: EmbeddingOptions
+    identity: EmbedderIdentity
+    folder: Path
+
+
+@dataclass(frozen=True)
 class FreeCheck:
     """A check that the project brings along: a SQL file that selects failing rows, or a Python function.
 
@@ -140,7 +151,7 @@ class AssetDeclaration:
     contract: Contract
     parents: tuple[AssetKey, ...]
     code_version: str
-    build: SourceBuild | DbtBuild | PythonBuild
+    build: SourceBuild | DbtBuild | PythonBuild | EmbeddingBuild
     producer: AgentName
     auditor: AgentName
     group: str
