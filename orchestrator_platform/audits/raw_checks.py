@@ -30,8 +30,8 @@ def check_accounting(view: CandidateView, options: SourceOptions, archive: Path)
     counted = count_records(files, options)
     # Rows that come out of quarantine add to what serves of their file.
     relation = view.next if view.manifest.files_of(FileRole.REPLAY) else view.delta
-    published = _published_rows(view.connection, relation)
-    quarantined = _quarantined_rows(read_quarantine_file(view))
+    quarantined = _quarantined_lines(read_quarantine_file(view))
+    published = _published_rows(view.connection, relation, quarantined)
     wrong = [text for entry in ledger for text in _problems(entry, counted, published, quarantined)]
     wrong += [f"{file.name}: the archive does not hold the bytes that were landed" for file in files if _differs(file)]
     yield Finding(
@@ -49,17 +49,24 @@ def check_accounting(view: CandidateView, options: SourceOptions, archive: Path)
 def _problems(
     entry: LedgerEntry,
     counted: Mapping[str, int],
-    published: Mapping[str, int],
-    quarantined: Mapping[str, int],
+    published: Mapping[str, "_PublishedRows"],
+    quarantined: Mapping[str, set[int | None]],
 ) -> Iterable[str]:
-    found = published.get(entry.file_sha256, 0)
-    if found != entry.n_published:
-        yield f"{entry.file}: {found} rows in the candidate, the ledger says {entry.n_published}"
+    addresses = quarantined.get(entry.file_sha256, set())
+    rows = published.get(entry.file_sha256, _PublishedRows(0))
+    if rows.n_rows != entry.n_published:
+        yield f"{entry.file}: {rows.n_rows} rows in the candidate, the ledger says {entry.n_published}"
+    if rows.n_rows and rows.file != entry.file:
+        yield f"{entry.file}: its rows name {rows.file or 'several files'} in _file"
+    if rows.n_lines != rows.n_rows or rows.first_line < 1:
+        yield f"{entry.file}: _line does not tell its rows apart, or counts from less than 1"
+    if rows.n_in_quarantine:
+        yield f"{entry.file}: {rows.n_in_quarantine} of its rows are in the candidate and in quarantine"
     if entry.state is FileState.LANDED and counted.get(entry.file_sha256) != entry.n_rows:
         yield f"{entry.file}: {counted.get(entry.file_sha256)} records counted, the ledger says {entry.n_rows}"
-    addressed = quarantined.get(entry.file_sha256, 0)
-    if entry.state is FileState.LANDED and addressed != entry.n_quarantined:
-        yield f"{entry.file}: {addressed} rows have an address in quarantine, the ledger says {entry.n_quarantined}"
+    if entry.state is FileState.LANDED and len(addresses) != entry.n_quarantined:
+        said = f"{len(addresses)} rows have an address in quarantine, the ledger says {entry.n_quarantined}"
+        yield f"{entry.file}: {said}"
 
 
 def _differs(file: FileToRead) -> bool:
@@ -168,16 +175,43 @@ def _lines(view: CandidateView, role: FileRole) -> list[str]:
     return [line for name in names for line in (view.folder / name).read_text(encoding="utf-8").splitlines()]
 
 
-def _published_rows(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, int]:
-    """Counts rows, not lines: a line that is there twice is one row too many."""
-    return dict(connection.execute(f"SELECT _file_sha256, count(*) FROM {relation} GROUP BY 1").fetchall())
+@dataclass(frozen=True)
+class _PublishedRows:
+    """The rows of one landed file; `file` is the name that all of them say, `None` where they differ."""
+
+    n_rows: int
+    file: str | None = None
+    n_lines: int = 0
+    first_line: int = 1
+    n_in_quarantine: int = 0
 
 
-def _quarantined_rows(addresses: Sequence[RowAddress]) -> dict[str, int]:
+def _published_rows(
+    connection: duckdb.DuckDBPyConnection, relation: str, quarantined: Mapping[str, set[int | None]]
+) -> dict[str, _PublishedRows]:
+    import pyarrow
+
+    bad = [(sha256, line) for sha256, lines in quarantined.items() for line in lines if line is not None]
+    columns = {"sha256": [sha256 for sha256, _ in bad], "line": [line for _, line in bad]}
+    types = {"sha256": pyarrow.string(), "line": pyarrow.int64()}
+    connection.register("_bad", pyarrow.table(columns, schema=pyarrow.schema(types)))
+    try:
+        rows = connection.execute(
+            f"""SELECT _file_sha256, count(*),
+                if(count(DISTINCT _file) = 1 AND count(_file) = count(*), min(_file), NULL),
+                count(DISTINCT _line), coalesce(min(_line), 1), count(bad.line)
+            FROM {relation} LEFT JOIN _bad AS bad ON bad.sha256 = _file_sha256 AND bad.line = _line GROUP BY 1"""
+        ).fetchall()
+    finally:
+        connection.unregister("_bad")
+    return {sha256: _PublishedRows(*counted) for sha256, *counted in rows}
+
+
+def _quarantined_lines(addresses: Sequence[RowAddress]) -> dict[str, set[int | None]]:
     lines: dict[str, set[int | None]] = {}
     for address in addresses:
         lines.setdefault(address.file_sha256, set()).add(address.line)
-    return {sha256: len(found) for sha256, found in lines.items()}
+    return lines
 
 
 def _one(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
