@@ -70,8 +70,10 @@ def expirable(
     Whoever began to read before a snapshot was followed by the next may be reading it; so it stays until that is
     longer ago than the longest reader.
     """
-    needed = set(always) | {_shown_at(receipt, times, receipts) for receipt in receipts if _node(receipt) in kept}
     ordered = sorted(times)
+    # A version is read at its own snapshot, else at the first one left that shows it, which a release may name.
+    shown_at = (first_between(ordered, r.snapshot, until) for r, until in _spans(receipts) if _node(r) in kept)
+    needed = {*always, *shown_at}
     return tuple(
         snapshot
         for snapshot, following in pairwise(ordered)
@@ -93,18 +95,14 @@ def unreadable(
 
 def any_between(ordered: Sequence[Snapshot], begins: Snapshot, ends: Snapshot | None) -> bool:
     """Whether one of the snapshots, oldest first, lies from `begins` up to, and without, `ends`."""
+    return first_between(ordered, begins, ends) is not None
+
+
+def first_between(ordered: Sequence[Snapshot], begins: Snapshot, ends: Snapshot | None) -> Snapshot | None:
+    """Returns the oldest of the snapshots from `begins` up to, and without, `ends`."""
     place = bisect_left(ordered, begins)
-    return place < len(ordered) and (ends is None or ordered[place] < ends)
-
-
-def _shown_at(receipt: Receipt, times: Mapping[Snapshot, datetime], receipts: Sequence[Receipt]) -> Snapshot:
-    """The version's own snapshot, else the first one left that shows it: it may lie under a release's name."""
-    if receipt.snapshot in times:
-        return receipt.snapshot
-    until = min(
-        (r.snapshot for r in receipts if r.asset == receipt.asset and r.snapshot > receipt.snapshot), default=None
-    )
-    return min((s for s in times if _shows(s, receipt, until)), default=receipt.snapshot)
+    found = ordered[place] if place < len(ordered) else None
+    return None if found is None or (ends is not None and found >= ends) else found
 
 
 def _spans(receipts: Sequence[Receipt]) -> Iterable[tuple[Receipt, Snapshot | None]]:
@@ -112,10 +110,6 @@ def _spans(receipts: Sequence[Receipt]) -> Iterable[tuple[Receipt, Snapshot | No
     for receipt in sorted(receipts, key=lambda r: r.snapshot, reverse=True):
         yield receipt, following.get(receipt.asset)
         following[receipt.asset] = receipt.snapshot
-
-
-def _shows(snapshot: Snapshot, receipt: Receipt, until: Snapshot | None) -> bool:
-    return receipt.snapshot <= snapshot and (until is None or snapshot < until)
 
 
 def _node(receipt: Receipt) -> Node:
