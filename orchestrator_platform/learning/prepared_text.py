@@ -1,0 +1,40 @@
+"""The text of a row that is embedded, as SQL over the source: who embeds and who judges prepare it alike."""
+
+from string import Formatter
+
+from ..records.embeddings import SOURCE_HASH, EmbeddingOptions
+from ..sql import identifier, literal
+
+TEXT = "text"
+# What Unicode calls white space, with control characters and the byte order mark, which say nothing either.
+_BLANK = r"\x{0}-\x{20}\x{7f}\x{85}\pZ\x{200b}\x{feff}"
+
+
+def prepared_texts(options: EmbeddingOptions, source: str) -> str:
+    """Returns the relation of the key, the prepared text and its hash, of every row of `source` that has a text.
+
+    A row has none where each of its text columns is null or holds white space alone, whatever the template says.
+    """
+    keys = ", ".join(identifier(name) for name in options.key)
+    said = " || ".join(_column(name) for name in options.text_columns)
+    return (
+        f"(SELECT {keys}, {TEXT}, sha256({TEXT}) AS {SOURCE_HASH}"
+        f" FROM (SELECT {keys}, {_trimmed(_template(options.template))} AS {TEXT}"
+        f" FROM {source} WHERE regexp_matches({said}, '[^{_BLANK}]')))"
+    )
+
+
+def _template(template: str) -> str:
+    parts = []
+    for text, name, _, _ in Formatter().parse(template):
+        parts += [literal(text)] if text else []
+        parts += [_column(name)] if name else []
+    return " || ".join(parts)
+
+
+def _column(name: str) -> str:
+    return f"coalesce({identifier(name)}::VARCHAR, '')"
+
+
+def _trimmed(expression: str) -> str:
+    return f"regexp_replace(regexp_replace({expression}, '^[{_BLANK}]+', ''), '[{_BLANK}]+$', '')"
