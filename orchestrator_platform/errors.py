@@ -35,7 +35,8 @@ OrchestratorError
     ├── CandidateDamaged
     ├── ReaderFailed
     ├── DbtFailed
-    └── PythonTableFailed
+    ├── PythonTableFailed
+    └── TargetFailed
 """
 
 from collections.abc import Mapping, Sequence
@@ -453,3 +454,17 @@ class PythonTableFailed(Fault):
     def __init__(self, *, file: str | Path, line: int, function: str, problem: str, fix: str) -> None:
         self.file, self.line, self.function, self.problem, self.fix = str(file), line, function, problem, fix
         super().__init__(f"{file}:{line}: {function}() {problem}. Nothing was published. {fix}")
+
+
+class TargetFailed(Fault):
+    """A serving copy could not be asked, or not be brought to the published version."""
+
+    code = "target_failed"
+    retryable = True
+
+    def __init__(self, *, target: str, problem: str, fix: str) -> None:
+        self.target, self.problem, self.fix = target, problem, fix
+        super().__init__(
+            f"{target}: {problem}. What is published in the lake is whole, and what the target served before it still"
+            f" serves. {fix} The next build or landing brings it up, as does `orchestrator projections sync`."
+        )

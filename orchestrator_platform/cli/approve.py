@@ -8,6 +8,7 @@ from .findings import failure_lines
 from .json_text import json_text
 from .place import Place, takes_place
 from .progress import Progress
+from .projections import tell_lagging
 from .text import count, plural
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def approve(place: Place, number: int, why: str, name: str, dry_run: bool) -> No
             return
         done = approve_candidate(gate, number, approver=approver, reason=why)
     click.echo(json_text(_as_json(done)) if place.as_json else _text(done))
+    tell_lagging(gate)
 
 
 def _planned(planned: "ApprovalPlan") -> str:

@@ -8,6 +8,7 @@ from ..errors import EXIT_NO
 from .json_text import json_text
 from .place import Place, takes_place
 from .progress import Progress
+from .projections import tell_lagging
 from .text import plural, table
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def build(place: Place, assets: tuple[str, ...], rebuild: bool, dry_run: bool, w
             gate, assets, reason=why or "build what changed", on_behalf_of=on_behalf_of, rebuild=rebuild
         )
     click.echo(_as_json(gate, result) if place.as_json else _as_text(gate, result))
+    tell_lagging(gate)
     return EXIT_NO if result.is_no else 0
 
 

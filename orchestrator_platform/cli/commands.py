@@ -25,6 +25,7 @@ _MODULES: Mapping[str, str] = {
     "rollback": "rollback",
     "release": "release",
     "releases": "release",
+    "projections": "projections",
     "journal": "journal",
     "gc": "gc",
     "doctor": "doctor",

@@ -11,6 +11,7 @@ from .build import named_at_prompt
 from .json_text import json_text
 from .place import Place, takes_place
 from .progress import Progress
+from .projections import tell_lagging
 from .text import plural, visible
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def land(place: Place, source: str, paths: tuple[Path, ...], dry_run: bool, why:
             on_progress=progress.advance,
         )
     click.echo(json_text(_as_json(gate, result)) if place.as_json else "\n".join(_lines(gate, result)))
+    tell_lagging(gate)
     return EXIT_NO if result.is_no else 0
 
 

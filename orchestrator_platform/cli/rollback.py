@@ -9,6 +9,7 @@ from .acting import takes_by
 from .json_text import json_text
 from .place import Place, takes_place
 from .progress import Progress
+from .projections import tell_lagging
 from .text import plural, table
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def rollback(
         click.echo(json_text(_plan_json(result.plan) | {"done": result.done is not None, **_done_json(result.done)}))
     elif result.done is not None:
         click.echo("\n".join(_done_lines(result.done)))
+    tell_lagging(gate)
     return 0
 
 

@@ -1,6 +1,7 @@
 """DuckDB connections with the lake's extensions loaded from their wheels, never from the network."""
 
 import importlib.util
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,26 +12,34 @@ from ..errors import Fault
 from ..sql import literal
 
 EXTENSIONS = ("sqlite_scanner", "ducklake")
+FULL_TEXT = "fts"
 _CLOSED: dict[str, Any] = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
 
 
-def connect(database: str | Path = ":memory:") -> duckdb.DuckDBPyConnection:
-    """Returns a connection with the lake's extensions loaded and auto-installation off.
+def connect(database: str | Path = ":memory:", extensions: Sequence[str] = EXTENSIONS) -> duckdb.DuckDBPyConnection:
+    """Returns a connection with the extensions loaded, by default the lake's, and auto-installation off.
 
     Raises:
         Fault: An extension's wheel is not installed.
     """
-    connection = duckdb.connect(str(database), config={**_CLOSED, "allow_unsigned_extensions": "true"})
+    config = {**_CLOSED, "allow_unsigned_extensions": "true"}
+    connection = duckdb.connect(str(database), config=config)
     # Progress bars of DuckDB would mix with the platform's own output.
     connection.execute("SET enable_progress_bar = false")
-    for statement in load_statements():
+    for statement in load_statements(extensions):
         connection.execute(statement)
     return connection
 
 
-def load_statements() -> tuple[str, ...]:
+def close_off(connection: duckdb.DuckDBPyConnection) -> None:
+    """Lets a connection reach nothing any more beside what it has open: no file, no setting, no extension."""
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+
+
+def load_statements(extensions: Sequence[str] = EXTENSIONS) -> tuple[str, ...]:
     """Returns the statements that load the extensions, for connections that somebody else opens."""
-    loads = tuple(f"LOAD {literal(str(_verified_extension(name)))}" for name in EXTENSIONS)
+    loads = tuple(f"LOAD {literal(str(_verified_extension(name)))}" for name in extensions)
     # Nothing else may be loaded unchecked afterwards; DuckDB does not let this be undone.
     return (*loads, "SET GLOBAL allow_unsigned_extensions = false")
 

@@ -1,0 +1,227 @@
+"""Answers questions to embeddings: the use case behind `orchestrator search` and `Platform.search`.
+
+What answers is the version that the lake says serves, or any kept one that is asked for; its folder is made where it
+is not there.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from threading import RLock
+from typing import TYPE_CHECKING, Any
+
+from ..errors import Misuse, StatementRefused, TargetFailed
+from ..gate.context import Gate
+from ..lake.published import PublishedCut, cut_for_readers
+from ..lake.readers import latest_snapshot
+from ..projections.local_search import LocalIndex
+from ..projections.local_vectors import LocalTarget
+from ..projections.made_from import Made, find_made
+from ..projections.serving import target_lock
+from ..records.declarations import AssetDeclaration, EmbeddingBuild
+from ..records.embeddings import LocalVectors
+from ..records.keys import AssetKey, Version
+from ..records.searches import Condition, Found, Question, SearchMode
+from ..transforming.condition_check import check_condition
+from .targets import local_target
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from ..learning.embedder import Embedder
+
+LONGEST_QUESTION = 20_000
+_ATTEMPTS = 3
+_CHECKED_CONDITIONS = 100
+_HOW_TO_DECLARE = "An EmbeddingComponent declares one."
+
+OpenEmbedder = Callable[[EmbeddingBuild], "Embedder"]
+
+
+class Searcher:
+    """Answers questions, one at a time, and keeps open between them what the next one will need."""
+
+    def __init__(self, gate: Gate, open_embedder: OpenEmbedder) -> None:
+        self._gate, self._open_embedder = gate, open_embedder
+        self._embedders: dict[str, Embedder] = {}
+        self._indexes: dict[AssetKey, tuple[Made, LocalIndex]] = {}
+        self._cut: PublishedCut | None = None
+        self._checked: set[str] = set()
+        self._lock = RLock()
+
+    def search(
+        self,
+        text: str,
+        *,
+        asset: str | None = None,
+        mode: str = SearchMode.HYBRID,
+        where: str | None = None,
+        values: Sequence[Any] = (),
+        k: int = 10,
+        version: int | None = None,
+    ) -> Found:
+        """Returns the rows that answer best, best first, from the version that serves or another kept one.
+
+        Args:
+            asset: The embedding; may be left out where the project declares only one.
+            mode: `hybrid`, `vector` (by meaning) or `text` (by words).
+            where: A condition on the columns of the source table, with `?` for the values that are bound to it.
+            values: Those values.
+
+        Raises:
+            Misuse: The question cannot be asked, or nothing is there that could answer it; the message says which.
+            UnknownVersion: The embedding has no such version.
+            VersionNotKept: The version's rows are not in the lake any more.
+            TargetFailed: What is published could not be made searchable.
+        """
+        asked, way = _checked_question(text, k), _mode(mode)
+        with self._lock:
+            condition = self._condition(where, values)
+            declaration, build = self._embedding(asset)
+            made, index, is_served = self._index(declaration, version)
+            vector = None if way is SearchMode.TEXT else self._vector(build, made, index, asked)
+            hits = index.search(Question(asked, way, k, vector, condition))
+        meta = index.meta
+        return Found(
+            asset=declaration.key,
+            version=made.receipt.version,
+            source=meta.source,
+            source_version=meta.source_version,
+            is_served=is_served,
+            mode=way,
+            hits=hits,
+            key_columns=meta.key,
+        )
+
+    def close(self) -> None:
+        """Lets go of everything; the next question opens it anew."""
+        with self._lock:
+            for _, index in self._indexes.values():
+                index.close()
+            self._indexes.clear()
+
+    def _embedding(self, asset: str | None) -> tuple[AssetDeclaration, EmbeddingBuild]:
+        declared = {key: d for key, d in self._gate.assets.items() if isinstance(d.build, EmbeddingBuild)}
+        listed = ", ".join(declared) or "none"
+        if asset is None and len(declared) == 1:
+            asset = next(iter(declared))
+        if asset is None:
+            which = "declares several embeddings: name one with --asset" if declared else "declares no embedding"
+            raise Misuse(f"The project {which}. Nothing was searched. Known: {listed}. {_HOW_TO_DECLARE}")
+        found = next((d for key, d in declared.items() if key == asset), None)
+        if found is None:
+            raise Misuse(f"{asset!r} is no embedding of the project. Nothing was searched. Known: {listed}.")
+        assert isinstance(found.build, EmbeddingBuild)
+        if not any(isinstance(projected, LocalVectors) for projected in found.build.options.projections):
+            raise Misuse(
+                f"{asset} has no local projection. Nothing was searched. Add one to its component:"
+                " `projections: [{kind: local}]`."
+            )
+        return found, found.build
+
+    def _index(self, declaration: AssetDeclaration, version: int | None) -> tuple[Made, LocalIndex, bool]:
+        cut = self._newest_cut()
+        key, head = declaration.key, cut.heads.get(declaration.key)
+        if head is None:
+            raise Misuse(f"{key} was never published. Nothing was searched. Build it: `orchestrator build {key}`.")
+        if version is None and head.withdrawn:
+            raise Misuse(
+                f"{key} was rolled back and serves nothing. Nothing was searched. A kept version can be asked for:"
+                f" `orchestrator history {key}`, then --version."
+            )
+        wanted = head.version if version is None else Version(version)
+        is_served = wanted == head.version and not head.withdrawn
+        kept = self._indexes.get(key)
+        if kept is not None and kept[0].receipt.version == wanted:
+            return *kept, is_served
+        assert isinstance(declaration.build, EmbeddingBuild)
+        made = find_made(cut, key, wanted, declaration.build.options.source)
+        target = local_target(self._gate.settings.home, key, declaration.build.options)
+        index = self._opened(target, made, cut)
+        if kept is not None:
+            kept[1].close()
+        self._indexes[key] = (made, index)
+        return made, index, is_served
+
+    def _opened(self, target: LocalTarget, made: Made, cut: PublishedCut) -> LocalIndex:
+        """A folder that is missing, or damaged, is made out of the lake."""
+        settings = self._gate.settings
+        for _ in range(_ATTEMPTS):
+            with suppress(FileNotFoundError, TargetFailed):
+                return target.open(made)
+            self._gate.say(f"preparing {target.asset} version {made.receipt.version} for search")
+            with target_lock(settings.home.projections, target.name, settings.lock_timeout_seconds):
+                target.make(made, cut)
+        # Whatever it is this time, it is told.
+        return target.open(made)
+
+    def _newest_cut(self) -> PublishedCut:
+        gate = self._gate
+        if self._cut is None or latest_snapshot(gate.layout.readers) != self._cut.snapshot:
+            self._cut = cut_for_readers(gate.layout, gate.settings.lock_timeout_seconds)
+        return self._cut
+
+    def _vector(
+        self, build: EmbeddingBuild, made: Made, index: LocalIndex, text: str
+    ) -> "npt.NDArray[np.float32] | None":
+        identity, meta = build.identity.hash(), index.meta
+        if not meta.n_rows:
+            return None
+        if identity != meta.embedder:
+            raise Misuse(
+                f"{meta.asset} version {made.receipt.version} was made by embedder {meta.embedder}, the project"
+                f" declares {identity}, and vectors of two embedders do not compare. Nothing was searched. Search by"
+                f" words, --mode text, or build it anew: `orchestrator build {meta.asset}`."
+            )
+        if identity not in self._embedders:
+            self._embedders[identity] = self._open_embedder(build)
+        (batch,) = self._embedders[identity].embed([text])
+        vector: npt.NDArray[np.float32] = batch.vectors[0]
+        return vector
+
+    def _condition(self, where: str | None, values: Sequence[Any]) -> Condition | None:
+        if where is None:
+            if values:
+                raise Misuse("Values were given without a condition to bind them to. Nothing was searched.")
+            return None
+        if where not in self._checked:
+            try:
+                check_condition(where, "the condition")
+            except StatementRefused as error:
+                raise Misuse(
+                    f"The condition cannot be used: {error.why}. Nothing was searched. Write one expression over the"
+                    " columns of the source table, such as \"score > 7 AND vendor = 'acme'\"."
+                ) from error
+            if len(self._checked) >= _CHECKED_CONDITIONS:
+                self._checked.clear()
+            self._checked.add(where)
+        return Condition(where, tuple(values))
+
+
+def _mode(mode: str) -> SearchMode:
+    try:
+        return SearchMode(mode)
+    except ValueError as error:
+        known = ", ".join(SearchMode)
+        raise Misuse(f"There is no way of searching {mode!r}. Nothing was searched. Known: {known}.") from error
+
+
+def _checked_question(text: str, k: int) -> str:
+    """The question without what is no text."""
+    if k < 1:
+        raise Misuse(f"{k} answers were asked for. Nothing was searched. Ask for at least one.")
+    if len(text) > LONGEST_QUESTION:
+        raise Misuse(
+            f"The question has {len(text):,} characters. Nothing was searched. Ask with at most {LONGEST_QUESTION:,}."
+        )
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise Misuse(
+            f"The question is not valid text: what stands at position {error.start + 1} is no character."
+            " Nothing was searched. Write it in UTF-8."
+        ) from error
+    asked = " ".join(text.replace("\x00", " ").split())
+    if not any(character.isalnum() for character in asked):
+        raise Misuse("The question has no word in it. Nothing was searched. Ask with at least one.")
+    return asked

@@ -1,0 +1,234 @@
+"""One folder that answers searches in one version of an embedding: a matrix of vectors, postings of words, the rows.
+
+It is written once, beside where it will be, and never changed. Knows neither which version serves nor who asks.
+"""
+
+import os
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from ..errors import TargetFailed
+from ..lake.layout import LakeLayout
+from ..lake.readers import attach_statement
+from ..lake.session import EXTENSIONS, FULL_TEXT, connect
+from ..learning.prepared_text import TEXT, prepared_texts
+from ..records.base import Record, sha256_of
+from ..records.candidates import SchemaColumn
+from ..records.embeddings import CHUNK, EMBEDDER, VECTOR, EmbeddingOptions
+from ..records.keys import AssetKey, Version
+from ..sql import identifier, read_columns
+from ..storage import writing
+from .made_from import Made
+from .word_index import write_words
+
+if TYPE_CHECKING:
+    import numpy as np
+
+FORMAT = 1
+META, ROWS_FILE, IN_USE = "index.json", "rows.duckdb", "in_use"
+VECTORS, STARTS, POSTED, WEIGHTS = "vectors.npy", "starts.npy", "posted.npy", "weights.npy"
+ROWS = "source_rows"
+_BATCH_ROWS = 8_192
+# Vectors of unit length in float32 differ from it by far less.
+_UNIT_TOLERANCE = 1e-3
+
+
+class IndexMeta(Record):
+    """What a folder holds. `n_rows` are the source's rows that have a text, `n_vectors` theirs, one for each chunk.
+
+    `columns` are those of the source; `source_version` is missing where the rows that the embedding was made from
+    were not kept. `sizes` are those of the files, by name.
+    """
+
+    format: int = FORMAT
+    asset: AssetKey
+    data_version: str
+    embedder: str
+    dim: int
+    n_vectors: int
+    n_rows: int
+    source: AssetKey
+    source_version: Version | None
+    key: tuple[str, ...]
+    title: str | None
+    show: tuple[str, ...]
+    columns: tuple[SchemaColumn, ...]
+    sizes: Mapping[str, int]
+
+
+def index_name(made: Made, options: EmbeddingOptions) -> str:
+    """Returns the folder's name: equal for what answers alike, so that going back to a version finds its folder."""
+    said = options.model_dump(mode="json", include={"key", "source", "text", "title", "show"})
+    parents = [parent.model_dump(mode="json") for parent in made.receipt.parents]
+    return sha256_of([FORMAT, made.receipt.data_version, parents, made.source_version, said])[:16]
+
+
+def write_index(folder: Path, made: Made, options: EmbeddingOptions, layout: LakeLayout) -> IndexMeta:
+    """Writes a new folder out of the lake and checks it; its description comes last, so that half of one is none.
+
+    Raises:
+        TargetFailed: The vectors or the rows are not what an embedding's are.
+        StorageFailed: The folder cannot be written.
+    """
+    with writing(folder):
+        folder.mkdir(parents=True)
+        (folder / IN_USE).touch()
+        with closing(connect(folder / ROWS_FILE, (*EXTENSIONS, FULL_TEXT))) as connection:
+            connection.execute(attach_statement(layout, made.snapshot, "vectors_of"))
+            connection.execute(attach_statement(layout, made.source_snapshot, "texts_of"))
+            meta = _Writing(connection, folder, made, options).write()
+            for name in ("vectors_of", "texts_of"):
+                connection.execute(f"DETACH {name}")
+        sizes = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
+        meta = meta.model_copy(update={"sizes": sizes})
+        _write_last(folder / META, meta.model_dump_json())
+    return meta
+
+
+def read_meta(folder: Path) -> IndexMeta | None:
+    """Returns what a folder holds; `None` where it is none, of another format, or files are missing or cut short."""
+    try:
+        meta = IndexMeta.model_validate_json((folder / META).read_bytes())
+        whole = all((folder / name).stat().st_size == size for name, size in meta.sizes.items())
+    except (OSError, ValueError):
+        return None
+    return meta if whole and meta.format == FORMAT else None
+
+
+class _Writing:
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, folder: Path, made: Made, options: EmbeddingOptions
+    ) -> None:
+        self.connection, self.folder, self.made, self.options = connection, folder, made, options
+        self.asset = made.receipt.asset
+        self.embedding = f"vectors_of.{self.asset.quoted}"
+        self.source = f"texts_of.{options.source.quoted}"
+        self.key = ", ".join(identifier(name) for name in options.key)
+
+    def write(self) -> IndexMeta:
+        n_rows, embedder = self._write_rows()
+        n_vectors, dim = self._write_vectors()
+        self._write_starts(n_rows, n_vectors)
+        self._write_words(n_rows)
+        return IndexMeta(
+            asset=self.asset,
+            data_version=self.made.receipt.data_version,
+            embedder=embedder,
+            dim=dim,
+            n_vectors=n_vectors,
+            n_rows=n_rows,
+            source=self.options.source,
+            source_version=self.made.source_version,
+            key=self.options.key,
+            title=self.options.title,
+            show=self.options.show,
+            columns=read_columns(self.connection, ROWS),
+            sizes={},
+        )
+
+    def _write_rows(self) -> tuple[int, str]:
+        """One row for each key, in its order: a row's id is its number everywhere else."""
+        key, embedding = self.key, self.embedding
+        self.connection.execute(
+            f"CREATE TABLE {ROWS} AS SELECT {key}, s.* EXCLUDE ({key})"
+            f" FROM (SELECT DISTINCT {key} FROM {embedding}) LEFT JOIN {self.source} AS s USING ({key}) ORDER BY {key}"
+        )
+        counted = self._one(
+            f"SELECT (SELECT count(*) FROM {ROWS}), (SELECT count(*) FROM (SELECT DISTINCT {key} FROM {embedding})),"
+            f" (SELECT bool_and(place = rowid) FROM"
+            f" (SELECT rowid, row_number() OVER (ORDER BY {key}) - 1 AS place FROM {ROWS})),"
+            f" (SELECT count(DISTINCT {EMBEDDER}) FROM {embedding}), (SELECT any_value({EMBEDDER}) FROM {embedding})"
+        )
+        n_rows, n_keys, in_order, n_embedders, embedder = counted
+        if n_rows != n_keys or in_order is False:
+            raise self._failed(f"{self.options.source} has {n_rows:,} rows for {n_keys:,} keys")
+        if n_embedders > 1:
+            raise self._failed(f"its vectors are of {n_embedders} embedders")
+        return int(n_rows), embedder or ""
+
+    def _write_vectors(self) -> tuple[int, int]:
+        import numpy as np
+
+        n_vectors, dim, other = self._one(
+            f"SELECT count(*), coalesce(max(len({VECTOR})), 0), coalesce(min(len({VECTOR})), 0) FROM {self.embedding}"
+        )
+        if dim != other:
+            raise self._failed(f"its vectors have between {other} and {dim} dimensions")
+        matrix = _new_matrix(self.folder / VECTORS, (n_vectors, dim))
+        reader = self.connection.execute(
+            f"SELECT {VECTOR} FROM {self.embedding} ORDER BY {self.key}, {CHUNK}"
+        ).to_arrow_reader(_BATCH_ROWS)
+        done = 0
+        for batch in reader:
+            values = batch.column(0).flatten().to_numpy(zero_copy_only=False)
+            part = np.asarray(values, dtype=np.float32).reshape(-1, dim)
+            lengths = np.linalg.norm(part, axis=1)
+            if not np.all(np.abs(lengths - 1) <= _UNIT_TOLERANCE):
+                raise self._failed("a vector is not of unit length, or holds what is no number")
+            matrix[done : done + len(part)] = part
+            done += len(part)
+        if done != n_vectors:
+            raise self._failed(f"{done:,} of {n_vectors:,} vectors could be read")
+        matrix.flush()
+        return int(n_vectors), int(dim)
+
+    def _write_starts(self, n_rows: int, n_vectors: int) -> None:
+        import numpy as np
+
+        if n_rows == n_vectors:
+            starts = np.arange(n_rows, dtype=np.int64)
+        else:
+            counts = self.connection.execute(
+                f"SELECT count(*) AS n FROM {self.embedding} GROUP BY {self.key} ORDER BY {self.key}"
+            ).fetchnumpy()["n"]
+            starts = np.concatenate([[0], np.cumsum(np.asarray(counts, dtype=np.int64))[:-1]]).astype(np.int64)
+        np.save(self.folder / STARTS, starts)
+
+    def _write_words(self, n_rows: int) -> None:
+        """Searched by their words are the key, the title and the text that was embedded."""
+        import numpy as np
+
+        named = [name for name in (*self.options.key, self.options.title) if name]
+        said = [f"r.{identifier(name)}::VARCHAR" for name in named if name not in self.options.text_columns]
+        whole = ", ".join([*said, f"p.{TEXT}"])
+        same = " AND ".join(f"r.{identifier(name)} = p.{identifier(name)}" for name in self.options.key)
+        texts = (
+            f"SELECT r.rowid AS number, concat_ws(' ', {whole}) AS text"
+            f" FROM {ROWS} AS r LEFT JOIN {prepared_texts(self.options, ROWS)} AS p ON {same}"
+        )
+        posted, weights = write_words(self.connection, texts, n_rows)
+        np.save(self.folder / POSTED, posted)
+        np.save(self.folder / WEIGHTS, weights)
+
+    def _one(self, sql: str) -> tuple[Any, ...]:
+        row = self.connection.execute(sql).fetchone()
+        assert row is not None
+        return row
+
+    def _failed(self, problem: str) -> TargetFailed:
+        return TargetFailed(
+            target=f"local:{self.asset}",
+            problem=problem,
+            fix=f"Judge what is published: `orchestrator audit {self.asset}`.",
+        )
+
+
+def _new_matrix(file: Path, shape: tuple[int, int]) -> "np.memmap[tuple[int, int], np.dtype[np.float32]]":
+    import numpy as np
+
+    # An empty file cannot be mapped; one row that nothing counts can.
+    rows, dim = max(shape[0], 1), max(shape[1], 1)
+    return np.lib.format.open_memmap(file, mode="w+", dtype=np.float32, shape=(rows, dim))
+
+
+def _write_last(file: Path, text: str) -> None:
+    partial = file.with_suffix(".partial")
+    with partial.open("w", encoding="utf-8") as opened:
+        opened.write(text)
+        opened.flush()
+        os.fsync(opened.fileno())
+    partial.replace(file)

@@ -1,0 +1,254 @@
+"""Answers questions out of one folder: exact cosine, BM25, or both fused, on the rows that a condition lets through."""
+
+import fcntl
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import duckdb
+
+from ..errors import Misuse, TargetFailed
+from ..lake.session import FULL_TEXT, close_off, connect
+from ..learning.fusion import DEPTH, VECTOR_SHARE, weighted_scores
+from ..learning.lexical import text_scores
+from ..learning.nearest import best_of_each, cosines, highest
+from ..records.searches import Condition, Hit, Question, SearchMode
+from ..sql import identifier, literal
+from .local_index import IN_USE, POSTED, ROWS, ROWS_FILE, STARTS, VECTORS, WEIGHTS, IndexMeta, read_meta
+from .word_index import word_spans
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Floats = npt.NDArray[np.float32]
+    Integers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class _Ranked:
+    """The scores of all rows by one way, and the places of those that it found, best first."""
+
+    scores: "Floats"
+    places: "Integers"
+
+
+class _Holding:
+    """An open file whose lock tells that a folder is in use; one that is forgotten is let go."""
+
+    def __init__(self, path: Path) -> None:
+        self.file = -1
+        self.file = os.open(path, os.O_RDONLY)
+
+    def close(self) -> None:
+        if self.file >= 0:
+            os.close(self.file)
+        self.file = -1
+
+    __del__ = close
+
+
+@dataclass(frozen=True, eq=False)
+class LocalIndex:
+    """An open folder; close it after use. While it is open nobody removes it.
+
+    `vectors` are float32, shape (n_vectors, dim); `starts` where those of each row begin; `posted` and `weights` the
+    rows that hold each word and how much it weighs there; `rows` a connection to the rows and the words.
+    """
+
+    folder: Path
+    meta: IndexMeta
+    vectors: "Floats"
+    starts: "Integers"
+    posted: "npt.NDArray[np.int32]"
+    weights: "Floats"
+    rows: duckdb.DuckDBPyConnection
+    holding: _Holding
+
+    @classmethod
+    def open(cls, folder: Path, target: str) -> Self:
+        """Opens a folder.
+
+        Raises:
+            FileNotFoundError: It is not there, or is being removed.
+            TargetFailed: It is damaged.
+        """
+        holding = _Holding(folder / IN_USE)
+        try:
+            # The operating system lets go when this process ends, however it ends.
+            fcntl.flock(holding.file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return cls._opened(folder, target, holding)
+        except BlockingIOError as error:
+            holding.close()
+            raise FileNotFoundError(folder) from error
+        except BaseException:
+            holding.close()
+            raise
+
+    @classmethod
+    def _opened(cls, folder: Path, target: str, holding: _Holding) -> Self:
+        import numpy as np
+
+        def mapped(name: str) -> Any:
+            return np.asarray(np.load(folder / name, mmap_mode="r"))
+
+        meta = read_meta(folder)
+        if meta is None and not folder.exists():
+            raise FileNotFoundError(folder)
+        if meta is None:
+            raise _damaged(folder, target, "a file is missing, or not what it was")
+        try:
+            arrays = (mapped(VECTORS)[: meta.n_vectors], mapped(STARTS), mapped(POSTED), mapped(WEIGHTS))
+            return cls(folder, meta, *arrays, _open_rows(folder / ROWS_FILE), holding)
+        except (ValueError, duckdb.Error) as error:
+            raise _damaged(folder, target, str(error)) from error
+
+    def close(self) -> None:
+        self.rows.close()
+        self.holding.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def search(self, question: Question) -> tuple[Hit, ...]:
+        """Returns the best rows, best first; at most as many as there are.
+
+        Raises:
+            Misuse: The condition names what is no column, or cannot be computed.
+        """
+        allowed = self._allowed(question.condition) if question.condition else None
+        by_vector = self._by_vector(question, allowed)
+        by_text = self._by_text(question, allowed)
+        fused = _fuse(by_vector, by_text, question.k)
+        return self._hits(fused, by_vector, by_text)
+
+    def matching(self, condition: Condition) -> list[tuple[Any, ...]]:
+        """Returns the keys of the rows that a condition lets through, in their order.
+
+        Raises:
+            Misuse: It names what is no column, or cannot be computed.
+        """
+        key = ", ".join(identifier(name) for name in self.meta.key)
+        return self._filtered(key, condition)
+
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        cursor = self.rows.cursor()
+        cursor.execute("USE opened")
+        return cursor
+
+    def _by_vector(self, question: Question, allowed: "npt.NDArray[np.bool_] | None") -> "_Ranked | None":
+        import numpy as np
+
+        if question.mode is SearchMode.TEXT or question.vector is None or not self.meta.n_rows:
+            return None
+        scores = best_of_each(cosines(self.vectors, question.vector), self.starts)
+        seen = scores if allowed is None else np.where(allowed, scores, np.float32(-np.inf))
+        places = highest(seen, max(question.k, DEPTH))
+        return _Ranked(scores, places[np.isfinite(seen[places])])
+
+    def _by_text(self, question: Question, allowed: "npt.NDArray[np.bool_] | None") -> "_Ranked | None":
+        if question.mode is SearchMode.VECTOR or not self.meta.n_rows:
+            return None
+        spans = word_spans(self._cursor(), question.text)
+        scores = text_scores(self.meta.n_rows, self.posted, self.weights, spans)
+        if allowed is not None:
+            scores *= allowed
+        places = highest(scores, max(question.k, DEPTH))
+        return _Ranked(scores, places[scores[places] > 0])
+
+    def _allowed(self, condition: Condition) -> "npt.NDArray[np.bool_]":
+        import numpy as np
+
+        allowed = np.zeros(self.meta.n_rows, dtype=np.bool_)
+        numbers = [row[0] for row in self._filtered("rowid", condition)]
+        allowed[np.asarray(numbers, dtype=np.int64)] = True
+        return allowed
+
+    def _filtered(self, columns: str, condition: Condition) -> list[tuple[Any, ...]]:
+        sql = f"SELECT {columns} FROM {ROWS} WHERE (\n{condition.sql}\n) ORDER BY rowid"
+        try:
+            return self._cursor().execute(sql, list(condition.values)).fetchall()
+        except (
+            duckdb.ProgrammingError,
+            duckdb.DataError,
+            duckdb.NotSupportedError,
+            duckdb.PermissionException,
+        ) as error:
+            known = ", ".join(column.name for column in self.meta.columns)
+            first = str(error).strip().splitlines()[0][:300]
+            raise Misuse(
+                f"The condition cannot be used: {first}. Nothing was searched. Columns of {self.meta.source}: {known}."
+            ) from error
+
+    def _hits(
+        self, fused: Sequence[tuple[int, float]], by_vector: "_Ranked | None", by_text: "_Ranked | None"
+    ) -> tuple[Hit, ...]:
+        rows = self._rows_of([place for place, _ in fused])
+        ways = [(mode, way) for mode, way in ((SearchMode.VECTOR, by_vector), (SearchMode.TEXT, by_text)) if way]
+        found = {mode: set(way.places.tolist()) for mode, way in ways}
+        hits = []
+        for place, score in fused:
+            row = rows[place]
+            scores = {mode: float(way.scores[place]) for mode, way in ways if place in found[mode]}
+            hits.append(
+                Hit(
+                    key=tuple(row[name] for name in self.meta.key),
+                    score=score,
+                    found_by=tuple(scores),
+                    vector_score=scores.get(SearchMode.VECTOR),
+                    text_score=scores.get(SearchMode.TEXT),
+                    title=None if not self.meta.title or row[self.meta.title] is None else str(row[self.meta.title]),
+                    show={name: row[name] for name in self.meta.show},
+                )
+            )
+        return tuple(hits)
+
+    def _rows_of(self, places: Sequence[int]) -> dict[int, dict[str, Any]]:
+        meta = self.meta
+        wanted = list(dict.fromkeys([*meta.key, *([meta.title] if meta.title else []), *meta.show]))
+        listed = ", ".join(identifier(name) for name in wanted)
+        numbers = ", ".join(str(int(place)) for place in places) or "NULL"
+        found = self._cursor().execute(f"SELECT rowid, {listed} FROM {ROWS} WHERE rowid IN ({numbers})").fetchall()
+        return {row[0]: dict(zip(wanted, row[1:], strict=True)) for row in found}
+
+
+def _damaged(folder: Path, target: str, problem: str) -> TargetFailed:
+    fix = f"Make it anew: `orchestrator projections rebuild {target}`."
+    return TargetFailed(target=target, problem=f"{folder} is damaged: {problem}", fix=fix)
+
+
+def _open_rows(file: Path) -> duckdb.DuckDBPyConnection:
+    """A condition that slipped through every check still reaches nothing else than this file."""
+    # A database of its own in memory: one that is opened by its path is shared with whoever opened it before.
+    connection = connect(extensions=(FULL_TEXT,))
+    connection.execute(f"ATTACH {literal(str(file))} AS opened (READ_ONLY)")
+    connection.execute("USE opened")
+    # Questions are small: handing them to several threads takes longer than answering them.
+    connection.execute("SET threads = 1")
+    connection.execute("SET TimeZone = 'UTC'")
+    close_off(connection)
+    return connection
+
+
+def _fuse(by_vector: "_Ranked | None", by_text: "_Ranked | None", k: int) -> list[tuple[int, float]]:
+    """The places of the best and their scores; those of one way alone keep that way's."""
+    ways = [way for way in (by_vector, by_text) if way is not None]
+    if not ways:
+        return []
+    if by_vector is not None and by_text is not None:
+        shares = (VECTOR_SHARE, 1 - VECTOR_SHARE)
+        size = len(by_vector.scores)
+        scores = weighted_scores([way.scores for way in ways], [way.places for way in ways], shares, size)
+    else:
+        scores = ways[0].scores
+    import numpy as np
+
+    places = np.unique(np.concatenate([way.places for way in ways]))
+    best = places[highest(scores[places], k)]
+    return [(int(place), float(scores[place])) for place in best]

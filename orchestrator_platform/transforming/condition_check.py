@@ -1,0 +1,88 @@
+"""Which SQL may stand as a condition on rows: one expression over columns, without a table, a file or a setting.
+
+It judges text and knows no connection; what it allows may be put into parentheses after WHERE.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import duckdb
+
+from ..errors import StatementRefused
+from .statement_check import StatementCheck
+
+_RELATION = "condition_rows"
+# The line break keeps a comment at the end of the condition from hiding what follows it.
+_FRAME = f"SELECT 1 FROM {_RELATION} WHERE (\n{{condition}}\n)"
+_LIMIT = 20_000
+
+
+def check_condition(condition: str, where: str) -> None:
+    """Accepts one expression that reads nothing but columns and bound values; `where` names the culprit in the error.
+
+    Raises:
+        StatementRefused: It is empty, several, no expression, or holds a query or a function that looks elsewhere.
+    """
+    if not condition.strip():
+        raise _refused(where, condition, "it is empty")
+    if not _is_unicode(condition):
+        raise _refused(where, condition.encode("utf-8", "replace").decode(), "it is not valid text")
+    if len(condition) > _LIMIT:
+        raise _refused(where, condition, f"it has {len(condition):,} characters, at most {_LIMIT:,} are examined")
+    framed = _FRAME.format(condition=condition)
+    with StatementCheck() as check:
+        check.query(framed, where)
+    tree, plain = _trees(framed, _FRAME.format(condition="true"))
+    if _without_condition(tree) != _without_condition(plain):
+        raise _refused(where, condition, "it must be one expression, and ends before its own end")
+    if any(node.get("class") == "SUBQUERY" for node in _nodes(tree)):
+        raise _refused(where, condition, "a query within it could read what is not in the row")
+
+
+def _refused(where: str, condition: str, why: str) -> StatementRefused:
+    text = " ".join(condition.split())
+    return StatementRefused(where=where, statement=f"`{text if len(text) <= 120 else text[:117] + '...'}`", why=why)
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _trees(*statements: str) -> tuple[Any, ...]:
+    with duckdb.connect() as connection:
+        rows = [connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchone() for sql in statements]
+    return tuple(json.loads(row[0]) for row in rows if row is not None)
+
+
+def _without_condition(tree: Any) -> Any:
+    """The statement with its condition, the values bound in it, and every place in the text left out."""
+    (statement,) = tree["statements"]
+    node = {name: value for name, value in statement["node"].items() if name != "where_clause"}
+    return _without_places({"node": node})
+
+
+def _without_places(value: Any) -> Any:
+    match value:
+        case dict():
+            return {name: _without_places(item) for name, item in value.items() if name != "query_location"}
+        case list():
+            return [_without_places(item) for item in value]
+        case _:
+            return value
+
+
+def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
+    """Walks with a stack of its own: SQL can nest deeper than Python may recurse."""
+    pending = [tree]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, list):
+            pending.extend(node)
+        elif isinstance(node, dict):
+            pending.extend(node.values())
+            yield node
