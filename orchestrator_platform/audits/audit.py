@@ -5,15 +5,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from ..learning.embedders import Embedders
 from ..records.candidates import AssetKind
 from ..records.contracts import Contract
-from ..records.declarations import AssetDeclaration, SourceBuild
+from ..records.declarations import AssetDeclaration, EmbeddingBuild, SourceBuild
 from ..records.findings import Finding
 from ..records.keys import AssetKey
 from ..storage import storage_failure
 from ..transforming.dbt_project import DbtTest
 from ..transforming.recorded_tests import DbtTestResult
-from . import raw_checks, table_checks
+from . import embedding_audit, raw_checks, table_checks
 from .candidate_view import CandidateView
 from .check_names import check_name, rule_check_names
 from .checks_kept import CHECKS_KEPT, check_checks_kept
@@ -27,7 +28,8 @@ from .free_checks import run_free_check
 class AuditPlan:
     """Everything that must be found out about one asset.
 
-    `tests` are the dbt tests that judge it, `read` the contracts of the other tables that they read.
+    `tests` are the dbt tests that judge it, `read` the contracts of the other tables that they read. `embedders` and
+    `cache`, both the auditor's own, are for what only an embedding needs.
     """
 
     declaration: AssetDeclaration
@@ -35,6 +37,8 @@ class AuditPlan:
     archive: Path
     read: tuple[Contract, ...] = ()
     drift_limits: DriftLimits = field(default_factory=DriftLimits)
+    embedders: Embedders | None = None
+    cache: Path = Path()
 
     @property
     def checks(self) -> tuple[str, ...]:
@@ -45,6 +49,7 @@ class AuditPlan:
         names += rule_check_names(contract).values()
         names += [table_checks.ROWS_CHECK] if contract.rows else []
         names += raw_checks.CHECKS if declaration.kind is AssetKind.RAW else ()
+        names += embedding_audit.check_names(declaration.build)
         names += test_check_names(self.tests).values()
         names += [check.name for check in declaration.checks]
         return tuple(dict.fromkeys([*names, CHECKS_KEPT, *DRIFT_CHECKS]))
@@ -59,6 +64,8 @@ class AuditPlan:
         """Other assets that the audit reads: what it finds holds for these versions of them."""
         promise = self.declaration.contract.rows
         read = {asset for test in self.tests for asset in test.assets} | ({promise.parent} if promise else set())
+        if isinstance(self.declaration.build, EmbeddingBuild):
+            read |= set(self.declaration.parents)
         return frozenset(read - {self.declaration.key})
 
 
@@ -103,6 +110,8 @@ def _checks(
             ("order", lambda: raw_checks.check_order(view)),
             ("columns", lambda: raw_checks.check_columns(view, contract)),
         ]
+    if isinstance(build, EmbeddingBuild) and plan.embedders is not None:
+        checks += embedding_audit.embedding_checks(view, declaration, plan.embedders, plan.cache)
     checks.append(("dbt tests", lambda: findings_of_tests(view.asset, plan.tests, test_results, contract, plan.read)))
     for check in declaration.checks:
         checks.append((check.name, partial(run_free_check, view, contract, check)))

@@ -85,7 +85,7 @@ def _profile(
     connection: duckdb.DuckDBPyConnection, relation: str, columns: Sequence[SchemaColumn], categories: Sequence[str]
 ) -> _Profile:
     """Everything that is compared, in one pass over the relation."""
-    numeric = [column.name for column in columns if column.type.startswith(_NUMERIC)]
+    numeric = [column.name for column in columns if column.type.startswith(_NUMERIC) and "[" not in column.type]
     parts = ["count(*)", *(f"count({identifier(column.name)})" for column in columns)]
     for name in numeric:
         finite = f"CASE WHEN isfinite({identifier(name)}::DOUBLE) THEN {identifier(name)}::DOUBLE END"

@@ -10,7 +10,7 @@ from itertools import pairwise
 from ..sql import identifier
 from .planted_ground import FilledColumn, Ground
 
-SOME, FEW = 0.2, 0.05
+HALF, SOME, FEW = 0.5, 0.2, 0.05
 _MANY = 0.8
 _CUT_AT = 10
 
@@ -64,6 +64,10 @@ def measures(ground: Ground) -> list[FilledColumn]:
     return [column for column in filled(ground) if column.is_number and column.name not in ground.keys]
 
 
+def vectors(ground: Ground) -> list[FilledColumn]:
+    return [column for column in varied(ground) if column.is_vector]
+
+
 def keys(ground: Ground) -> list[FilledColumn]:
     plain = (column for column in filled(ground) if column.is_text or column.is_whole_number)
     return [column for column in plain if column.name in ground.keys]
@@ -102,6 +106,32 @@ def in_other_case(_: Ground, column: FilledColumn) -> str:
 
 def garbled(_: Ground, column: FilledColumn) -> str:
     return f"regexp_replace({identifier(column.name)}, '[^\\x00-\\x7F]', 'Ã¼', 'g')"
+
+
+def of_next_row(ground: Ground, column: FilledColumn) -> str:
+    """The last row gets the first row's value."""
+    name = identifier(column.name)
+    order = ", ".join(map(identifier, ground.keys)) or name
+    return f"coalesce(lead({name}) OVER (ORDER BY {order}), first_value({name}) OVER (ORDER BY {order}))"
+
+
+def of_numbers(expression: str) -> Changed:
+    """Each number `x` of a list becomes an expression, in which `{list}` is the whole list."""
+
+    def changed(_: Ground, column: FilledColumn) -> str:
+        name = identifier(column.name)
+        return f"list_transform({name}, lambda x: {expression.replace('{list}', name)})::{column.type}"
+
+    return changed
+
+
+def turned_round(_: Ground, column: FilledColumn) -> str:
+    return f"list_reverse({identifier(column.name)})"
+
+
+def half_of_it(_: Ground, column: FilledColumn) -> str:
+    name = identifier(column.name)
+    return f"{name}[1 : greatest(1, len({name}) // 2)]"
 
 
 def one_value(ground: Ground, column: FilledColumn) -> str:

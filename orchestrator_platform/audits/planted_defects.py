@@ -4,11 +4,12 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from . import planted_changes as planted
-from .planted_changes import FEW, SOME, Planted, in_columns
+from .planted_changes import FEW, HALF, SOME, Planted, in_columns
 from .planted_ground import Ground
 
 _COMPARE = "a test that compares {columns} with the parent, row by row"
 _ONE_ROW = "say its `grain`, or promise `rows: {at_most_one_per: PARENT}`"
+_EMBEDDING = "declare {columns} as an embedding, or add a check that makes the vectors anew"
 _ALL_ROWS = "promise `rows: {same_as: PARENT}`, or add a test that selects rows of the parent without a row here"
 
 
@@ -149,5 +150,41 @@ KINDS = (
         "Letters outside of ASCII are what a reader in the wrong encoding makes of their bytes.",
         f"add a test that finds `Ã` in {{columns}}, or {_COMPARE}",
         in_columns(planted.texts, planted.garbled),
+    ),
+    DefectKind(
+        "shuffled_vectors",
+        "Every vector is that of the row below.",
+        _EMBEDDING,
+        in_columns(planted.vectors, planted.of_next_row),
+    ),
+    DefectKind(
+        "foreign_vectors",
+        "Half of the vectors are another model's, of the same length.",
+        _EMBEDDING,
+        in_columns(planted.vectors, planted.turned_round, HALF),
+    ),
+    DefectKind(
+        "coarse_vectors",
+        "Of each number in a vector only the sign is left.",
+        _EMBEDDING,
+        in_columns(planted.vectors, planted.of_numbers("CASE WHEN x < 0 THEN -1 ELSE 1 END / sqrt(len({list}))")),
+    ),
+    DefectKind(
+        "stretched_vectors",
+        "A fifth of the vectors are twice as long.",
+        _EMBEDDING,
+        in_columns(planted.vectors, planted.of_numbers("2 * x"), SOME),
+    ),
+    DefectKind(
+        "shortened_vectors",
+        "A fifth of the vectors lost half of their numbers.",
+        _EMBEDDING,
+        in_columns(planted.vectors, planted.half_of_it, SOME),
+    ),
+    DefectKind(
+        "not_a_number",
+        "One vector in twenty holds no numbers.",
+        _EMBEDDING,
+        in_columns(planted.vectors, planted.of_numbers("CAST('nan' AS FLOAT)"), FEW),
     ),
 )

@@ -14,6 +14,7 @@ _PICKED = "_planted"
 _NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
 _FRACTIONS = ("FLOAT", "DOUBLE", "DECIMAL")
 _TIMES = ("DATE", "TIMESTAMP")
+_VECTORS = ("FLOAT[]", "DOUBLE[]")
 _CATEGORIES, _CATEGORY_LENGTH = 30, 40
 
 
@@ -33,7 +34,7 @@ class FilledColumn:
 
     @property
     def is_number(self) -> bool:
-        return self.is_whole_number or self.type.startswith(_FRACTIONS)
+        return self.is_whole_number or (self.type.startswith(_FRACTIONS) and "[" not in self.type)
 
     @property
     def is_text(self) -> bool:
@@ -42,6 +43,10 @@ class FilledColumn:
     @property
     def is_time(self) -> bool:
         return self.type.startswith(_TIMES) and not self.type.endswith("]")
+
+    @property
+    def is_vector(self) -> bool:
+        return self.type in _VECTORS
 
     @property
     def is_category(self) -> bool:

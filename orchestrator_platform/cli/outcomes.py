@@ -6,6 +6,7 @@ from typing import Any, assert_never
 
 from ..gate.outcomes import Escalated, Failed, Held, Outcome, Published, Rejected, Unchanged, Waiting, Withheld
 from ..gate.quarantine import counts, describe_finding
+from ..records.embeddings import EmbeddingCounts
 from ..records.findings import Finding
 from ..records.keys import AssetKey, Version
 from .text import count, plural, visible, width
@@ -63,6 +64,7 @@ def outcome_json(outcome: Outcome, serving: Mapping[AssetKey, Version]) -> dict[
                 mode="json", include={"base_version", "n_rows", "n_inserted", "n_deleted", "snapshot"}
             )
             shown["findings"] = [_finding_json(finding) for finding in warnings_of(outcome)]
+            shown |= {"counts": outcome.counts.model_dump(mode="json")} if outcome.counts else {}
         case Rejected() | Escalated():
             shown |= {"quarantine": outcome.quarantine, "candidate": outcome.manifest.id}
             shown["findings"] = [_finding_json(finding) for finding in _reasons(outcome)]
@@ -99,7 +101,21 @@ def _tell(outcome: Outcome, serving: Mapping[AssetKey, Version]) -> _Told:  # no
 def _published(outcome: Published) -> str:
     receipt = outcome.receipt
     change = f"version {receipt.base_version or 'none'} → {receipt.version}"
-    return f"{change}, {plural(receipt.n_rows, 'row')} (+{count(receipt.n_inserted)} −{count(receipt.n_deleted)})"
+    rows = f"{change}, {plural(receipt.n_rows, 'row')} (+{count(receipt.n_inserted)} −{count(receipt.n_deleted)})"
+    return f"{rows}; {_embedded(outcome.counts)}" if outcome.counts else rows
+
+
+def _embedded(counts: EmbeddingCounts) -> str:
+    """What the producer says of the texts: those that were embedded first, since they are what costs."""
+    said = [f"{count(counts.embedded)} embedded", f"{count(counts.reused)} reused"]
+    for number, word in (
+        (counts.recalled, "recalled"),
+        (counts.removed, "removed"),
+        (counts.truncated, "truncated"),
+        (counts.empty, "empty"),
+    ):
+        said += [f"{count(number)} {word}"] if number else []
+    return ", ".join(said)
 
 
 def _reasons(outcome: Rejected | Escalated) -> tuple[Finding, ...]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from ..gate.context import Gate
+from ..gate.outcomes import Published
 from ..operations.build import build
 from ..records.keys import AssetKey
 from .steps import Made, RunStart
@@ -11,4 +12,9 @@ from .steps import Made, RunStart
 def build_selected(gate: Gate, assets: Sequence[AssetKey], run: RunStart) -> Made:
     """Builds the tables selected in one run together."""
     result = build(gate, assets, reason="materialized in Dagster", on_behalf_of=run.name, started=run.started)
-    return Made(result.outcomes)
+    counted = {
+        outcome.asset: outcome.counts.model_dump(mode="json", exclude={"n_requests", "n_retries", "n_tokens"})
+        for outcome in result.outcomes
+        if isinstance(outcome, Published) and outcome.counts is not None
+    }
+    return Made(result.outcomes, counted)

@@ -10,6 +10,7 @@ from ..errors import DefinitionError
 from ..gate.context import Gate
 from ..operations.component_files import (
     DbtTablesAttributes,
+    EmbeddingAttributes,
     PythonTableAttributes,
     SourceAttributes,
     read_component_files,
@@ -18,6 +19,7 @@ from ..operations.project_assets import load_gate
 from ..projections.dagster_values import dagster_key
 from ..settings import Settings
 from .dbt_tables import dbt_assets
+from .embedding import embedding_assets
 from .jobs import platform_jobs, platform_sensors
 from .python_table import python_assets
 from .source import source_assets
@@ -63,6 +65,8 @@ def component_assets(gate: Gate) -> Iterator[dg.AssetsDefinition]:
                 yield from dbt_assets(gate)
             case PythonTableAttributes():
                 yield from python_assets(gate, component.folder / component.attributes.module)
+            case EmbeddingAttributes():
+                yield embedding_assets(gate, component.attributes.asset)
 
 
 def _is_dg_project(settings: Settings) -> bool:

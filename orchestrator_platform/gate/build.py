@@ -9,6 +9,7 @@ import duckdb
 
 from ..errors import OrchestratorError
 from ..records.declarations import AssetDeclaration, DbtBuild, PythonBuild
+from ..records.embeddings import EmbeddingCounts
 from ..records.keys import AssetKey
 from ..transforming.dbt_project import DbtProject
 from ..transforming.dbt_workbench import BuiltNode, build_dbt_nodes
@@ -18,7 +19,7 @@ from .workbench import Workbench
 
 @dataclass(frozen=True)
 class Built:
-    """What one build left in the workbench; `error` instead where it broke."""
+    """What one build left in the workbench; `error` instead where it broke, `counts` where texts were embedded."""
 
     asset: AssetKey
     relation: str = ""
@@ -26,6 +27,7 @@ class Built:
     gone: str | None = None
     key: tuple[str, ...] = ()
     error: str = ""
+    counts: EmbeddingCounts | None = None
 
 
 def build_stages(declarations: Sequence[AssetDeclaration]) -> tuple[tuple[AssetDeclaration, ...], ...]:

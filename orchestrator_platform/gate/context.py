@@ -12,6 +12,7 @@ from ..audits.dbt_checks import tests_judging
 from ..authority.agent_files import Principal
 from ..authority.seats import Seats
 from ..lake.layout import LakeLayout
+from ..learning.embedders import Embedders
 from ..records.declarations import AssetDeclaration
 from ..records.keys import AgentName, AssetKey, CandidateId
 from ..settings import Settings
@@ -36,7 +37,8 @@ def silent(message: str) -> None:
 class Gate:
     """`assets` come parents first. `say` tells a person what is being done.
 
-    `definition_files` are the files that declare the assets, with their sha256 as they were loaded.
+    `definition_files` are the files that declare the assets, with their sha256 as they were loaded; `embedders` open
+    what embeddings are built with, `judges` what they are judged with: never the same one.
     """
 
     settings: Settings
@@ -44,6 +46,8 @@ class Gate:
     principals: Mapping[AgentName, Principal]
     seats: Mapping[AssetKey, Seats]
     dbt: DbtProject
+    embedders: Embedders
+    judges: Embedders
     variables: Mapping[str, Any] = field(default_factory=dict)
     definition_files: Mapping[Path, str] = field(default_factory=dict)
     now: Callable[[], datetime] = utc_now
@@ -63,4 +67,5 @@ class Gate:
         tests = tests_judging(asset, self.dbt.tests, parents)
         others = {other for test in tests for other in test.assets if other != asset and other in self.assets}
         read = tuple(self.assets[other].contract for other in sorted(others))
-        return AuditPlan(declaration, tests, self.settings.home.archive, read)
+        home = self.settings.home
+        return AuditPlan(declaration, tests, home.archive, read, embedders=self.judges, cache=home.cache / "audits")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ..records.candidates import Manifest
+from ..records.embeddings import EmbeddingCounts
 from ..records.findings import Finding
 from ..records.keys import AssetKey
 from ..records.receipts import Receipt
@@ -11,10 +12,11 @@ from ..records.verdicts import Verdict
 
 @dataclass(frozen=True)
 class Published:
-    """A new version serves."""
+    """A new version serves. `counts` is what the producer of an embedding says that it did."""
 
     asset: AssetKey
     receipt: Receipt
+    counts: EmbeddingCounts | None = None
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -3,8 +3,8 @@
 Dagster is not imported here, so that a command line can start without it.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError
 from ..errors import DefinitionError
 from ..records.base import Record
 from ..records.declarations import DriftAnswer, SourceOptions
+from ..records.embeddings import EmbeddingOptions
 from ..records.freshness import Freshness
 from ..records.keys import AssetKey
 
@@ -65,22 +66,40 @@ class PythonTableAttributes(Record):
     checks: tuple[CheckAttributes, ...] = ()
 
 
-Attributes = SourceAttributes | DbtTablesAttributes | PythonTableAttributes
+class EmbeddingAttributes(EmbeddingOptions):
+    """`asset` is the table of vectors; golden queries and checks are files beside the component's."""
+
+    asset: AssetKey
+    description: str = ""
+    drift: DriftAnswer = DriftAnswer.WARN
+    freshness: Freshness | None = None
+    checks: tuple[CheckAttributes, ...] = ()
+
+    def options(self) -> EmbeddingOptions:
+        return EmbeddingOptions.model_validate({name: getattr(self, name) for name in EmbeddingOptions.model_fields})
+
+
+Attributes = SourceAttributes | DbtTablesAttributes | PythonTableAttributes | EmbeddingAttributes
 
 ATTRIBUTES: dict[str, type[Attributes]] = {
     "SourceComponent": SourceAttributes,
     "DbtTablesComponent": DbtTablesAttributes,
     "PythonTableComponent": PythonTableAttributes,
+    "EmbeddingComponent": EmbeddingAttributes,
 }
 
 
 @dataclass(frozen=True)
 class ComponentFile:
-    """One component: its attributes, the file and line where it begins."""
+    """One component: its attributes, the file and line where it begins, and the lines where its attributes do."""
 
     file: Path
     line: int
     attributes: Attributes
+    lines: Mapping[str, int] = field(default_factory=dict)
+
+    def line_of(self, attribute: str) -> int:
+        return self.lines.get(attribute, self.line)
 
     @property
     def folder(self) -> Path:
@@ -140,7 +159,8 @@ def _component(file: Path, node: yaml.Node, name: str, value: dict[str, Any]) ->
             fix=f"The attributes of {name} are: {', '.join(model.model_fields)}.",
         ) from error
     _refuse_templates(file, node, value)
-    return ComponentFile(file, node.start_mark.line + 1, attributes)
+    lines = {str(key): _line_of(node, ["attributes", str(key)]) for key in value.get("attributes") or {}}
+    return ComponentFile(file, node.start_mark.line + 1, attributes, lines)
 
 
 def _refuse_templates(file: Path, node: yaml.Node, value: dict[str, Any]) -> None:

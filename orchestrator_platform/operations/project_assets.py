@@ -16,6 +16,7 @@ from ..errors import DefinitionError
 from ..gate.context import Gate
 from ..gate.definition_files import hash_files
 from ..gate.land import raw_contract
+from ..learning.embedders import Embedders, local_embedders, opened_once
 from ..records.base import sha256_of
 from ..records.candidates import AssetKind
 from ..records.contracts import Contract
@@ -28,11 +29,13 @@ from .component_files import (
     CheckAttributes,
     ComponentFile,
     DbtTablesAttributes,
+    EmbeddingAttributes,
     PythonTableAttributes,
     SourceAttributes,
     read_component_files,
 )
 from .dbt_meta import drift_of, freshness_of, group_of
+from .embedding_assets import declare_embedding, judged_by
 
 _NOBODY = AgentName("")
 
@@ -47,8 +50,11 @@ class Declarations:
     files: Mapping[Path, str]
 
 
-def load_declarations(settings: Settings) -> Declarations:
+def load_declarations(settings: Settings, embedders: Embedders | None = None) -> Declarations:
     """Returns everything that the project declares; agent files are not read, so the seats are empty.
+
+    Args:
+        embedders: Who identifies embedders; by default those that a component's YAML can name.
 
     Raises:
         DefinitionError: A component, contract or dbt file is wrong, two components declare one
@@ -60,6 +66,7 @@ def load_declarations(settings: Settings) -> Declarations:
     dbt, variables = _load_dbt(settings, components)
     modules = tuple(sorted(settings.project.defs.rglob("*.py")))
     found = list(_declare(settings, components, dbt))
+    found += _embeddings(components, found, embedders or local_embedders(settings.home.cache / "embedders"))
     parents = {declaration.key: declaration.parents for declaration in found}
     declared = [_judged(settings, d, tests_judging(d.key, dbt.tests, parents), modules) for d in found]
     return Declarations(tuple(_ordered(declared)), dbt, variables, files)
@@ -79,18 +86,20 @@ def _audits(declaration: AssetDeclaration, tests: Sequence[DbtTest]) -> str:
     """A check that was mended or made stricter must judge again what it judged before."""
     checks = [[check.name, check.severity, check.function, check.code_version] for check in declaration.checks]
     versions = sorted([test.unique_id, test.code_version] for test in tests)
-    asks = [["drift", declaration.drift]] if declaration.drift is not DriftAnswer.WARN else []
+    asks: list[list[object]] = [["drift", declaration.drift]] if declaration.drift is not DriftAnswer.WARN else []
+    asks += judged_by(declaration)
     return sha256_of([checks, versions, *asks]) if checks or versions or asks else ""
 
 
-def load_gate(settings: Settings) -> Gate:
-    """Returns the gate over everything that the project declares.
+def load_gate(settings: Settings, embedders: Embedders | None = None) -> Gate:
+    """Returns the gate over everything that the project declares; `embedders` as for `load_declarations`.
 
     Raises:
         DefinitionError: As for `load_declarations`.
         AgentFileError: An agent file is wrong, or an asset lacks a producer or an auditor.
     """
-    declared = load_declarations(settings)
+    embedders = embedders or local_embedders(settings.home.cache / "embedders")
+    declared = load_declarations(settings, embedders)
     principals = load_agent_files(settings.project.agents)
     seats = take_seats(principals, [selectable(declaration) for declaration in declared.assets])
     seated = {
@@ -105,6 +114,8 @@ def load_gate(settings: Settings) -> Gate:
         principals={principal.name: principal for principal in principals},
         seats=seats,
         dbt=declared.dbt,
+        embedders=embedders,
+        judges=opened_once(embedders),
         variables=declared.variables,
         definition_files=declared.files,
     )
@@ -153,6 +164,16 @@ def _declare(settings: Settings, components: Sequence[ComponentFile], dbt: DbtPr
                     yield _dbt_table(settings, component, component.attributes, node)
             case PythonTableAttributes():
                 yield from _python_tables(settings, component, component.attributes, depends_on)
+
+
+def _embeddings(
+    components: Sequence[ComponentFile], others: Sequence[AssetDeclaration], embedders: Embedders
+) -> Iterator[AssetDeclaration]:
+    declared = {declaration.key: declaration for declaration in others}
+    for component in components:
+        if isinstance(component.attributes, EmbeddingAttributes):
+            checks = _free_checks(component, component.attributes.checks)
+            yield declare_embedding(component, component.attributes, declared, checks, embedders)
 
 
 def _source(

@@ -133,3 +133,23 @@ class EmbeddingOptions(Record):
             if name is not None and (spec or conversion or not _IDENTIFIER.fullmatch(name)):
                 raise ValueError(f"{{{name}}} in the template is not the name of a column")
         return tuple(dict.fromkeys(name for name, _, _ in fields if name))
+
+
+class EmbeddingCounts(Record):
+    """What one build did: `embedded` texts went to the embedder, `recalled` ones were kept of an earlier build,
+    `reused` source rows stand as they are in the served version, and `removed` ones lost their vectors.
+
+    `truncated` texts are cut by the embedder and `empty` source rows have none, in the whole next version.
+    `n_requests`, `n_retries` and `n_tokens` are what an endpoint was asked for.
+    """
+
+    embedded: int = 0
+    recalled: int = 0
+    reused: int = 0
+    removed: int = 0
+    truncated: int = 0
+    empty: int = 0
+    seconds: float = 0.0
+    n_requests: int = 0
+    n_retries: int = 0
+    n_tokens: int = 0

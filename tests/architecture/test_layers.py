@@ -17,7 +17,19 @@ LAYERS = (
     ("definitions", "cli", "defs", "__init__"),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
-STAGES = ("land", "build", "candidate", "audit", "publish", "quarantine", "rollback", "release", "replay", "upkeep")
+STAGES = (
+    "land",
+    "build",
+    "candidate",
+    "audit",
+    "publish",
+    "quarantine",
+    "rollback",
+    "release",
+    "replay",
+    "upkeep",
+    "embed",
+)
 
 
 def modules() -> Iterator[tuple[str, Path]]:

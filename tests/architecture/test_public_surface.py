@@ -34,7 +34,12 @@ def test_the_package_exports_what_a_projects_own_code_needs() -> None:
 
 
 def test_the_components_are_those_that_yaml_may_name() -> None:
-    assert sorted(components.__all__) == ["DbtTablesComponent", "PythonTableComponent", "SourceComponent"]
+    assert sorted(components.__all__) == [
+        "DbtTablesComponent",
+        "EmbeddingComponent",
+        "PythonTableComponent",
+        "SourceComponent",
+    ]
 
 
 def test_the_error_tree_is_the_one_drawn() -> None:

@@ -14,12 +14,13 @@ TABLE = """
     CREATE TABLE orders AS
     SELECT i AS order_id, 'customer number ' || i AS customer, (i % 7)::DOUBLE AS amount, i % 5 AS n_items,
            ['open', 'paid', 'überwiesen'][1 + i % 3] AS status, i % 2 = 0 AS is_paid,
-           TIMESTAMP '2024-05-01' + i * INTERVAL 1 HOUR AS ordered_at, (DATE '2024-05-01' + i::INTEGER) AS due
+           TIMESTAMP '2024-05-01' + i * INTERVAL 1 HOUR AS ordered_at, (DATE '2024-05-01' + i::INTEGER) AS due,
+           [cos(i), sin(i)]::FLOAT[] AS direction
     FROM range(1, 101) AS numbers(i)
 """
 N_ROWS = 100
 MEASURES, TIMES, TEXTS, KEY = ["amount", "n_items"], ["ordered_at", "due"], ["customer", "status"], ["order_id"]
-COLUMNS = [*KEY, "customer", *MEASURES, "status", "is_paid", *TIMES]
+COLUMNS = [*KEY, "customer", *MEASURES, "status", "is_paid", *TIMES, "direction"]
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def content(defect: Defect | str) -> Any:
     """The columns with their types, and how often each row is there."""
     relation = defect if isinstance(defect, str) else defect.relation
     found = shop().sql(f"FROM {relation}")
-    return list(zip(found.columns, map(str, found.types), strict=True)), Counter(found.fetchall())
+    return list(zip(found.columns, map(str, found.types), strict=True)), Counter(map(repr, found.fetchall()))
 
 
 @pytest.mark.parametrize("kind", [kind.name for kind in KINDS])
@@ -68,6 +69,7 @@ def test_every_kind_is_really_planted(ground: Ground, kind: str) -> None:
         ("category_typos", ["status"]),
         ("whitespace_casing", TEXTS),
         ("off_by_one_keys", KEY),
+        ("shuffled_vectors", ["direction"]),
         ("orphan_keys", KEY),
     ],
 )

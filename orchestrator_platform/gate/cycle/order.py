@@ -11,6 +11,7 @@ from ...authority.agent_files import Invocation
 from ...lake.published import PublishedCut
 from ...records.candidates import Manifest
 from ...records.declarations import AssetDeclaration, SourceBuild
+from ...records.embeddings import EmbeddingCounts
 from ...records.events import Event
 from ...records.keys import AgentName, AssetKey, CandidateId
 from ...records.ledger import QuarantineEntry
@@ -98,8 +99,11 @@ def entry_for(gate: Gate, heads: Mapping[AssetKey, Head], manifest: Manifest, ve
     return entry.model_copy(update={"fingerprint": beside_fingerprint(entry.fingerprint, beside)})
 
 
-def judged_events(gate: Gate, order: Order, manifest: Manifest, verdict: Verdict) -> Iterable[Event]:
+def judged_events(
+    gate: Gate, order: Order, manifest: Manifest, verdict: Verdict, counts: EmbeddingCounts | None = None
+) -> Iterable[Event]:
     """Yields what the producer and the auditor of one candidate did."""
+    made = counts.model_dump(mode="json", exclude_defaults=True) if counts else {}
     yield Event(
         id=gate.new_id(),
         at=manifest.created_at,
@@ -110,7 +114,7 @@ def judged_events(gate: Gate, order: Order, manifest: Manifest, verdict: Verdict
         reason=manifest.reason,
         on_behalf_of=order.agent,
         inputs={parent.asset: parent.version or f"candidate {parent.candidate}" for parent in manifest.parents},
-        details={"candidate": manifest.id, "n_rows": manifest.n_rows, "form": manifest.form},
+        details={"candidate": manifest.id, "n_rows": manifest.n_rows, "form": manifest.form, **made},
     )
     yield audit_event(gate, manifest, verdict, f"candidate {manifest.id} was proposed", order.agent)
 

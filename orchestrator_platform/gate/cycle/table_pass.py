@@ -12,7 +12,8 @@ from ...errors import Misuse, StorageFailed
 from ...lake.published import PublishedCut
 from ...lake.writer import Quarantined
 from ...records.candidates import ParentRead
-from ...records.declarations import AssetDeclaration, DbtBuild
+from ...records.declarations import AssetDeclaration, DbtBuild, EmbeddingBuild
+from ...records.embeddings import EmbeddingCounts
 from ...records.keys import AssetKey
 from ...records.verdicts import Decision, Verdict
 from ...storage import storage_problem
@@ -28,6 +29,7 @@ from ..publish import Publication
 from ..rebuild import made_by_other_code
 from ..withhold import blamed_for, root_causes, withheld_by
 from ..workbench import Workbench
+from .embedding import EmbeddingBuilder
 from .order import Order, bench_of, entry_for, judged_events, judged_in, keep_verdict, publish_in, remove_candidate
 
 
@@ -41,6 +43,7 @@ class TablePass:
     workbench: Workbench
     closed: dict[AssetKey, Closed] = field(default_factory=dict)
     outcomes: dict[AssetKey, Outcome] = field(default_factory=dict)
+    counts: dict[AssetKey, EmbeddingCounts] = field(default_factory=dict)
 
     def run(self, stale: Sequence[AssetDeclaration], known: KnownInputs) -> Mapping[AssetKey, Outcome]:
         """Returns an outcome for each of the assets, which come parents first."""
@@ -57,10 +60,22 @@ class TablePass:
         with self.workbench.connect(stage[0].key) as connection:
             from_dbt = {item.asset: item for item in self._build_dbt(stage)} if is_dbt else {}
             for declaration in stage:
-                built = from_dbt.get(declaration.key) or build_python_stage(connection, declaration, self._relations())
-                outcome = self._close(connection, declaration, built, known)
+                outcome = None if is_dbt else self._not_to_build(declaration, known)
+                if outcome is None:
+                    built = from_dbt.get(declaration.key) or self._build_one(connection, declaration)
+                    outcome = self._close(connection, declaration, built, known)
                 if outcome is not None:
                     self.outcomes[declaration.key] = outcome
+
+    def _build_one(self, connection: duckdb.DuckDBPyConnection, declaration: AssetDeclaration) -> Built:
+        relations = self._relations()
+        if not isinstance(declaration.build, EmbeddingBuild):
+            return build_python_stage(connection, declaration, relations)
+        builder = EmbeddingBuilder(self.gate, self.cut, self.order.rebuild)
+        built = builder.build(connection, declaration, relations[declaration.build.options.source])
+        if built.counts is not None:
+            self.counts[declaration.key] = built.counts
+        return built
 
     def _build_dbt(self, stage: Sequence[AssetDeclaration]) -> tuple[Built, ...]:
         # Only what the models declare to read is shown to them: another read would leave no parent in the receipt.
@@ -97,29 +112,21 @@ class TablePass:
         self, connection: duckdb.DuckDBPyConnection, declaration: AssetDeclaration, built: Built, known: KnownInputs
     ) -> Outcome | None:
         """Closes one build; an outcome instead where there is nothing to judge."""
-        spoiled = tuple(parent for parent in declaration.parents if self._is_spoiled(parent))
-        if spoiled:
-            return Withheld(declaration.key, spoiled)
+        if spoiled := self._spoiled(declaration):
+            return spoiled
         if problem := storage_problem(built.error):
             raise StorageFailed(path=self.workbench.folder, problem=problem)
         if built.error:
             return Failed(declaration.key, built.error)
-        parents = self._parents_read(declaration)
-        fingerprint = table_fingerprint(declaration, {parent.asset: parent.data_version for parent in parents})
-        head = self.cut.heads.get(declaration.key)
-        if not self.order.rebuild:
-            if known.is_current(declaration.key, fingerprint, head):
-                return Unchanged(declaration.key, "its parents were built anew and did not change")
-            held = known.held_back(declaration.key, fingerprint, self.cut.heads)
-            if held is not None:
-                return Held(declaration.key, held.why)
+        if settled := self._settled(declaration, known):
+            return settled
         draft = Draft(
             asset=declaration.key,
             kind=declaration.kind,
             relation=built.relation,
             key=built.key,
-            parents=parents,
-            fingerprint=fingerprint,
+            parents=self._parents_read(declaration),
+            fingerprint=self._fingerprint(declaration),
             code_version=declaration.code_version,
             contract_hash=declaration.contract.hash(),
             producer=declaration.producer,
@@ -131,7 +138,7 @@ class TablePass:
             self.closed[declaration.key] = close_candidate(
                 connection,
                 draft,
-                head,
+                self.cut.heads.get(declaration.key),
                 self.gate.settings.home.candidates,
                 candidate_id=self.gate.new_candidate(),
                 now=self.gate.now(),
@@ -140,6 +147,28 @@ class TablePass:
             # A relation that a function returned is computed here for the first time.
             return Failed(declaration.key, str(error))
         return None
+
+    def _not_to_build(self, declaration: AssetDeclaration, known: KnownInputs) -> Outcome | None:
+        """An outcome where building would be for nothing."""
+        return self._spoiled(declaration) or self._settled(declaration, known)
+
+    def _spoiled(self, declaration: AssetDeclaration) -> Outcome | None:
+        spoiled = tuple(parent for parent in declaration.parents if self._is_spoiled(parent))
+        return Withheld(declaration.key, spoiled) if spoiled else None
+
+    def _settled(self, declaration: AssetDeclaration, known: KnownInputs) -> Outcome | None:
+        """An outcome where it is known what these inputs give."""
+        if self.order.rebuild:
+            return None
+        fingerprint = self._fingerprint(declaration)
+        if known.is_current(declaration.key, fingerprint, self.cut.heads.get(declaration.key)):
+            return Unchanged(declaration.key, "its parents were built anew and did not change")
+        held = known.held_back(declaration.key, fingerprint, self.cut.heads)
+        return Held(declaration.key, held.why) if held is not None else None
+
+    def _fingerprint(self, declaration: AssetDeclaration) -> str:
+        parents = self._parents_read(declaration)
+        return table_fingerprint(declaration, {parent.asset: parent.data_version for parent in parents})
 
     def _is_spoiled(self, parent: AssetKey) -> bool:
         return isinstance(self.outcomes.get(parent), Failed | Held | Withheld)
@@ -236,12 +265,14 @@ class TablePass:
                 events=tuple(
                     event
                     for asset in (*changed, *denied)
-                    for event in judged_events(self.gate, self.order, self.closed[asset].manifest, verdicts[asset])
+                    for event in judged_events(
+                        self.gate, self.order, self.closed[asset].manifest, verdicts[asset], self.counts.get(asset)
+                    )
                 ),
             ),
         )
         for receipt in done.receipts:
-            self.outcomes[receipt.asset] = Published(receipt.asset, receipt)
+            self.outcomes[receipt.asset] = Published(receipt.asset, receipt, self.counts.get(receipt.asset))
         for entry in done.quarantined:
             made = Rejected if verdicts[entry.asset].decision is Decision.REJECT else Escalated
             self.outcomes[entry.asset] = made(
