@@ -61,7 +61,7 @@ def weaviate_server(data: Path, environment: Mapping[str, str] | None = None) ->
         "GRPC_PORT": str(grpc),
         "PROFILING_PORT": str(profiling),
         "GO_PROFILING_DISABLE": "true",
-        "CLUSTER_HOSTNAME": f"node{port}",
+        "CLUSTER_HOSTNAME": "node",
         "CLUSTER_IN_LOCALHOST": "true",
         "CLUSTER_GOSSIP_BIND_PORT": str(gossip),
         "CLUSTER_DATA_BIND_PORT": str(data_port),

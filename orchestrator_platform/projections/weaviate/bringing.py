@@ -18,7 +18,7 @@ from ...records.embeddings import EmbeddingOptions
 from .collections import Found, count_objects, create_collection, drop_collection, find_collections, move_alias
 from .connection import Server
 from .content import Content, Objects, Split, content_of_version, read_change, read_objects
-from .importing import Digests, Filling, digests_of, fill, list_digests
+from .importing import Digests, Filling, digests_of, fill, list_digests, require_writable
 from .notes import Held, Note, write_note
 from .schema import CollectionPlan
 from .verifying import search_exactly, verify_index
@@ -146,6 +146,7 @@ def _changed(work: Work, found: Found) -> str | None:
         if n_changed > options.beside_share * max(work.held.n_objects, 1):
             return None
         work.say(f"changing {n_changed:,} of {work.held.n_objects:,} objects in {name}")
+        require_writable(work.server, work.collection(name))
         write_note(work.client, name, work.note(whole=False))
         _apply(work, name, gone, read)
         if count_objects(work.client, name) != work.held.n_objects:

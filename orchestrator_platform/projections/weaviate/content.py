@@ -201,7 +201,10 @@ def _piece(text: str, text_hash: str, chunk: int, split: Split | None) -> str:
 
 def _matrix(column: Any, n_rows: int) -> NDArray[np.float32]:
     flat = np.asarray(column.flatten(), dtype=np.float32)
-    return flat.reshape(n_rows, -1)
+    dim, rest = divmod(len(flat), n_rows)
+    if rest or len(set(column.value_lengths().to_pylist())) > 1:
+        raise ValueError(f"the vectors of the published embedding are not all of one length, such as {dim}")
+    return flat.reshape(n_rows, dim)
 
 
 def digest(properties: dict[str, Any], vector: NDArray[np.float32]) -> str:

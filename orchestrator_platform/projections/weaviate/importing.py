@@ -101,12 +101,17 @@ def put_batch(filling: Filling, objects: Objects) -> tuple[int, list[str]]:
     return len(batch), [error.message for error in answer.errors.values()]
 
 
-def _refused(server: Server, collection: "WeaviateCollection[Any, Any]", refusals: list[str]) -> Exception:
+def require_writable(server: Server, collection: "WeaviateCollection[Any, Any]") -> None:
+    """Raises TargetFailed where the server takes no changes to a collection."""
     if any(shard.status == "READONLY" for shard in collection.config.get_shards()):
-        return server.failed(
+        raise server.failed(
             f"the server has made {collection.name} read-only, as it does when its disk is almost full",
-            "Make room there, then set the collection's shards to READY.",
+            "Make room there; where somebody set it by hand, set the collection's shards to READY.",
         )
+
+
+def _refused(server: Server, collection: "WeaviateCollection[Any, Any]", refusals: list[str]) -> Exception:
+    require_writable(server, collection)
     return server.failed(
         f"the server takes no objects into {collection.name}{_quoted(refusals)}", "Look at its log and its disk."
     )
