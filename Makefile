@@ -16,6 +16,7 @@ demo: .venv/ready
 # The long suites are run by name: make test SUITE=slow
 SUITE ?= not slow
 test: .venv/ready
+	tests/install_weaviate.sh >/dev/null
 	$(RUN) python -m pytest -n 2 -m "$(SUITE)" $(TESTS)
 
 dev: .venv/ready

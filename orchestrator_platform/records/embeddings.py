@@ -3,14 +3,17 @@
 import re
 from string import Formatter
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from .base import Record
 from .embedders import EmbedderOptions
 from .keys import AssetKey
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
+_COLLECTION = re.compile(r"[A-Z][A-Za-z0-9_]{0,200}")
 
 # The columns that every embedding has besides the source's key.
 CHUNK, TEXT_HASH, SOURCE_HASH, EMBEDDER = "chunk", "text_hash", "source_hash", "embedder"
@@ -67,22 +70,52 @@ class Weaviate(Record):
     `consistent` is asked for, becomes a new collection beside the served one, verified before the alias moves.
 
     `url` is `http(s)://host[:port]`, or `embedded` with the folder that holds the server's binary. The key is in
-    the environment variable `key_variable`. `keep_previous` collections stay for an instant way back.
+    the environment variable `key_variable`. `grpc_host` is the host of `url` where it is left out. `columns` are
+    the source's columns that can be filtered by in the server, besides key, title and `show`. `keep_previous`
+    collections stay for an instant way back.
     """
+
+    # A key that was pasted into the wrong field must not come back in a message.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     kind: Literal["weaviate"] = "weaviate"
     url: str
+    grpc_host: str | None = None
     grpc_port: int = Field(default=50051, gt=0, le=65535)
     key_variable: str | None = None
     binary_folder: str | None = None
     version: str | None = None
     alias: str | None = None
+    columns: tuple[str, ...] = ()
     consistent: bool = False
-    beside_share: float = Field(default=0.2, ge=0, le=1)
+    beside_share: float = Field(default=0.25, ge=0, le=1)
     keep_previous: int = Field(default=1, ge=0)
     timeout_seconds: float = Field(default=30, gt=0)
     index: IndexSettings = IndexSettings()
     min_recall: float = Field(default=0.99, ge=0, le=1, description="against exact search, before the alias moves")
+
+    @model_validator(mode="after")
+    def _has_an_address_without_secrets(self) -> Self:
+        if self.url == "embedded":
+            if not self.binary_folder or not self.version:
+                raise ValueError("`url: embedded` needs `binary_folder` and `version`, such as 1.39.0")
+            return self
+        parts = urlsplit(self.url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("`url` must begin with http:// or https:// and name a host, or be `embedded`")
+        if parts.username or parts.password or parts.query or parts.fragment or parts.path.strip("/"):
+            raise ValueError("`url` must hold no user, password, path or query; name the key by `key_variable`")
+        return self
+
+    @model_validator(mode="after")
+    def _names_are_names(self) -> Self:
+        if self.key_variable is not None and not _VARIABLE.fullmatch(self.key_variable):
+            raise ValueError(
+                "`key_variable` is the name of an environment variable (A-Z, 0-9, _), never the key itself"
+            )
+        if self.alias is not None and not _COLLECTION.fullmatch(self.alias):
+            raise ValueError("`alias` begins with a capital letter and goes on with letters, digits and _")
+        return self
 
 
 Projected = Annotated[LocalVectors | Weaviate, Field(discriminator="kind")]

@@ -1,0 +1,213 @@
+"""What the objects of a collection should be, read from the lake: rows of an embedding with their source's columns,
+both at the snapshots that belong together.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b, sha256
+from typing import Any
+from uuid import UUID, uuid5
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from ...lake.history import read_receipt, read_snapshot_of, read_versions_of
+from ...lake.published import PublishedCut
+from ...lake.readers import attach_statement
+from ...learning.prepared_text import TEXT as PREPARED
+from ...learning.prepared_text import prepared_texts
+from ...records.embeddings import CHUNK as CHUNK_COLUMN
+from ...records.embeddings import EMBEDDER, TEXT_HASH, VECTOR, EmbeddingOptions
+from ...records.keys import AssetKey, Snapshot, Version
+from ...records.receipts import Head, Receipt
+from ...sql import identifier
+from .notes import Held
+from .schema import CHUNK, DIGEST, KEY, TEXT, CollectionPlan
+
+_NAMESPACE = UUID("6f0d3d0c-6d37-5d0a-9a55-6b3c1f7a2c11")
+_ROWS_AT_A_TIME = 4096
+
+Split = Callable[[str], Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Content:
+    """A version of an embedding as it can be read: relations that can stand after FROM, on `connection`."""
+
+    held: Held
+    embedding: str
+    source: str
+    connection: duckdb.DuckDBPyConnection = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Objects:
+    """Some objects: ids, properties and vectors, float32, shape (n, dim), in one order."""
+
+    ids: list[UUID]
+    properties: list[dict[str, Any]]
+    vectors: NDArray[np.float32]
+
+
+def content_of_head(cut: PublishedCut, head: Head, source: AssetKey) -> Content:
+    """Returns the served content of an embedding."""
+    connection = cut.connect()
+    receipt = read_receipt(connection, head.asset, head.version)
+    assert receipt is not None, "a head has a receipt"
+    return _content(cut, connection, receipt, cut.snapshot, source)
+
+
+def content_of_version(cut: PublishedCut, held: Held, asset: AssetKey) -> Content | None:
+    """Returns an earlier content, `None` where the lake does not hold it any more, or holds another one by now."""
+    connection = cut.connect()
+    receipt = read_receipt(connection, asset, held.version)
+    snapshot = read_snapshot_of(connection, receipt) if receipt is not None else None
+    if receipt is None or snapshot is None:
+        return None
+    found = _content(cut, connection, receipt, snapshot, held.source)
+    return found if found.held.is_content_of(held) else None
+
+
+def _content(
+    cut: PublishedCut, connection: duckdb.DuckDBPyConnection, receipt: Receipt, snapshot: Snapshot, source: AssetKey
+) -> Content:
+    made_from = _source_receipt(connection, receipt, source)
+    source_snapshot = read_snapshot_of(connection, made_from) if made_from is not None else None
+    if made_from is None or source_snapshot is None:
+        # The rows that it was made from are not kept: those that serve now stand for them.
+        head = cut.heads.get(source)
+        source_version, data_version = (head.version, head.data_version) if head else (None, "")
+        source_snapshot = cut.snapshot
+    else:
+        source_version, data_version = made_from.version, made_from.data_version
+    relation = _relation(cut, connection, receipt.asset, snapshot)
+    embedders = connection.execute(f"SELECT DISTINCT {EMBEDDER} FROM {relation} ORDER BY 1").fetchall()
+    held = Held(
+        version=receipt.version,
+        data_version=receipt.data_version,
+        source=source,
+        source_version=source_version,
+        source_data_version=data_version,
+        embedder=" ".join(row[0] for row in embedders),
+        n_objects=receipt.n_rows,
+    )
+    return Content(
+        held,
+        relation,
+        _relation(cut, connection, source, source_snapshot),
+        connection,
+    )
+
+
+def _source_receipt(connection: duckdb.DuckDBPyConnection, receipt: Receipt, source: AssetKey) -> Receipt | None:
+    read = next((parent for parent in receipt.parents if parent.asset == source), None)
+    if read is None:
+        return None
+    version = read.version
+    if read.candidate is not None:
+        # Built in the same pass: published together with the embedding, or withheld and the base read instead.
+        version = read_versions_of(connection, [read.candidate]).get(read.candidate, version)
+    return read_receipt(connection, source, Version(version)) if version is not None else None
+
+
+def _relation(cut: PublishedCut, connection: duckdb.DuckDBPyConnection, asset: AssetKey, snapshot: Snapshot) -> str:
+    if snapshot == cut.snapshot:
+        return f"lake.{asset.quoted}"
+    alias = f"at_{snapshot}"
+    connection.execute(attach_statement(cut.layout, snapshot, alias=alias))
+    return f"{alias}.{asset.quoted}"
+
+
+def object_id(asset: AssetKey, key: str, chunk: int) -> UUID:
+    """Returns the id of a row's object: the same one on any server, for ever. `key` is canonical JSON."""
+    return uuid5(_NAMESPACE, f"{asset}\n{key}\n{chunk}")
+
+
+def read_objects(
+    content: Content, plan: CollectionPlan, embedding: EmbeddingOptions, split: Split | None = None
+) -> Iterator[Objects]:
+    """Yields all objects, some thousands at a time."""
+    return _objects(content.connection, rows_sql(content, plan, embedding), plan, split)
+
+
+def read_change(
+    before: Content, after: Content, plan: CollectionPlan, embedding: EmbeddingOptions, split: Split | None = None
+) -> tuple[int, list[UUID], Callable[[], Iterator[Objects]]]:
+    """Returns how many objects differ, the ids of those that go, and a way to read those that come or change."""
+    connection = after.connection
+    was, now = (rows_sql(content, plan, embedding) for content in (before, after))
+    # Both snapshots are attached to the one database behind all connections of a cut.
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE _was AS {was}")
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE _now AS {now}")
+    names = ["_text", VECTOR, *(f"_p{i}" for i in range(len(plan.properties)))]
+    same = " AND ".join(f"n.{name} IS NOT DISTINCT FROM w.{name}" for name in names)
+    on = "n._key = w._key AND n._chunk = w._chunk"
+    gone = connection.execute(f"SELECT _key, _chunk FROM _was AS w ANTI JOIN _now AS n ON {on}").fetchall()
+    changed = f"_now AS n ANTI JOIN _was AS w ON {on} AND {same}"
+    counted = connection.execute(f"SELECT count(*) FROM {changed}").fetchone()
+    n_changed = (counted[0] if counted else 0) + len(gone)
+    ids = [object_id(plan.asset, *row) for row in gone]
+    return n_changed, ids, lambda: _objects(connection, f"SELECT n.* FROM {changed}", plan, split)
+
+
+def rows_sql(content: Content, plan: CollectionPlan, embedding: EmbeddingOptions) -> str:
+    """Returns the query of all rows: `_key`, `_chunk`, `_hash`, `_text`, the vector and `_p0`, `_p1`, …"""
+    keys = [identifier(name) for name in embedding.key]
+    using = ", ".join(keys)
+    key = f"to_json([{', '.join(f'e.{name}::VARCHAR' for name in keys)}])::VARCHAR"
+    properties = "".join(f", {item.sql} AS _p{i}" for i, item in enumerate(plan.properties))
+    return (
+        f"SELECT {key} AS _key, e.{CHUNK_COLUMN}::INTEGER AS _chunk, e.{TEXT_HASH} AS _hash,"
+        f" coalesce(t.{PREPARED}, '') AS _text, e.{VECTOR} AS {VECTOR}{properties}"
+        f" FROM {content.embedding} AS e LEFT JOIN {content.source} AS s USING ({using})"
+        f" LEFT JOIN {prepared_texts(embedding, content.source)} AS t USING ({using})"
+    )
+
+
+def _objects(
+    connection: duckdb.DuckDBPyConnection, sql: str, plan: CollectionPlan, split: Split | None
+) -> Iterator[Objects]:
+    names = [item.name for item in plan.properties]
+    reader = connection.execute(sql).to_arrow_reader(_ROWS_AT_A_TIME)
+    for batch in reader:
+        if batch.num_rows:
+            keys, chunks, hashes, texts = (batch.column(i).to_pylist() for i in range(4))
+            vectors = _matrix(batch.column(4), batch.num_rows)
+            columns = [batch.column(5 + i).to_pylist() for i in range(len(names))]
+            rows = zip(*columns, strict=True) if columns else [()] * batch.num_rows
+            properties = [
+                {KEY: key, CHUNK: chunk, TEXT: _piece(text, hash_, chunk, split), **_given(names, row)}
+                for key, chunk, hash_, text, row in zip(keys, chunks, hashes, texts, rows, strict=True)
+            ]
+            for each, vector in zip(properties, vectors, strict=True):
+                each[DIGEST] = digest(each, vector)
+            ids = [object_id(plan.asset, key, chunk) for key, chunk in zip(keys, chunks, strict=True)]
+            yield Objects(ids, properties, vectors)
+
+
+def _given(names: Sequence[str], row: Sequence[Any]) -> dict[str, Any]:
+    return {name: value for name, value in zip(names, row, strict=True) if value is not None}
+
+
+def _piece(text: str, text_hash: str, chunk: int, split: Split | None) -> str:
+    """The text of one chunk; the whole text where it is the only one, or nobody can say how it was cut."""
+    if split is None or sha256(text.encode("utf-8", "surrogatepass")).hexdigest() == text_hash:
+        return text
+    pieces = split(text)
+    return pieces[chunk] if chunk < len(pieces) else text
+
+
+def _matrix(column: Any, n_rows: int) -> NDArray[np.float32]:
+    flat = np.asarray(column.flatten(), dtype=np.float32)
+    dim, rest = divmod(len(flat), n_rows)
+    if rest or len(set(column.value_lengths().to_pylist())) > 1:
+        raise ValueError(f"the vectors of the published embedding are not all of one length, such as {dim}")
+    return flat.reshape(n_rows, dim)
+
+
+def digest(properties: dict[str, Any], vector: NDArray[np.float32]) -> str:
+    """Returns a hash of all that an object holds, besides the version that brought it."""
+    told = json.dumps(properties, sort_keys=True, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    return blake2b(told + vector.tobytes(), digest_size=16).hexdigest()

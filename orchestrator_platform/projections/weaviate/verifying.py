@@ -1,0 +1,98 @@
+"""Judges an index before it serves: sampled vectors are those of the lake, and it finds what exact search finds."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .connection import Server
+from .content import Objects
+
+if TYPE_CHECKING:
+    from weaviate.collections import Collection
+
+K = 10
+_N_VECTORS, _N_QUERIES, _SEED = 100, 100, 20240508
+# Two vectors that are this near to a query are equally good answers to it.
+_TIE = 1e-5
+
+
+@dataclass(frozen=True)
+class Exact:
+    """What exact search answers to some queries: for each the ids that may be among the first k, best first.
+
+    `queries` are unit vectors, float32, shape (n, dim). An answer as good as the k-th is as right as it.
+    """
+
+    queries: NDArray[np.float32]
+    answers: tuple[frozenset[UUID], ...]
+    vectors: dict[UUID, NDArray[np.float32]] = field(repr=False)
+    n_objects: int = 0
+
+
+def search_exactly(chunks: Iterable[Objects], golden: NDArray[np.float32] | None = None, k: int = K) -> Exact:
+    """Returns exact answers to the golden queries, and to some of the vectors themselves, chosen by a fixed seed."""
+    read = list(chunks)
+    ids = [id_ for objects in read for id_ in objects.ids]
+    if not ids:
+        return Exact(np.empty((0, 0), dtype=np.float32), (), {})
+    vectors = np.concatenate([objects.vectors for objects in read])
+    chosen = np.random.default_rng(_SEED).choice(len(ids), min(_N_QUERIES, len(ids)), replace=False)
+    queries = vectors[chosen]
+    if golden is not None and len(golden):
+        queries = np.concatenate([golden, queries])
+    answers = tuple(_best(vectors, ids, query, k) for query in queries)
+    sample = {ids[i]: vectors[i] for i in chosen[:_N_VECTORS]}
+    return Exact(queries, answers, sample, len(ids))
+
+
+def _best(vectors: NDArray[np.float32], ids: Sequence[UUID], query: NDArray[np.float32], k: int) -> frozenset[UUID]:
+    scores = vectors @ query
+    k = min(k, len(ids))
+    worst = np.partition(scores, len(ids) - k)[len(ids) - k]
+    return frozenset(ids[int(i)] for i in np.flatnonzero(scores >= worst - _TIE))
+
+
+def measure_recall(collection: "Collection[Any, Any]", exact: Exact, k: int = K) -> float:
+    """Returns the mean share of the first k answers that exact search would have given as well."""
+    shares = []
+    for query, answers in zip(exact.queries, exact.answers, strict=True):
+        found = collection.query.near_vector(query.tolist(), limit=k, return_properties=[]).objects
+        n_right = sum(1 for item in found if item.uuid in answers)
+        shares.append(n_right / min(k, exact.n_objects))
+    return float(np.mean(shares)) if shares else 1.0
+
+
+def verify_index(server: Server, collection: "Collection[Any, Any]", exact: Exact) -> None:
+    """Raises TargetFailed where a sampled vector is not the lake's, or the index finds less than it must."""
+    wrong = _differing(collection, exact)
+    if wrong:
+        raise server.failed(
+            f"{wrong} of {len(exact.vectors)} sampled vectors in {collection.name} are not those of the lake;"
+            " the alias was not moved",
+            "Look at the server's log; `orchestrator projections rebuild` makes the collection anew.",
+        )
+    recall, limit = measure_recall(collection, exact), server.options.min_recall
+    if recall < limit:
+        raise server.failed(
+            f"recall@{K} of {collection.name} against exact search is {recall:.3f}, and must be {limit:.3f};"
+            " the alias was not moved",
+            "Raise `ef`, `ef_construction` or `max_connections` under `index`, or quantise less;"
+            " `orchestrator tune` measures what that costs.",
+        )
+
+
+def _differing(collection: "Collection[Any, Any]", exact: Exact) -> int:
+    ids = list(exact.vectors)
+    if not ids:
+        return 0
+    answer = collection.query.fetch_objects_by_ids(ids, limit=len(ids), include_vector=True, return_properties=[])
+    there = {item.uuid: item.vector["default"] for item in answer.objects}
+    return sum(
+        1
+        for id_, vector in exact.vectors.items()
+        if id_ not in there or not np.allclose(np.asarray(there[id_]), vector, atol=1e-6)
+    )
