@@ -1,6 +1,7 @@
 """A sentence encoder in a folder of the usual layout: its ONNX file, its tokenizer, and what its own files say."""
 
 import json
+import mmap
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def open_onnx_folder(options: EmbedderOptions, cache: Path, base_folder: Path) -
             load_tokenizer=lambda: ModelTokenizer(folder / "tokenizer.json", identity.max_tokens),
             load_engine=lambda: load_engine(graph, n_cores=count_cores()),
             batch_size=options.batch_size,
-            alone=_SCALES_A_BATCH in graph.read_bytes(),
+            alone=_holds(graph, _SCALES_A_BATCH),
         )
     )
 
@@ -69,6 +70,15 @@ def find_graph(folder: Path) -> Path:
     raise _unusable(
         folder, "it has neither model.onnx nor onnx/model.onnx", "Export the model to ONNX into this folder."
     )
+
+
+def _holds(file: Path, word: bytes) -> bool:
+    with file.open("rb") as stream:
+        try:
+            with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                return content.find(word) >= 0
+        except ValueError:  # an empty file cannot be mapped
+            return False
 
 
 def _folder(options: EmbedderOptions, base_folder: Path) -> Path:

@@ -1,7 +1,10 @@
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import yaml
 from pydantic import ValidationError
 
 from orchestrator_platform.records.embedders import EmbedderIdentity, EmbedderOptions
@@ -42,6 +45,15 @@ def test_whatever_changes_a_vector_changes_the_identity(change: dict[str, object
     assert IDENTITY.hash() == EmbedderIdentity.model_validate_json(IDENTITY.canonical_json()).hash()
     assert IDENTITY.model_copy(update=change).hash() != IDENTITY.hash()
     assert len(IDENTITY.hash()) == 16
+
+
+def test_the_options_on_the_page_are_options() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "embedders.md").read_text(encoding="utf-8")
+    said = [
+        yaml.safe_load(text)["embedder"]
+        for text in re.findall(r"^```\n(embedder:.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    ]
+    assert [EmbedderOptions.model_validate(one).kind for one in said] == ["minilm", "onnx", "http"]
 
 
 def test_the_package_starts_without_an_engine() -> None:
