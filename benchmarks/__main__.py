@@ -6,13 +6,33 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from . import case_diff, case_feed, case_growth, case_judge, case_rollback, case_start, case_upkeep, case_write
+from . import (
+    case_diff,
+    case_embedding,
+    case_feed,
+    case_growth,
+    case_judge,
+    case_rollback,
+    case_start,
+    case_upkeep,
+    case_write,
+)
 from .reporting import Report, describe_machine, render, write_page
 from .running import PROJECT, Setting
 
 CASES: Mapping[str, Callable[[Setting], Report]] = {
     case.NAME: case.measure
-    for case in (case_feed, case_growth, case_write, case_judge, case_diff, case_rollback, case_upkeep, case_start)
+    for case in (
+        case_feed,
+        case_growth,
+        case_write,
+        case_judge,
+        case_diff,
+        case_rollback,
+        case_upkeep,
+        case_start,
+        case_embedding,
+    )
 }
 PAGE = PROJECT / "docs" / "benchmarks.md"
 

@@ -8,6 +8,7 @@ OrchestratorError
 │   ├── NoCandidate
 │   ├── DefinitionError     a file of the project is wrong, with file and line
 │   ├── AgentFileError
+│   ├── EmbedderUnusable
 │   └── NewerHome
 ├── Refusal                 the answer is no (exit 1)
 │   ├── CandidateRejected
@@ -36,7 +37,11 @@ OrchestratorError
     ├── ReaderFailed
     ├── DbtFailed
     ├── PythonTableFailed
-    └── TargetFailed
+     ├── TargetFailed
+     ├── EmbeddingFailed
+     ├── EndpointFailed
+     ├── EndpointRefused
+     └── EndpointAnswerWrong
 """
 
 from collections.abc import Mapping, Sequence
@@ -131,6 +136,16 @@ class AgentFileError(DefinitionError):
     """An agent file, or what the agent files say together, is wrong."""
 
     code = "agent_file"
+
+
+class EmbedderUnusable(Misuse):
+    """An embedder's files, options or key are not what it needs; nothing was embedded."""
+
+    code = "embedder_unusable"
+
+    def __init__(self, *, embedder: str, problem: str, fix: str) -> None:
+        self.embedder, self.problem, self.fix = embedder, problem, fix
+        super().__init__(f"The embedder {embedder} cannot be used: {problem}. Nothing was embedded. {fix}")
 
 
 class NewerHome(Misuse):
@@ -467,4 +482,57 @@ class TargetFailed(Fault):
         super().__init__(
             f"{target}: {problem}. What is published in the lake is whole, and what the target served before it still"
             f" serves. {fix} The next build or landing brings it up, as does `orchestrator projections sync`."
+        )
+
+
+class EmbeddingFailed(Fault):
+    """An embedder that works here gave what is no vector."""
+
+    code = "embedding_failed"
+
+    def __init__(self, *, embedder: str, problem: str) -> None:
+        self.embedder, self.problem = embedder, problem
+        super().__init__(
+            f"The embedder {embedder} {problem}. Batches that were done before are kept. Its files may be damaged, or"
+            " are no sentence encoder: try them alone, or choose another embedder."
+        )
+
+
+class EndpointFailed(Fault):
+    """An endpoint of embeddings could not be reached, was too slow, or is overloaded, more often than is tried."""
+
+    code = "endpoint_failed"
+    retryable = True
+
+    def __init__(self, *, url: str, problem: str, n_tries: int) -> None:
+        self.url, self.problem, self.n_tries = url, problem, n_tries
+        super().__init__(
+            f"{url} gave no vectors in {n_tries} tries: {problem}. Batches that were done before are kept. Run the same"
+            " again when it is back: it goes on with the rest."
+        )
+
+
+class EndpointRefused(Fault):
+    """An endpoint of embeddings refused a request in a way that asking again cannot change."""
+
+    code = "endpoint_refused"
+
+    def __init__(self, *, url: str, status: int, said: str, fix: str) -> None:
+        self.url, self.status, self.said, self.fix = url, status, said, fix
+        super().__init__(
+            f"{url} refused with status {status}{f': {said}' if said else ''}."
+            f" Batches that were done before are kept. {fix}"
+        )
+
+
+class EndpointAnswerWrong(Fault):
+    """An endpoint answered with what are not the vectors that were asked for."""
+
+    code = "endpoint_answer_wrong"
+
+    def __init__(self, *, url: str, problem: str) -> None:
+        self.url, self.problem = url, problem
+        super().__init__(
+            f"{url} answered wrongly: {problem}. Nothing of that answer was used; batches that were done before are"
+            " kept. Compare `model`, `dim` and `url` of the component with what the endpoint serves."
         )

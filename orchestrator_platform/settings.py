@@ -166,6 +166,11 @@ def load_person(environment: Mapping[str, str] = os.environ) -> str:
         return f"uid-{os.getuid()}"
 
 
+def load_secret(variable: str, environment: Mapping[str, str] = os.environ) -> str | None:
+    """Returns the value of a variable that a project names for a key; `None` where it is not set, or empty."""
+    return environment.get(variable, "").strip() or None
+
+
 def _path(text: str | None) -> Path | None:
     return Path(text) if text else None
 

@@ -16,8 +16,8 @@ class EmbeddedBatch:
     """Some of the texts that were asked for, done.
 
     `positions` are their places in what was given, int64, shape (n,); `vectors` float32, shape (n, dim), unit length;
-    `n_tokens` what the whole text counts, before it was cut, int64; `truncated` whether it was cut, bool. Of a text
-    too long to be counted through, `n_tokens` is what was counted, and more than the embedder reads.
+    `n_tokens` what the text counts before it is cut, int64; `truncated` whether not all of it is read, bool. Of a text
+    of many thousand characters only the beginning is looked at, and counted.
     """
 
     positions: "npt.NDArray[np.int64]"
@@ -48,7 +48,7 @@ class Embedder(Protocol):
     def split(self, text: str, max_tokens: int, overlap: int) -> list[str]:
         """Returns exact substrings of the text, in order, each of at most `max_tokens` of the embedder's tokens.
 
-        Neighbours share `overlap` tokens; together they cover the text but for white space between them. A text that
-        fits comes back whole, and so does an empty one: `[""]`.
+        Neighbours share `overlap` tokens, or a little fewer, so that each begins with a word; together they cover the
+        text but for white space. A text that fits comes back whole, and so does an empty one: `[""]`.
         """
         ...
