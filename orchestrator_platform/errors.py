@@ -37,11 +37,11 @@ OrchestratorError
     ├── ReaderFailed
     ├── DbtFailed
     ├── PythonTableFailed
-     ├── TargetFailed
-     ├── EmbeddingFailed
-     ├── EndpointFailed
-     ├── EndpointRefused
-     └── EndpointAnswerWrong
+    ├── TargetFailed
+    ├── EmbeddingFailed
+    ├── EndpointFailed
+    ├── EndpointRefused
+    └── EndpointAnswerWrong
 """
 
 from collections.abc import Mapping, Sequence

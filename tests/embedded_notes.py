@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from hashed_embedder import hashed_embedders
+from hashed_embedder import HashedEmbedder, hashed_embedders
 from small_project import AGENT_FILES, write_files
 
 from orchestrator_platform.gate.context import Gate
@@ -109,3 +109,12 @@ def note(number: int, *, words: str = "") -> tuple[int, str, str, str, str]:
 def write_notes(folder: Path, rows: Sequence[tuple[object, ...]]) -> None:
     """Makes these the notes of the next build."""
     write_files(folder, {"defs/marts/tables.py": TABLE.format(rows=list(rows))})
+
+
+def build_and_die(folder: Path) -> None:
+    """Builds with an embedder that kills its process after twenty batches."""
+    build(gate_of_notes(folder, hashed_embedders(lambda: HashedEmbedder(dies_after=20))), [NOTES])
+
+
+def nothing() -> None:
+    """What a run is killed at where its embedder does it."""

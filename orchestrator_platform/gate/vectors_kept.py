@@ -58,8 +58,10 @@ class VectorsKept:
         self._gather(connection, cut)
         filling = KeptVectors(store.folder.with_name(f"{store.folder.name}.{uuid.uuid4().hex}.partial"))
         filling.folder.mkdir(parents=True)
-        with new_segment(filling.folder) as segment:
-            connection.execute(f"COPY {_SEED} TO {literal(str(segment))} (FORMAT parquet, COMPRESSION zstd)")
+        found = connection.execute(f"SELECT count(*) FROM {_SEED}").fetchone()
+        if found and found[0]:
+            with new_segment(filling.folder) as segment:
+                connection.execute(f"COPY {_SEED} TO {literal(str(segment))} (FORMAT parquet, COMPRESSION zstd)")
         with store.lock:
             if store.folder.exists():
                 shutil.rmtree(filling.folder)

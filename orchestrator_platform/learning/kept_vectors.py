@@ -96,14 +96,17 @@ def embed_and_keep(
     """Embeds the texts and keeps what is done, segment by segment; `advance` is told how many were."""
     waiting: list[EmbeddedBatch] = []
     n_waiting = 0
-    for batch in embedder.embed(texts):
-        waiting.append(batch)
-        n_waiting += len(batch.positions)
-        advance(len(batch.positions))
-        if n_waiting >= SEGMENT_TEXTS:
-            kept.keep(hashes, waiting)
-            waiting, n_waiting = [], 0
-    kept.keep(hashes, waiting)
+    try:
+        for batch in embedder.embed(texts):
+            waiting.append(batch)
+            n_waiting += len(batch.positions)
+            advance(len(batch.positions))
+            if n_waiting >= SEGMENT_TEXTS:
+                done, waiting, n_waiting = waiting, [], 0
+                kept.keep(hashes, done)
+    finally:
+        # An endpoint that fails after an hour must not cost that hour.
+        kept.keep(hashes, waiting)
 
 
 def _table(hashes: Sequence[str], batches: Sequence[EmbeddedBatch]) -> "pa.Table":
