@@ -58,9 +58,13 @@ def _told(plan: "GcPlan", freed: str) -> str:
     if plan.n_orphans:
         lines.append(f"  no version ever showed: {plural(plan.n_orphans, 'file')}, {size(plan.orphan_bytes)}")
     lines += [f"  rejected candidate {item.entry} of {item.asset}: {size(item.size_bytes)}" for item in plan.candidates]
-    lines += [f"  left by a killed run: {item.name}, {size(item.size_bytes)}" for item in plan.folders]
+    lines += [f"  {_kind(item.name)}: {item.name}, {size(item.size_bytes)}" for item in plan.folders]
     lines += [f"  many files become one: {asset}" for asset in plan.compacted]
     return "\n".join(lines)
+
+
+def _kind(folder: str) -> str:
+    return "a copy that serves nobody" if folder.startswith("projections/") else "left by a killed run"
 
 
 def _versions(plan: "GcPlan", asset: str) -> str:

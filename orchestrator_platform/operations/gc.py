@@ -10,6 +10,7 @@ from ..lake.published import cut_for_readers, cut_published
 from ..records.keys import AgentName
 from ..records.upkeep import Collected, GcPlan
 from .caretaking import require_caretaker
+from .local_copies import unneeded_copies
 from .platform import Platform
 from .projections import catch_up
 
@@ -17,7 +18,8 @@ from .projections import catch_up
 def plan_gc(platform: Platform, now: Callable[[], datetime] = utc_now) -> GcPlan:
     """Returns what `collect_garbage` would free; nothing is changed."""
     cut_for_readers(platform.layout, platform.settings.lock_timeout_seconds)
-    return _collection(platform, AgentName(""), now()).look().plan
+    plan = _collection(platform, AgentName(""), now()).look().plan
+    return plan.model_copy(update={"folders": (*plan.folders, *unneeded_copies(platform.settings.home))})
 
 
 def collect_garbage(platform: Platform, *, by: str = "", now: Callable[[], datetime] = utc_now) -> Collected:
@@ -35,7 +37,10 @@ def collect_garbage(platform: Platform, *, by: str = "", now: Callable[[], datet
     cut_published(platform.layout, platform.settings.lock_timeout_seconds)
     collected = _collection(platform, agent, now()).collect()
     catch_up(platform.settings, platform.layout)
-    return collected
+    copies = unneeded_copies(platform.settings.home, remove=True)
+    plan = collected.plan.model_copy(update={"folders": (*collected.plan.folders, *copies)})
+    freed = collected.freed_bytes + sum(copy.size_bytes for copy in copies)
+    return collected.model_copy(update={"plan": plan, "freed_bytes": freed})
 
 
 def _collection(platform: Platform, agent: AgentName, now: datetime) -> GarbageCollection:

@@ -17,15 +17,18 @@ from ..lake.content import hash_file
 from ..lake.examining import RESTORE, LakeSeen
 from ..projections.journal import NAME as JOURNAL
 from ..projections.outbox import applied_snapshot
+from ..projections.serving import all_remembered, is_behind
 from ..records.candidates import MANIFEST
 from ..records.keys import CandidateId
 from ..records.ledger import FileState
 from ..records.upkeep import Ailment, Severity
 from ..records.verdicts import VERDICT, Verdict
 from ..settings import HOME_FORMAT, Home, check_home_format, read_home_format
+from .local_copies import damaged_copies
 
 _PACKAGE = "orchestrator-platform"
 FIX = "orchestrator doctor --fix"
+SYNC, REBUILD = "orchestrator projections sync", "orchestrator projections rebuild"
 _LEAST_FREE_BYTES = 1_000_000_000
 _CLOCK_TOLERANCE = timedelta(minutes=1)
 
@@ -206,3 +209,19 @@ def check_projections(home: Home, seen: LakeSeen) -> Iterator[Ailment]:
             command=FIX,
             fix="applies what is missing",
         )
+    for target, place in damaged_copies(home).items():
+        yield _lagging(target, f"cannot answer: {place} is missing or damaged", f"{REBUILD} {target}")
+    for served in all_remembered(home.projections):
+        head = seen.heads.get(served.asset)
+        if is_behind(served, head, served.settings):
+            published = head.version if head is not None and not head.withdrawn else None
+            problem = f"serves {_of(served.version)}, published is {_of(published)}. {served.error}".rstrip(" .")
+            yield _lagging(served.target, problem, SYNC)
+
+
+def _of(version: int | None) -> str:
+    return "nothing" if version is None else f"version {version}"
+
+
+def _lagging(target: str, problem: str, command: str) -> Ailment:
+    return Ailment(check="projections", severity=Severity.WARN, culprit=target, problem=problem, command=command)

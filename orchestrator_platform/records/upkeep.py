@@ -24,7 +24,7 @@ class FreedCandidate(Record):
 
 
 class FreedFolder(Record):
-    """What a killed run left behind, by its name below `workbenches` or `candidates`."""
+    """What a killed run left behind, or a copy that serves nobody any more, by its path below the home."""
 
     name: str
     size_bytes: int

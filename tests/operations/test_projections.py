@@ -7,14 +7,18 @@ from pathlib import Path
 import pytest
 from embedded import ADVISORIES, EMBEDDING, declare_embedding, publish_advisories, publish_embedding
 from killed_run import run_killed
-from small_project import gate_of, make_project, write_orders
+from small_project import gate_of, make_project, open_project, write_orders
 
 from orchestrator_platform.errors import Misuse, StorageFailed
 from orchestrator_platform.gate.context import Gate
+from orchestrator_platform.operations.doctor import Doctor
+from orchestrator_platform.operations.gc import collect_garbage, plan_gc
 from orchestrator_platform.operations.land import land
 from orchestrator_platform.operations.projections import project, read_lagging, read_projections, sync
 from orchestrator_platform.operations.rollback import Goal, rollback
 from orchestrator_platform.projections import local_vectors
+from orchestrator_platform.projections.serving import target_lock
+from orchestrator_platform.records.upkeep import GcPlan
 
 TARGET = f"local:{EMBEDDING}"
 
@@ -126,3 +130,34 @@ def test_a_projection_that_nobody_declared_is_named(folder: Path) -> None:
 
 def test_a_project_without_embeddings_has_no_copies(folder: Path) -> None:
     assert read_projections(gate_of(folder)) == sync(gate_of(folder)) == ()
+
+
+def test_gc_takes_copies_that_serve_nobody_and_doctor_tells_of_one_that_cannot_answer(folder: Path) -> None:
+    project(opened(folder))
+    (state,) = read_projections(opened(folder))
+    served = Path(state.place)
+    left = served.with_name("00ff.1.partial")
+    left.mkdir()
+    (left / "vectors.npy").write_bytes(b"half")
+    platform = open_project(folder)
+    home = platform.settings.home
+    assert copies(plan_gc(platform)) == [left.relative_to(home.root).as_posix()]
+    with target_lock(home.projections, TARGET, 0):
+        assert copies(plan_gc(platform)) == []  # somebody may be writing it
+    collected = collect_garbage(platform, by="ada")
+    assert (collected.plan.folders[-1].size_bytes, left.exists(), served.exists()) == (4, False, True)
+    assert told(folder) == []
+    (served / "vectors.npy").unlink()
+    assert told(folder) == [(TARGET, f"orchestrator projections rebuild {TARGET}")]
+    sync(opened(folder), anew=True)
+    publish_less(folder)
+    assert told(folder) == [(TARGET, "orchestrator projections sync")]
+
+
+def copies(plan: GcPlan) -> list[str]:
+    return [item.name for item in plan.folders if item.name.startswith("projections/")]
+
+
+def told(folder: Path) -> list[tuple[str, str]]:
+    found = Doctor(gate_of(folder).settings, quick=True).examine().ailments
+    return [(item.culprit, item.command) for item in found if item.culprit == TARGET]
