@@ -110,6 +110,15 @@ def read_objects(
     return _objects(content.connection, rows_sql(content, plan, embedding), plan, split)
 
 
+def first_objects(chunks: Iterator[Objects], n_objects: int) -> Iterator[Objects]:
+    """Yields no more than so many of them."""
+    for objects in chunks:
+        if n_objects <= 0:
+            return
+        yield Objects(objects.ids[:n_objects], objects.properties[:n_objects], objects.vectors[:n_objects])
+        n_objects -= len(objects.ids)
+
+
 def read_change(
     before: Content, after: Content, plan: CollectionPlan, embedding: EmbeddingOptions, split: Split | None = None
 ) -> tuple[int, list[UUID], Callable[[], Iterator[Objects]]]:
