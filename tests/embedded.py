@@ -23,8 +23,8 @@ from orchestrator_platform.lake.published import PublishedCut, cut_published
 from orchestrator_platform.learning.embedder import EmbeddedBatch
 from orchestrator_platform.learning.prepared_text import prepared_texts
 from orchestrator_platform.records.candidates import AssetKind, Manifest, ParentRead
-from orchestrator_platform.records.contracts import Contract
-from orchestrator_platform.records.declarations import AssetDeclaration, EmbeddingBuild
+from orchestrator_platform.records.contracts import Column, Contract
+from orchestrator_platform.records.declarations import AssetDeclaration, EmbeddingBuild, PythonBuild
 from orchestrator_platform.records.embedders import EmbedderIdentity, EmbeddingCost
 from orchestrator_platform.records.embeddings import EmbeddingOptions
 from orchestrator_platform.records.keys import AgentName, AssetKey, CandidateId, Version
@@ -158,7 +158,16 @@ def declare_embedding(gate: Gate, options: EmbeddingOptions = OPTIONS) -> Gate:
         auditor=AgentName("judge"),
         group="embeddings",
     )
-    return replace(gate, assets={**gate.assets, EMBEDDING: declaration})
+    columns = ("id", "VARCHAR"), ("title", "VARCHAR"), ("body", "VARCHAR"), ("vendor", "VARCHAR"), ("score", "DOUBLE")
+    source = replace(
+        declaration,
+        key=SOURCE,
+        kind=AssetKind.TABLE,
+        contract=Contract(asset=SOURCE, columns=tuple(Column(name=n, type=t) for n, t in columns), grain=("id",)),
+        parents=(),
+        build=PythonBuild(gate.settings.project.root / "none.py", "none"),
+    )
+    return replace(gate, assets={**gate.assets, SOURCE: source, EMBEDDING: declaration})
 
 
 def version_of(root: Path, asset: AssetKey = EMBEDDING) -> Version:

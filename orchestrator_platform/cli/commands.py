@@ -31,6 +31,7 @@ _MODULES: Mapping[str, str] = {
     "doctor": "doctor",
     "backup": "backup",
     "restore": "backup",
+    "tune": "tune",
     "agents": "agents",
     "new": "new",
     "dev": "dev",

@@ -20,8 +20,9 @@ from ..projections.serving import target_lock
 from ..records.declarations import AssetDeclaration, EmbeddingBuild
 from ..records.embeddings import LocalVectors
 from ..records.keys import AssetKey, Version
-from ..records.searches import Condition, Found, Question, SearchMode
+from ..records.searches import Backend, Condition, Found, Question, SearchMode
 from ..transforming.condition_check import check_condition
+from .search_weaviate import WeaviateSearcher
 from .targets import local_target
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from ..learning.embedder import Embedder
+    from ..projections.weaviate.notes import Held
 
 LONGEST_QUESTION = 20_000
 _ATTEMPTS = 3
@@ -46,6 +48,7 @@ class Searcher:
         self._embedders: dict[str, Embedder] = {}
         self._indexes: dict[AssetKey, tuple[Made, LocalIndex]] = {}
         self._cut: PublishedCut | None = None
+        self._servers: dict[AssetKey, WeaviateSearcher] = {}
         self._checked: set[str] = set()
         self._lock = RLock()
 
@@ -59,6 +62,7 @@ class Searcher:
         values: Sequence[Any] = (),
         k: int = 10,
         version: int | None = None,
+        backend: str = Backend.LOCAL,
     ) -> Found:
         """Returns the rows that answer best, best first, from the version that serves or another kept one.
 
@@ -67,6 +71,7 @@ class Searcher:
             mode: `hybrid`, `vector` (by meaning) or `text` (by words).
             where: A condition on the columns of the source table, with `?` for the values that are bound to it.
             values: Those values.
+            backend: `local`, the files of the home, or `weaviate`, the server that the embedding is projected to.
 
         Raises:
             Misuse: The question cannot be asked, or nothing is there that could answer it; the message says which.
@@ -77,7 +82,10 @@ class Searcher:
         asked, way = _checked_question(text, k), _mode(mode)
         with self._lock:
             condition = self._condition(where, values)
-            declaration, build = self._embedding(asset)
+            declaration, build = self._embedding(asset, _backend(backend))
+            if backend == Backend.WEAVIATE:
+                wanted = Version(version) if version is not None else None
+                return self._ask_server(declaration, build, Question(asked, way, k, None, condition), wanted)
             made, index, is_served = self._index(declaration, version)
             vector = None if way is SearchMode.TEXT else self._vector(build, made, index, asked)
             hits = index.search(Question(asked, way, k, vector, condition))
@@ -99,8 +107,24 @@ class Searcher:
             for _, index in self._indexes.values():
                 index.close()
             self._indexes.clear()
+            for server in self._servers.values():
+                server.close()
+            self._servers.clear()
 
-    def _embedding(self, asset: str | None) -> tuple[AssetDeclaration, EmbeddingBuild]:
+    def _ask_server(
+        self, declaration: AssetDeclaration, build: EmbeddingBuild, question: Question, version: Version | None
+    ) -> Found:
+        def embed(held: "Held") -> "npt.NDArray[np.float32] | None":
+            if question.mode is SearchMode.TEXT or not held.n_objects:
+                return None
+            self._require_embedder(build, declaration.key, held.version, held.embedder)
+            return self._embedded(build, question.text)
+
+        if declaration.key not in self._servers:
+            self._servers[declaration.key] = WeaviateSearcher(self._gate, declaration, build)
+        return self._servers[declaration.key].search(question, embed, self._newest_cut(), version)
+
+    def _embedding(self, asset: str | None, backend: Backend) -> tuple[AssetDeclaration, EmbeddingBuild]:
         declared = {key: d for key, d in self._gate.assets.items() if isinstance(d.build, EmbeddingBuild)}
         listed = ", ".join(declared) or "none"
         if asset is None and len(declared) == 1:
@@ -112,7 +136,8 @@ class Searcher:
         if found is None:
             raise Misuse(f"{asset!r} is no embedding of the project. Nothing was searched. Known: {listed}.")
         assert isinstance(found.build, EmbeddingBuild)
-        if not any(isinstance(projected, LocalVectors) for projected in found.build.options.projections):
+        has_local = any(isinstance(projected, LocalVectors) for projected in found.build.options.projections)
+        if backend is Backend.LOCAL and not has_local:
             raise Misuse(
                 f"{asset} has no local projection. Nothing was searched. Add one to its component:"
                 " `projections: [{kind: local}]`."
@@ -164,15 +189,23 @@ class Searcher:
     def _vector(
         self, build: EmbeddingBuild, made: Made, index: LocalIndex, text: str
     ) -> "npt.NDArray[np.float32] | None":
-        identity, meta = build.identity.hash(), index.meta
+        meta = index.meta
         if not meta.n_rows:
             return None
-        if identity != meta.embedder:
+        self._require_embedder(build, meta.asset, made.receipt.version, meta.embedder)
+        return self._embedded(build, text)
+
+    def _require_embedder(self, build: EmbeddingBuild, asset: AssetKey, version: Version, embedder: str) -> None:
+        identity = build.identity.hash()
+        if identity != embedder:
             raise Misuse(
-                f"{meta.asset} version {made.receipt.version} was made by embedder {meta.embedder}, the project"
+                f"{asset} version {version} was made by embedder {embedder}, the project"
                 f" declares {identity}, and vectors of two embedders do not compare. Nothing was searched. Search by"
-                f" words, --mode text, or build it anew: `orchestrator build {meta.asset}`."
+                f" words, --mode text, or build it anew: `orchestrator build {asset}`."
             )
+
+    def _embedded(self, build: EmbeddingBuild, text: str) -> "npt.NDArray[np.float32]":
+        identity = build.identity.hash()
         if identity not in self._embedders:
             self._embedders[identity] = self._open_embedder(build)
         (batch,) = self._embedders[identity].embed([text])
@@ -196,6 +229,14 @@ class Searcher:
                 self._checked.clear()
             self._checked.add(where)
         return Condition(where, tuple(values))
+
+
+def _backend(backend: str) -> Backend:
+    try:
+        return Backend(backend)
+    except ValueError as error:
+        known = ", ".join(Backend)
+        raise Misuse(f"There is no backend {backend!r}. Nothing was searched. Known: {known}.") from error
 
 
 def _mode(mode: str) -> SearchMode:

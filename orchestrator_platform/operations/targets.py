@@ -1,29 +1,68 @@
 """The serving copies that a project declares: one target for each projection of each embedding."""
 
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..gate.context import Gate
 from ..projections.local_vectors import LocalTarget
-from ..projections.serving import DeclaredTarget
+from ..projections.serving import DeclaredTarget, Target
 from ..records.base import sha256_of
-from ..records.declarations import EmbeddingBuild
-from ..records.embeddings import EmbeddingOptions, LocalVectors, Projected
+from ..records.candidates import SchemaColumn
+from ..records.declarations import AssetDeclaration, EmbeddingBuild
+from ..records.embeddings import EmbeddingOptions, LocalVectors, Projected, Weaviate
 from ..records.keys import AssetKey
-from ..settings import Home
+from ..settings import Home, load_secret
+from .golden_questions import golden_vectors
+
+if TYPE_CHECKING:
+    from ..projections.weaviate.target import WeaviateTarget
 
 
 def declared_targets(gate: Gate) -> tuple[DeclaredTarget, ...]:
     """Returns the targets of every declared embedding, parents first."""
     return tuple(
         DeclaredTarget(
-            local_target(gate.settings.home, declaration.key, declaration.build.options),
+            _target(gate, declaration, declaration.build, projected),
             _settings(declaration.build.options, projected),
         )
         for declaration in gate.assets.values()
         if isinstance(declaration.build, EmbeddingBuild)
         for projected in declaration.build.options.projections
-        if isinstance(projected, LocalVectors)
     )
+
+
+def _target(gate: Gate, declaration: AssetDeclaration, build: EmbeddingBuild, projected: Projected) -> Target:
+    match projected:
+        case LocalVectors():
+            return local_target(gate.settings.home, declaration.key, build.options)
+        case Weaviate():
+            return weaviate_target(gate, declaration, build, projected)
+
+
+def weaviate_target(
+    gate: Gate, declaration: AssetDeclaration, build: EmbeddingBuild, options: Weaviate
+) -> "WeaviateTarget":
+    """Returns the target that keeps an embedding in a Weaviate server."""
+    from ..projections.weaviate.connection import Server
+    from ..projections.weaviate.target import WeaviateTarget
+
+    source = gate.assets[build.options.source].contract
+    return WeaviateTarget(
+        asset=declaration.key,
+        server=Server(f"weaviate:{declaration.key}", options, load_secret, gate.settings.home.projections / "weaviate"),
+        embedding=build.options,
+        columns=tuple(SchemaColumn(name=column.name, type=column.type) for column in source.columns),
+        split=partial(_split, gate, build) if build.options.chunk else None,
+        golden=partial(golden_vectors, gate, build),
+        say=gate.say,
+    )
+
+
+def _split(gate: Gate, build: EmbeddingBuild, text: str) -> list[str]:
+    chunk = build.options.chunk
+    assert chunk is not None
+    return gate.judges.open(build.options.embedder, build.folder).split(text, chunk.tokens, chunk.overlap)
 
 
 def local_folder(home: Home) -> Path:

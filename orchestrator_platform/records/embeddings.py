@@ -64,6 +64,11 @@ class IndexSettings(Record):
     max_connections: int | None = Field(default=None, gt=0)
     quantization: Literal["none", "pq", "bq", "sq", "rq"] = "none"
 
+    @property
+    def told(self) -> str:
+        """The settings in a few words."""
+        return ", ".join(f"{name} {value}" for name, value in self.model_dump(exclude_none=True).items())
+
 
 class Weaviate(Record):
     """A collection behind an alias. A change of more than `beside_share` of the objects, or any change where

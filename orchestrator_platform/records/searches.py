@@ -20,6 +20,13 @@ class SearchMode(StrEnum):
     TEXT = "text"
 
 
+class Backend(StrEnum):
+    """Who answers: the files of the home, or the Weaviate server that an embedding is projected to."""
+
+    LOCAL = "local"
+    WEAVIATE = "weaviate"
+
+
 @dataclass(frozen=True)
 class Condition:
     """A boolean expression over the source table's columns that was found to read nothing else; values are bound."""

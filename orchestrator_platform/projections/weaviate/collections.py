@@ -35,6 +35,15 @@ def find_collections(client: "WeaviateClient", plan: CollectionPlan) -> Found:
     return Found(named.collection if named is not None else None, ours)
 
 
+def find_served(client: "WeaviateClient", plan: CollectionPlan) -> tuple[str | None, Note | None]:
+    """Returns the collection that the alias names and what it says of itself; nothing where it is not this asset's."""
+    named = client.alias.get(alias_name=plan.alias)
+    if named is None:
+        return None, None
+    note = parse_note(client.collections.use(named.collection).config.get(simple=True).description)
+    return (named.collection, note) if note is not None and note.asset == plan.asset else (None, None)
+
+
 def create_collection(client: "WeaviateClient", name: str, plan: CollectionPlan, note: Note) -> None:
     """Makes an empty collection that says what it is to hold."""
     from weaviate.classes.config import Configure, DataType, Property, Tokenization

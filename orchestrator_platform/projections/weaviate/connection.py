@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,12 +24,12 @@ _EMBEDDED_HOST, _EMBEDDED_PORT = "127.0.0.1", 8079
 class Server:
     """Where a target's server is and how to be let in. `data` is where an embedded one keeps its files.
 
-    `target` is the name by which errors call it; `environment` holds the key.
+    `target` is the name by which errors call it; `secret` returns what an environment variable holds.
     """
 
     target: str
     options: Weaviate
-    environment: Mapping[str, str]
+    secret: Callable[[str], str | None]
     data: Path
 
     def failed(self, problem: str, fix: str) -> TargetFailed:
@@ -50,7 +50,7 @@ def connected(server: Server) -> Iterator["WeaviateClient"]:
     logging.getLogger("weaviate-client").setLevel(logging.CRITICAL)
     client = None
     try:
-        with _telling(server):
+        with telling(server):
             client = _open(server)
             client.connect()
             _require_new_enough(server, str(client.get_meta().get("version", "")))
@@ -94,7 +94,7 @@ def _key(server: Server) -> str | None:
     variable = server.options.key_variable
     if variable is None:
         return None
-    key = server.environment.get(variable)
+    key = server.secret(variable)
     if not key:
         raise server.failed(
             f"the environment variable {variable}, which is to hold the server's key, is not set", f"Set {variable}."
@@ -162,8 +162,8 @@ def _require_new_enough(server: Server, version: str) -> None:
 
 
 @contextmanager
-def _telling(server: Server) -> Iterator[None]:
-    """Turns whatever the client raises into a failure of the target."""
+def telling(server: Server) -> Iterator[None]:
+    """Turns whatever the client raises in the body into a failure of the target."""
     import httpx
     from weaviate.exceptions import WeaviateBaseError
 

@@ -13,16 +13,18 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from ...lake.history import read_receipt, read_snapshot_of, read_versions_of
+from ...errors import UnknownVersion, VersionNotKept
+from ...lake.history import read_receipt
 from ...lake.published import PublishedCut
 from ...lake.readers import attach_statement
 from ...learning.prepared_text import TEXT as PREPARED
 from ...learning.prepared_text import prepared_texts
 from ...records.embeddings import CHUNK as CHUNK_COLUMN
 from ...records.embeddings import EMBEDDER, TEXT_HASH, VECTOR, EmbeddingOptions
-from ...records.keys import AssetKey, Snapshot, Version
-from ...records.receipts import Head, Receipt
+from ...records.keys import AssetKey, Snapshot
+from ...records.receipts import Head
 from ...sql import identifier
+from ..made_from import Made, find_made
 from .notes import Held
 from .schema import CHUNK, DIGEST, KEY, TEXT, CollectionPlan
 
@@ -53,63 +55,34 @@ class Objects:
 
 def content_of_head(cut: PublishedCut, head: Head, source: AssetKey) -> Content:
     """Returns the served content of an embedding."""
-    connection = cut.connect()
-    receipt = read_receipt(connection, head.asset, head.version)
-    assert receipt is not None, "a head has a receipt"
-    return _content(cut, connection, receipt, cut.snapshot, source)
+    return _content(cut, find_made(cut, head.asset, head.version, source), source)
 
 
 def content_of_version(cut: PublishedCut, held: Held, asset: AssetKey) -> Content | None:
     """Returns an earlier content, `None` where the lake does not hold it any more, or holds another one by now."""
-    connection = cut.connect()
-    receipt = read_receipt(connection, asset, held.version)
-    snapshot = read_snapshot_of(connection, receipt) if receipt is not None else None
-    if receipt is None or snapshot is None:
+    try:
+        found = _content(cut, find_made(cut, asset, held.version, held.source), held.source)
+    except (VersionNotKept, UnknownVersion):
         return None
-    found = _content(cut, connection, receipt, snapshot, held.source)
     return found if found.held.is_content_of(held) else None
 
 
-def _content(
-    cut: PublishedCut, connection: duckdb.DuckDBPyConnection, receipt: Receipt, snapshot: Snapshot, source: AssetKey
-) -> Content:
-    made_from = _source_receipt(connection, receipt, source)
-    source_snapshot = read_snapshot_of(connection, made_from) if made_from is not None else None
-    if made_from is None or source_snapshot is None:
-        # The rows that it was made from are not kept: those that serve now stand for them.
-        head = cut.heads.get(source)
-        source_version, data_version = (head.version, head.data_version) if head else (None, "")
-        source_snapshot = cut.snapshot
-    else:
-        source_version, data_version = made_from.version, made_from.data_version
-    relation = _relation(cut, connection, receipt.asset, snapshot)
-    embedders = connection.execute(f"SELECT DISTINCT {EMBEDDER} FROM {relation} ORDER BY 1").fetchall()
+def _content(cut: PublishedCut, made: Made, source: AssetKey) -> Content:
+    connection = cut.connect()
+    receipt = made.receipt
+    made_from = read_receipt(connection, source, made.source_version) if made.source_version is not None else None
+    embedding = _relation(cut, connection, receipt.asset, made.snapshot)
+    embedders = connection.execute(f"SELECT DISTINCT {EMBEDDER} FROM {embedding} ORDER BY 1").fetchall()
     held = Held(
         version=receipt.version,
         data_version=receipt.data_version,
         source=source,
-        source_version=source_version,
-        source_data_version=data_version,
+        source_version=made.source_version,
+        source_data_version=made_from.data_version if made_from is not None else "",
         embedder=" ".join(row[0] for row in embedders),
         n_objects=receipt.n_rows,
     )
-    return Content(
-        held,
-        relation,
-        _relation(cut, connection, source, source_snapshot),
-        connection,
-    )
-
-
-def _source_receipt(connection: duckdb.DuckDBPyConnection, receipt: Receipt, source: AssetKey) -> Receipt | None:
-    read = next((parent for parent in receipt.parents if parent.asset == source), None)
-    if read is None:
-        return None
-    version = read.version
-    if read.candidate is not None:
-        # Built in the same pass: published together with the embedding, or withheld and the base read instead.
-        version = read_versions_of(connection, [read.candidate]).get(read.candidate, version)
-    return read_receipt(connection, source, Version(version)) if version is not None else None
+    return Content(held, embedding, _relation(cut, connection, source, made.source_snapshot), connection)
 
 
 def _relation(cut: PublishedCut, connection: duckdb.DuckDBPyConnection, asset: AssetKey, snapshot: Snapshot) -> str:
@@ -118,6 +91,11 @@ def _relation(cut: PublishedCut, connection: duckdb.DuckDBPyConnection, asset: A
     alias = f"at_{snapshot}"
     connection.execute(attach_statement(cut.layout, snapshot, alias=alias))
     return f"{alias}.{asset.quoted}"
+
+
+def key_sql(embedding: EmbeddingOptions, alias: str) -> str:
+    """Returns the SQL of a row's key as canonical JSON."""
+    return f"to_json([{', '.join(f'{alias}.{identifier(name)}::VARCHAR' for name in embedding.key)}])::VARCHAR"
 
 
 def object_id(asset: AssetKey, key: str, chunk: int) -> UUID:
@@ -130,6 +108,15 @@ def read_objects(
 ) -> Iterator[Objects]:
     """Yields all objects, some thousands at a time."""
     return _objects(content.connection, rows_sql(content, plan, embedding), plan, split)
+
+
+def first_objects(chunks: Iterator[Objects], n_objects: int) -> Iterator[Objects]:
+    """Yields no more than so many of them."""
+    for objects in chunks:
+        if n_objects <= 0:
+            return
+        yield Objects(objects.ids[:n_objects], objects.properties[:n_objects], objects.vectors[:n_objects])
+        n_objects -= len(objects.ids)
 
 
 def read_change(
@@ -154,9 +141,8 @@ def read_change(
 
 def rows_sql(content: Content, plan: CollectionPlan, embedding: EmbeddingOptions) -> str:
     """Returns the query of all rows: `_key`, `_chunk`, `_hash`, `_text`, the vector and `_p0`, `_p1`, …"""
-    keys = [identifier(name) for name in embedding.key]
-    using = ", ".join(keys)
-    key = f"to_json([{', '.join(f'e.{name}::VARCHAR' for name in keys)}])::VARCHAR"
+    using = ", ".join(identifier(name) for name in embedding.key)
+    key = key_sql(embedding, "e")
     properties = "".join(f", {item.sql} AS _p{i}" for i, item in enumerate(plan.properties))
     return (
         f"SELECT {key} AS _key, e.{CHUNK_COLUMN}::INTEGER AS _chunk, e.{TEXT_HASH} AS _hash,"

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ...records.base import sha256_of
@@ -53,6 +53,9 @@ class CollectionPlan:
         name = f"{self.alias}__{sha256_of([content, self.layout])[:12]}"
         numbered = (name, *(f"{name}_{number}" for number in range(2, len(taken) + 3)))
         return next(candidate for candidate in numbered if candidate not in taken)
+
+    def without_properties(self) -> "CollectionPlan":
+        return replace(self, properties=())
 
     def owns(self, collection: str) -> bool:
         return collection.startswith(f"{self.alias}__")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ class WeaviateTarget:
     """One embedding's copy in one server.
 
     `columns` are those that the source's contract promises; `split` cuts a text into the chunks that were embedded,
-    `golden` gives the vectors of the golden queries.
+    `golden` gives the vectors of the golden queries over a cut.
     """
 
     asset: AssetKey
@@ -32,7 +33,7 @@ class WeaviateTarget:
     embedding: EmbeddingOptions
     columns: tuple[SchemaColumn, ...]
     split: Split | None = None
-    golden: Callable[[], NDArray[np.float32] | None] = lambda: None
+    golden: Callable[[PublishedCut], NDArray[np.float32] | None] = lambda _: None
     say: Callable[[str], None] = lambda _: None
 
     @property
@@ -88,7 +89,8 @@ class WeaviateTarget:
                 withdraw(client, self.plan)
                 return Serving(target=self.name, asset=self.asset)
             content = content_of_head(cut, head, self.embedding.source)
-            work = Work(self.server, client, self.plan, self.embedding, cut, content, self.split, self.golden, self.say)
+            golden = partial(self.golden, cut)
+            work = Work(self.server, client, self.plan, self.embedding, cut, content, self.split, golden, self.say)
             place = bring_up(work, anew=anew)
         return Serving(
             target=self.name,

@@ -22,7 +22,7 @@ def new_alias() -> str:
 
 
 def target_on(options: Weaviate, environment: dict[str, str] | None = None) -> WeaviateTarget:
-    server = Server(f"weaviate:{ASSET}", options, environment or {}, Path("unused"))
+    server = Server(f"weaviate:{ASSET}", options, (environment or {}).get, Path("unused"))
     return WeaviateTarget(ASSET, server, OPTIONS, COLUMNS)
 
 

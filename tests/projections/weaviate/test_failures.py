@@ -189,7 +189,8 @@ def test_an_index_that_searches_too_little_never_gets_the_alias(server: RunningS
     good.bring(head, lake.cut)
 
     with pytest.raises(
-        TargetFailed, match=r"recall@10 of .* against exact search is 0\.\d+, and must be 0\.990"
+        TargetFailed,
+        match=r"recall@10 of .* against exact search, asked by its own texts, is 0\.\d+, and must be 0\.990",
     ) as told:
         poor.bring(head, lake.cut)
 

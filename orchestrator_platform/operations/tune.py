@@ -1,0 +1,130 @@
+"""Measures index settings on an embedding's own vectors and proposes some; nothing takes effect by itself."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import Misuse, UnknownAsset
+from ..gate.context import Gate
+from ..lake.published import cut_for_readers
+from ..records.declarations import AssetDeclaration, EmbeddingBuild
+from ..records.embeddings import IndexSettings, Weaviate
+from ..records.events import Event
+from ..records.keys import AgentName, AssetKey
+from ..records.tunings import Tuning, grid
+from .projections import note
+from .targets import weaviate_target
+from .tuning_report import write_report
+
+if TYPE_CHECKING:
+    from ..projections.weaviate.content import Objects
+
+_EFS, _CONSTRUCTIONS, _CONNECTIONS = (16, 32, 64, 128, 256), (64, 128, 256), (16, 32)
+_QUANTIZATIONS = ("none", "rq", "bq")
+MOST_VECTORS = 20_000
+
+
+def usual_grid(
+    efs: Sequence[int] = (),
+    constructions: Sequence[int] = (),
+    connections: Sequence[int] = (),
+    quantizations: Sequence[str] = (),
+) -> tuple[IndexSettings, ...]:
+    """Returns the settings to try; of what is not given, the usual values."""
+    return grid(
+        efs or _EFS,
+        constructions or _CONSTRUCTIONS,
+        connections or _CONNECTIONS,
+        quantizations or _QUANTIZATIONS,
+    )
+
+
+def tune(
+    gate: Gate,
+    asset: str,
+    *,
+    by: AgentName,
+    settings: Sequence[IndexSettings] | None = None,
+    most_vectors: int = MOST_VECTORS,
+) -> tuple[Tuning, Path]:
+    """Returns what was measured and the report that was written; the served collection is left alone.
+
+    Args:
+        settings: What to try; by default a grid of the usual values.
+        most_vectors: At most so many of the embedding's vectors are imported, for each graph anew.
+
+    Raises:
+        UnknownAsset: There is no such embedding, or it is not published.
+        Misuse: It is not projected to a Weaviate server.
+        TargetFailed: The server fails.
+    """
+    from ..projections.weaviate.connection import connected
+    from ..projections.weaviate.content import content_of_head, first_objects, read_objects
+    from ..projections.weaviate.tuning import Trial, measure_settings
+    from ..projections.weaviate.verifying import search_exactly
+
+    declaration, build, options = _embedding(gate, asset)
+    cut = cut_for_readers(gate.layout, gate.settings.lock_timeout_seconds)
+    head = cut.heads.get(declaration.key)
+    if head is None or head.withdrawn:
+        raise UnknownAsset(name=asset, known=sorted(cut.heads))
+    target = weaviate_target(gate, declaration, build, options)
+    content = content_of_head(cut, head, build.options.source)
+    bare = target.plan.without_properties()
+
+    def objects() -> "Iterator[Objects]":
+        return first_objects(read_objects(content, bare, build.options), most_vectors)
+
+    exact = search_exactly(objects(), target.golden(cut))
+    if not exact.n_objects:
+        raise Misuse(f"{asset} holds no vectors. Nothing was measured.")
+    with connected(target.server) as client:
+        trial = Trial(target.server, client, bare, objects, exact, content.held, gate.say)
+        measured = tuple(measure_settings(trial, settings or usual_grid()))
+    tuning = Tuning(
+        asset=declaration.key,
+        version=head.version,
+        n_vectors=exact.n_objects,
+        dim=exact.queries.shape[1],
+        n_questions=len(exact.queries),
+        k=10,
+        min_recall=options.min_recall,
+        current=options.index,
+        measured=measured,
+    )
+    now = gate.now()
+    report = write_report(tuning, _folder(gate, declaration.key, now))
+    note(gate.settings, [_event(gate, tuning, report, by, now)])
+    return tuning, report
+
+
+def _embedding(gate: Gate, asset: str) -> tuple[AssetDeclaration, EmbeddingBuild, Weaviate]:
+    declared = {key: each for key, each in gate.assets.items() if isinstance(each.build, EmbeddingBuild)}
+    declaration = next((each for key, each in declared.items() if key == asset), None)
+    if declaration is None:
+        raise UnknownAsset(name=asset, known=list(declared))
+    assert isinstance(declaration.build, EmbeddingBuild)
+    options = next((each for each in declaration.build.options.projections if isinstance(each, Weaviate)), None)
+    if options is None:
+        raise Misuse(
+            f"{asset} is not projected to a Weaviate server, and files are searched exactly: there is nothing to tune."
+        )
+    return declaration, declaration.build, options
+
+
+def _folder(gate: Gate, asset: AssetKey, now: datetime) -> Path:
+    return gate.settings.home.projections / "tuning" / asset / f"{now:%Y%m%dT%H%M%S}"
+
+
+def _event(gate: Gate, tuning: Tuning, report: Path, by: AgentName, now: datetime) -> Event:
+    best = tuning.proposed
+    return Event(
+        id=gate.new_id(),
+        at=now,
+        agent=by,
+        act="tune",
+        subject=tuning.asset,
+        outcome="proposed" if best is not None else "nothing",
+        inputs={"version": tuning.version, "report": str(report)},
+    )
