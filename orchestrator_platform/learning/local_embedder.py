@@ -1,7 +1,7 @@
 """Embedding on this machine: tokenise, put in batches, run the graph, pool, bring to unit length."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -59,7 +59,7 @@ class LocalEmbedder:
         """Returns the text's pieces; see `Embedder.split`."""
         return self._tokens().split(text, max_tokens, overlap)
 
-    def embed(self, texts: Sequence[str]) -> Iterator[EmbeddedBatch]:
+    def embed(self, texts: Sequence[str]) -> Generator[EmbeddedBatch]:
         """Yields batches; see `Embedder.embed`.
 
         Raises:

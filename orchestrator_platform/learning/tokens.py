@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..errors import EmbedderUnusable
 from .splitting import Span, split_text
 
 if TYPE_CHECKING:
@@ -35,14 +36,9 @@ class ModelTokenizer:
     """A `tokenizer.json` whose own padding and truncation are not used: both would depend on the file's author."""
 
     def __init__(self, file: Path, max_tokens: int) -> None:
-        from tokenizers import Tokenizer
-
-        self._max_tokens = max_tokens
-        self._whole, self._cutting = (Tokenizer.from_file(str(file)) for _ in range(2))
-        for tokenizer in (self._whole, self._cutting):
-            tokenizer.no_padding()
-        self._whole.no_truncation()
-        self._cutting.enable_truncation(max_tokens)
+        self._file, self._max_tokens = file, max_tokens
+        self._whole: Any = _load_tokenizer(file)
+        self._cutting: Any = None
         self.n_special: int = self._whole.num_special_tokens_to_add(False)
 
     def encode(self, texts: Sequence[str]) -> list[Tokens]:
@@ -59,9 +55,15 @@ class ModelTokenizer:
 
         n_tokens = len(found.ids)
         too_many = n_tokens > self._max_tokens
-        kept = self._cutting.encode(head).ids if too_many else found.ids
+        kept = self._cutting_tokenizer().encode(head).ids if too_many else found.ids
         # A model without special tokens reads nothing of an empty text; one token of number 0 stands for it.
         return Tokens(np.asarray(kept or [0], np.int64), n_tokens, too_many or longer)
+
+    def _cutting_tokenizer(self) -> Any:
+        if self._cutting is None:
+            self._cutting = _load_tokenizer(self._file)
+            self._cutting.enable_truncation(self._max_tokens)
+        return self._cutting
 
     def spans(self, text: str) -> list[Span]:
         """Returns where the text's tokens lie, special ones left out, and which of them begin a word."""
@@ -75,3 +77,17 @@ class ModelTokenizer:
 
     def split(self, text: str, max_tokens: int, overlap: int) -> list[str]:
         return split_text(text, max_tokens - self.n_special, overlap, self.spans)
+
+
+def _load_tokenizer(file: Path) -> Any:
+    from tokenizers import Tokenizer
+
+    try:
+        tokenizer = Tokenizer.from_file(str(file))
+    except Exception as error:
+        raise EmbedderUnusable(
+            embedder=str(file), problem=f"it is no tokenizer ({error})", fix="Save the tokenizer in its one-file form."
+        ) from error
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer

@@ -72,6 +72,16 @@ def test_a_vector_does_not_depend_on_its_neighbours(minilm: Embedder, vectors: n
     np.testing.assert_allclose(embed_all(minilm, [*crowd, *TEXTS])[-len(TEXTS) :], vectors, atol=1e-6)
 
 
+def test_who_stops_half_way_keeps_what_is_done_and_can_go_on(cache: Path, vectors: np.ndarray) -> None:
+    embedder = open_minilm(EmbedderOptions(precision="int8", batch_size=1), cache)
+    batches = embedder.embed(TEXTS)
+    first = next(batches)
+    batches.close()
+    np.testing.assert_allclose(first.vectors, vectors[first.positions], atol=1e-6)
+    for _ in range(2):  # what was under way when it stopped has given back its place
+        np.testing.assert_allclose(embed_all(embedder, TEXTS), vectors, atol=1e-6)
+
+
 def test_equal_texts_have_equal_vectors_and_are_embedded_once(minilm: Embedder) -> None:
     batches = list(minilm.embed(["short", TEXTS[0], "short"]))
     found = {int(p): v for batch in batches for p, v in zip(batch.positions, batch.vectors, strict=True)}

@@ -192,6 +192,13 @@ def test_a_file_that_is_no_graph_is_named_with_what_the_engine_says(tmp_path: Pa
         embed_all(opened(folder, tmp_path), ["red"])
 
 
+def test_a_file_that_is_no_tokenizer_is_named(tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "tiny")
+    (folder / "tokenizer.json").write_text("{}")
+    with pytest.raises(EmbedderUnusable, match=r"tokenizer\.json cannot be used: it is no tokenizer"):
+        embed_all(opened(folder, tmp_path), ["red"])
+
+
 def test_a_graph_that_asks_for_more_than_texts_is_refused(tmp_path: Path) -> None:
     folder = write_model(tmp_path / "tiny", extra_input="pixel_values")
     with pytest.raises(EmbedderUnusable, match="asks for pixel_values"):
