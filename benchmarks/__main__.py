@@ -13,6 +13,7 @@ from . import (
     case_growth,
     case_judge,
     case_rollback,
+    case_search,
     case_start,
     case_upkeep,
     case_write,
@@ -30,8 +31,9 @@ CASES: Mapping[str, Callable[[Setting], Report]] = {
         case_diff,
         case_rollback,
         case_upkeep,
-        case_start,
         case_embedding,
+        case_search,
+        case_start,
     )
 }
 PAGE = PROJECT / "docs" / "benchmarks.md"

@@ -17,6 +17,7 @@ _MODULES: Mapping[str, str] = {
     "status": "status",
     "ledger": "ledger",
     "query": "query",
+    "search": "search",
     "connect": "query",
     "diff": "diff",
     "history": "receipts",

@@ -1,9 +1,10 @@
 """The platform as Python sees it: open it, read what is published."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
 
@@ -15,11 +16,15 @@ from ..lake.published import PublishedCut, cut_for_readers
 from ..lake.readers import connect_reader
 from ..records.diffs import TableDiff
 from ..records.keys import AssetKey, Snapshot, Version
+from ..records.searches import Found
 from ..settings import Settings, load_settings, make_home
 from ..transforming.statement_check import check_query
 from .candidates import PREFIX, CandidateCut, open_candidate, parse_candidate, require_asset
 from .diff import diff_states
 from .project_assets import load_gate
+
+if TYPE_CHECKING:
+    from .search import Searcher
 
 
 @dataclass(frozen=True)
@@ -169,6 +174,42 @@ class Platform:
     def query(self, sql: str, parameters: list[Any] | None = None) -> duckdb.DuckDBPyRelation:
         """Returns the result of one SELECT over what is published now."""
         return self.at().query(sql, parameters)
+
+    def search(
+        self,
+        text: str,
+        *,
+        asset: str | None = None,
+        mode: str = "hybrid",
+        where: str | None = None,
+        values: Sequence[Any] = (),
+        k: int = 10,
+        version: int | None = None,
+        backend: str = "local",
+    ) -> Found:
+        """Returns the rows of an embedding that answer best, best first; what the next question needs stays open.
+
+        Args:
+            asset: The embedding; may be left out where the project declares only one.
+            mode: `hybrid`, `vector` (by meaning) or `text` (by words).
+            where: A condition on the columns of the source table, with `?` for the values that are bound to it.
+            values: Those values.
+            version: A kept version instead of the one that serves.
+            backend: `local`, the files of the home, or `weaviate`, the server that the embedding is projected to.
+
+        Raises:
+            Misuse: The question cannot be asked, or nothing is there that could answer it; the message says which.
+            UnknownVersion: The embedding has no such version.
+            VersionNotKept: The version's rows are not in the lake any more.
+            TargetFailed: What is published could not be made searchable.
+        """
+        return self._searcher.search(text, asset=asset, mode=mode, where=where, values=values, k=k, version=version)
+
+    @cached_property
+    def _searcher(self) -> "Searcher":
+        from .search import open_searcher
+
+        return open_searcher(self.gate)
 
 
 def release_snapshot(cut: PublishedCut, name: str) -> Snapshot:

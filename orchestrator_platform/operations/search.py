@@ -239,6 +239,15 @@ def _backend(backend: str) -> Backend:
         raise Misuse(f"There is no backend {backend!r}. Nothing was searched. Known: {known}.") from error
 
 
+def open_searcher(gate: Gate) -> Searcher:
+    """Returns what answers questions to a project's embeddings, with the embedders that the project declares."""
+
+    def open_declared(build: EmbeddingBuild) -> "Embedder":
+        return gate.embedders.open(build.options.embedder, build.folder)
+
+    return Searcher(gate, open_declared)
+
+
 def _mode(mode: str) -> SearchMode:
     try:
         return SearchMode(mode)

@@ -10,6 +10,7 @@ from orchestrator_platform import Platform, python_table
 from orchestrator_platform.errors import Misuse, OrchestratorError, Refusal, UnknownAsset
 from orchestrator_platform.operations.platform import Cut
 from orchestrator_platform.records.diffs import TableDiff
+from orchestrator_platform.records.searches import Found
 from orchestrator_platform.transforming.python_table import PythonTable
 
 
@@ -33,6 +34,7 @@ def read() -> None:
     assert_type(platform.at(12).query("SELECT ?", [1]), duckdb.DuckDBPyRelation)
     assert_type(platform.diff("marts.totals", from_version=1, to_version=2), TableDiff)
     assert_type(platform.candidate(7).read(), duckdb.DuckDBPyRelation)
+    assert_type(platform.search("a vpn gateway", where="score > ?", values=[7], k=3), Found)
     assert_type(totals, PythonTable)
 
 
