@@ -155,11 +155,6 @@ def load_retention(file: Path) -> Retention:
     return Retention(**said)
 
 
-def load_secret(variable: str, environment: Mapping[str, str] = os.environ) -> str | None:
-    """Returns what an environment variable holds that a component names, such as a server's key."""
-    return environment.get(variable)
-
-
 def load_person(environment: Mapping[str, str] = os.environ) -> str:
     """Returns the name of the person at work: as the environment says, else that of the operating system's user."""
     named = environment.get(PERSON_VARIABLE, "")
