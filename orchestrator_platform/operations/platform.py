@@ -203,7 +203,9 @@ class Platform:
             VersionNotKept: The version's rows are not in the lake any more.
             TargetFailed: What is published could not be made searchable.
         """
-        return self._searcher.search(text, asset=asset, mode=mode, where=where, values=values, k=k, version=version)
+        return self._searcher.search(
+            text, asset=asset, mode=mode, where=where, values=values, k=k, version=version, backend=backend
+        )
 
     @cached_property
     def _searcher(self) -> "Searcher":
