@@ -16,6 +16,7 @@ from . import (
     case_search,
     case_start,
     case_upkeep,
+    case_weaviate,
     case_write,
 )
 from .reporting import Report, describe_machine, render, write_page
@@ -33,6 +34,7 @@ CASES: Mapping[str, Callable[[Setting], Report]] = {
         case_upkeep,
         case_embedding,
         case_search,
+        case_weaviate,
         case_start,
     )
 }

@@ -1,9 +1,8 @@
 """Measures index settings on an embedding's own vectors and proposes some; nothing takes effect by itself."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..errors import Misuse, UnknownAsset
 from ..gate.context import Gate
@@ -16,9 +15,6 @@ from ..records.tunings import Tuning, grid
 from .projections import note
 from .targets import weaviate_target
 from .tuning_report import write_report
-
-if TYPE_CHECKING:
-    from ..projections.weaviate.content import Objects
 
 _EFS, _CONSTRUCTIONS, _CONNECTIONS = (16, 32, 64, 128, 256), (64, 128, 256), (16, 32)
 _QUANTIZATIONS = ("none", "rq", "bq")
@@ -60,7 +56,7 @@ def tune(
         TargetFailed: The server fails.
     """
     from ..projections.weaviate.connection import connected
-    from ..projections.weaviate.content import content_of_head, first_objects, read_objects
+    from ..projections.weaviate.content import content_of_head, first_objects, read_objects, vectors_of
     from ..projections.weaviate.tuning import Trial, measure_settings
     from ..projections.weaviate.verifying import search_exactly
 
@@ -73,14 +69,12 @@ def tune(
     content = content_of_head(cut, head, build.options.source)
     bare = target.plan.without_properties()
 
-    def objects() -> "Iterator[Objects]":
-        return first_objects(read_objects(content, bare, build.options), most_vectors)
-
-    exact = search_exactly(objects(), target.golden(cut))
+    objects = list(first_objects(read_objects(content, bare, build.options), most_vectors))
+    exact = search_exactly(vectors_of(declaration.key, objects), target.golden(cut))
     if not exact.n_objects:
         raise Misuse(f"{asset} holds no vectors. Nothing was measured.")
     with connected(target.server) as client:
-        trial = Trial(target.server, client, bare, objects, exact, content.held, gate.say)
+        trial = Trial(target.server, client, bare, lambda: objects, exact, content.held, gate.say)
         measured = tuple(measure_settings(trial, settings or usual_grid()))
     tuning = Tuning(
         asset=declaration.key,

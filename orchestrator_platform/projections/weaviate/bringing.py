@@ -17,11 +17,11 @@ from ...lake.published import PublishedCut
 from ...records.embeddings import EmbeddingOptions
 from .collections import Found, count_objects, create_collection, drop_collection, find_collections, move_alias
 from .connection import Server
-from .content import Content, Objects, Split, content_of_version, read_change, read_objects
+from .content import Content, Objects, Split, content_of_version, read_change, read_objects, read_vectors
 from .importing import Digests, Filling, digests_of, fill, list_digests, require_writable
 from .notes import Held, Note, write_note
 from .schema import CollectionPlan
-from .verifying import search_exactly, verify_index
+from .verifying import Exact, search_exactly, verify_index
 
 if TYPE_CHECKING:
     from weaviate import WeaviateClient
@@ -52,6 +52,9 @@ class Work:
 
     def objects(self) -> Iterator[Objects]:
         return read_objects(self.content, self.plan, self.embedding, self.split)
+
+    def exact(self) -> Exact:
+        return search_exactly(read_vectors(self.content, self.plan.asset, self.embedding), self.golden())
 
     def collection(self, name: str) -> Any:
         return self.client.collections.use(name)
@@ -160,7 +163,7 @@ def _changed(work: Work, found: Found) -> str | None:
 def _answers_well(work: Work, name: str) -> bool:
     """Whether a collection may serve on; where an index is worn by changes, a fresh one may do what it does not."""
     try:
-        verify_index(work.server, work.collection(name), search_exactly(work.objects(), work.golden()))
+        verify_index(work.server, work.collection(name), work.exact())
     except TargetFailed:
         return False
     return True
@@ -202,7 +205,7 @@ def _made_beside(work: Work, found: Found, *, anew: bool) -> str:
         Filling(collection, work.objects, lambda _: list_digests(collection), work.held.version, _counting(work)),
         there,
     )
-    verify_index(work.server, collection, search_exactly(work.objects(), work.golden()))
+    verify_index(work.server, collection, work.exact())
     write_note(work.client, name, work.note(whole=True))
     return name
 
@@ -224,6 +227,8 @@ def _prune(work: Work, served: str, keep: int) -> None:
     """
     found = find_collections(work.client, work.plan)
     others = {name: note for name, note in found.notes.items() if name != served}
+    if not others:
+        return
     retracted = {(item.asset, item.version) for item in read_retractions(work.content.connection)}
     usable = {
         name: note.holds.version

@@ -110,6 +110,43 @@ def read_objects(
     return _objects(content.connection, rows_sql(content, plan, embedding), plan, split)
 
 
+@dataclass(frozen=True, eq=False)
+class Vectors:
+    """All vectors of a content, float32, shape (n, dim), with the key and chunk of each."""
+
+    asset: AssetKey
+    keys: list[str]
+    chunks: list[int]
+    vectors: NDArray[np.float32]
+
+    def id_of(self, place: int) -> UUID:
+        return object_id(self.asset, self.keys[place], self.chunks[place])
+
+
+def read_vectors(content: Content, asset: AssetKey, embedding: EmbeddingOptions) -> Vectors:
+    """Returns the vectors alone: what an index is compared with."""
+    keys: list[str] = []
+    chunks: list[int] = []
+    blocks = []
+    reader = content.connection.execute(
+        f"SELECT {key_sql(embedding, 'e')}, e.{CHUNK_COLUMN}::INTEGER, e.{VECTOR} FROM {content.embedding} AS e"
+    ).to_arrow_reader(_ROWS_AT_A_TIME)
+    for batch in reader:
+        if batch.num_rows:
+            keys += batch.column(0).to_pylist()
+            chunks += batch.column(1).to_pylist()
+            blocks.append(_matrix(batch.column(2), batch.num_rows))
+    vectors = np.concatenate(blocks) if blocks else np.empty((0, 0), dtype=np.float32)
+    return Vectors(asset, keys, chunks, vectors)
+
+
+def vectors_of(asset: AssetKey, objects: Sequence[Objects]) -> Vectors:
+    """Returns the vectors of these objects."""
+    properties = [each for some in objects for each in some.properties]
+    vectors = np.concatenate([some.vectors for some in objects]) if objects else np.empty((0, 0), dtype=np.float32)
+    return Vectors(asset, [each[KEY] for each in properties], [each[CHUNK] for each in properties], vectors)
+
+
 def first_objects(chunks: Iterator[Objects], n_objects: int) -> Iterator[Objects]:
     """Yields no more than so many of them."""
     for objects in chunks:

@@ -27,12 +27,12 @@ _SUFFIX = "_tuned"
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """What settings are tried on. `objects` yields the vectors anew each time, `exact` is what they should find."""
+    """What settings are tried on. `objects` gives the vectors, `exact` is what they should find."""
 
     server: Server
     client: "WeaviateClient"
     plan: CollectionPlan
-    objects: Callable[[], Iterator[Objects]]
+    objects: Callable[[], Sequence[Objects]]
     exact: Exact
     held: Held
     say: Callable[[str], None]

@@ -1,6 +1,5 @@
 """Judges an index before it serves: sampled vectors are those of the lake, and it finds what exact search finds."""
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -10,13 +9,14 @@ from numpy.typing import NDArray
 
 from ...errors import TargetFailed
 from .connection import Server
-from .content import Objects
+from .content import Vectors
 
 if TYPE_CHECKING:
     from weaviate.collections import Collection
 
 K = 10
 _N_VECTORS, _N_QUERIES, _SEED = 100, 100, 20240508
+_AT_A_TIME = 64
 # Two vectors that are this near to a query are equally good answers to it.
 _TIE = 1e-5
 
@@ -36,28 +36,27 @@ class Exact:
     n_golden: int = 0
 
 
-def search_exactly(chunks: Iterable[Objects], golden: NDArray[np.float32] | None = None, k: int = K) -> Exact:
+def search_exactly(among: Vectors, golden: NDArray[np.float32] | None = None, k: int = K) -> Exact:
     """Returns exact answers to the golden queries, and to some of the vectors themselves, chosen by a fixed seed."""
-    read = list(chunks)
-    ids = [id_ for objects in read for id_ in objects.ids]
-    if not ids:
+    n_objects = len(among.keys)
+    if not n_objects:
         return Exact(np.empty((0, 0), dtype=np.float32), (), {})
-    vectors = np.concatenate([objects.vectors for objects in read])
-    chosen = np.random.default_rng(_SEED).choice(len(ids), min(_N_QUERIES, len(ids)), replace=False)
-    queries = vectors[chosen]
+    chosen = np.random.default_rng(_SEED).choice(n_objects, min(_N_QUERIES, n_objects), replace=False)
+    queries = among.vectors[chosen]
     n_golden = 0 if golden is None else len(golden)
     if golden is not None and n_golden:
         queries = np.concatenate([golden, queries])
-    answers = tuple(_best(vectors, ids, query, k) for query in queries)
-    sample = {ids[i]: vectors[i] for i in chosen[:_N_VECTORS]}
-    return Exact(queries, answers, sample, len(ids), n_golden)
+    answers: list[frozenset[UUID]] = []
+    for first in range(0, len(queries), _AT_A_TIME):
+        scores = queries[first : first + _AT_A_TIME] @ among.vectors.T
+        answers += [_best(among, row, min(k, n_objects)) for row in scores]
+    sample = {among.id_of(int(i)): among.vectors[i] for i in chosen[:_N_VECTORS]}
+    return Exact(queries, tuple(answers), sample, n_objects, n_golden)
 
 
-def _best(vectors: NDArray[np.float32], ids: Sequence[UUID], query: NDArray[np.float32], k: int) -> frozenset[UUID]:
-    scores = vectors @ query
-    k = min(k, len(ids))
-    worst = np.partition(scores, len(ids) - k)[len(ids) - k]
-    return frozenset(ids[int(i)] for i in np.flatnonzero(scores >= worst - _TIE))
+def _best(among: Vectors, scores: NDArray[np.float32], k: int) -> frozenset[UUID]:
+    worst = np.partition(scores, len(scores) - k)[len(scores) - k]
+    return frozenset(among.id_of(int(i)) for i in np.flatnonzero(scores >= worst - _TIE))
 
 
 def measure_recall(collection: "Collection[Any, Any]", exact: Exact, k: int = K) -> NDArray[np.float64]:

@@ -1,11 +1,13 @@
 """What the tests of the target share: a target of its own alias on the running server, and what the server holds."""
 
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from embedded import ADVISORIES
 from embedded_lake import ASSET, COLUMNS, OPTIONS
 from weaviate_server import RunningServer
 
@@ -15,6 +17,22 @@ from orchestrator_platform.records.embeddings import Weaviate
 
 if TYPE_CHECKING:
     from weaviate import WeaviateClient
+
+WORDS = (
+    *("remote", "code", "execution", "gateway", "attacker", "overflow", "buffer", "parser", "image", "memory"),
+    *("script", "forum", "injection", "database", "query", "password", "hash", "salt", "kernel", "driver"),
+    *("printer", "browser", "heap", "stack", "pointer", "session", "token", "cookie", "header", "upload"),
+)
+
+
+def written(n_rows: int) -> list[tuple[object, ...]]:
+    """Returns advisories of random words, always the same."""
+    choice = random.Random(7)  # noqa: S311  # nothing secret
+    rows: list[tuple[object, ...]] = list(ADVISORIES)
+    for i in range(n_rows):
+        title, body = (" ".join(choice.sample(WORDS, n)) for n in (4, 12))
+        rows.append((f"B-{i}", title, body, choice.choice(["acme", "pixel", "shoply"]), round(choice.random() * 10, 1)))
+    return rows
 
 
 def new_alias() -> str:

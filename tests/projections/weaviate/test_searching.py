@@ -5,55 +5,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from embedded import ADVISORIES, OPTIONS, HashedWords, declare_embedding, publish_advisories, publish_embedding
-from projections.weaviate.serving_things import new_alias
+from embedded import HashedWords, declare_embedding, publish_advisories, publish_embedding
+from projections.weaviate.serving_things import WORDS
 from small_project import gate_of, make_project
-from weaviate_server import RunningServer
 
 from orchestrator_platform.errors import Misuse
-from orchestrator_platform.operations.projections import project, read_projections
+from orchestrator_platform.gate.context import Gate
 from orchestrator_platform.operations.search import Searcher
-from orchestrator_platform.records.embeddings import LocalVectors
 from orchestrator_platform.records.searches import Found
-
-_WORDS = [
-    "remote",
-    "code",
-    "execution",
-    "gateway",
-    "attacker",
-    "overflow",
-    "buffer",
-    "parser",
-    "image",
-    "memory",
-    "script",
-    "forum",
-    "injection",
-]
-
-
-def written(n_rows: int) -> list[tuple[object, ...]]:
-    """Returns advisories of random words, always the same."""
-    choice = random.Random(7)  # noqa: S311  # nothing secret
-    rows: list[tuple[object, ...]] = list(ADVISORIES)
-    for i in range(n_rows):
-        title, body = (" ".join(choice.sample(_WORDS, n)) for n in (4, 12))
-        rows.append((f"B-{i}", title, body, choice.choice(["acme", "pixel", "shoply"]), round(choice.random() * 10, 1)))
-    return rows
 
 
 @pytest.fixture(scope="module")
-def searcher(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Searcher]:
-    folder = make_project(tmp_path_factory.mktemp("asked"))
-    served = server.options(alias=new_alias())
-    gate = declare_embedding(gate_of(folder), OPTIONS.model_copy(update={"projections": (LocalVectors(), served)}))
-    root = gate.settings.home.root
-    publish_advisories(root, written(150))
-    publish_embedding(root)
-    project(gate)
-    assert [(state.serving, state.error) for state in read_projections(gate)] == [(1, ""), (1, "")]
-    opened = Searcher(gate, lambda _: HashedWords())
+def searcher(advisories: Gate) -> Iterator[Searcher]:
+    opened = Searcher(advisories, lambda _: HashedWords())
     yield opened
     opened.close()
 
@@ -64,7 +28,7 @@ def keys(found: Found) -> list[str]:
 
 def asked() -> list[str]:
     choice = random.Random(11)  # noqa: S311  # nothing secret
-    return [" ".join(choice.sample(_WORDS, 5)) for _ in range(30)]
+    return [" ".join(choice.sample(WORDS, 5)) for _ in range(30)]
 
 
 def overlap(searcher: Searcher, mode: str, where: str | None = None) -> float:
