@@ -31,7 +31,7 @@ bench: .venv/ready
 	$(RUN) python -m benchmarks $(BENCH)
 
 reliability: .venv/ready
-	$(RUN) python -m tests.reliability $(SUITES)
+	$(RUN) python -m tests.reliability $(SUITES) $(if $(EVERY),--every $(EVERY))
 
 .venv/ready: pyproject.toml uv.lock $(UV)
 	$(UV) sync --frozen --quiet --python $(PYTHON)
