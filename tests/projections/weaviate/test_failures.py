@@ -4,15 +4,18 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from embedded_lake import EmbeddedLake, things
 from projections.weaviate.serving_things import asked, new_alias, new_target, served_rows, target_on
-from weaviate_server import RunningServer, free_ports, weaviate_server
+from weaviate_server import VERSION, RunningServer, free_ports, server_binary, weaviate_server
 
 from orchestrator_platform.errors import TargetFailed
 from orchestrator_platform.projections.weaviate import importing
+from orchestrator_platform.projections.weaviate.connection import Server
 from orchestrator_platform.records.embeddings import Weaviate
 
 
@@ -200,3 +203,26 @@ def test_an_index_that_searches_too_little_never_gets_the_alias(server: RunningS
     with asked(good) as client:
         served = client.alias.get(alias_name=good.plan.alias).collection
     assert good.serving().place.endswith(served)
+
+
+def test_a_server_inside_the_process_is_started_asked_and_stopped(tmp_path: Path, lake: EmbeddedLake) -> None:
+    (grpc_port,) = free_ports(1)
+    options = Weaviate(
+        url="embedded",
+        binary_folder=str(server_binary().parent),
+        version=VERSION,
+        grpc_port=grpc_port,
+        alias=new_alias(),
+    )
+    target = replace(
+        target_on(options), server=Server("weaviate:embeddings.things", options, {}.get, tmp_path / "data")
+    )
+    head = lake.publish(things(10))
+    assert target.bring(head, lake.cut).version == 1
+    # Another start finds what the first one left.
+    assert target.serving().version == 1
+
+
+def test_a_binary_that_is_not_there_is_asked_for(tmp_path: Path) -> None:
+    failed = failure_of(Weaviate(url="embedded", binary_folder=str(tmp_path), version=VERSION))
+    assert f"there is no server v{VERSION} in {tmp_path}" in failed.problem
