@@ -2,9 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from ..records.embedders import EmbedderIdentity, EmbedderOptions
 from .embedder import Embedder
@@ -35,16 +33,13 @@ def local_embedders(cache: Path) -> Embedders:
     """Returns those that a component's YAML can name; what they prepare once is kept in `cache`."""
 
     def identify(options: EmbedderOptions, folder: Path) -> EmbedderIdentity:
-        found: EmbedderIdentity = _opening().identify(options, cache=cache, base_folder=folder)
-        return found
+        from .open_embedder import identify
+
+        return identify(options, cache=cache, base_folder=folder)
 
     def open_(options: EmbedderOptions, folder: Path) -> Embedder:
-        opened: Embedder = _opening().open_embedder(options, cache=cache, base_folder=folder)
-        return opened
+        from .open_embedder import open_embedder
+
+        return open_embedder(options, cache=cache, base_folder=folder)
 
     return Embedders(identify, open_)
-
-
-def _opening() -> Any:
-    """Engines are imported when the first embedder is asked for."""
-    return import_module(".open_embedder", __package__)

@@ -20,7 +20,6 @@ from ..records.embeddings import (
     EmbeddingOptions,
 )
 from ..records.keys import AgentName, AssetKey
-from ..transforming.statement_check import check_query
 from ..transforming.tables_read import tables_read
 from .component_files import ComponentFile, EmbeddingAttributes
 
@@ -55,7 +54,7 @@ def declare_embedding(
         key=attributes.asset,
         kind=AssetKind.EMBEDDING,
         contract=_contract(component, attributes.asset, options, source),
-        parents=(options.source, *sorted(_golden_reads(component, options) - {options.source})),
+        parents=(options.source, *sorted(_golden_reads(component, options, declared) - {options.source})),
         code_version=sha256_of(
             {
                 "source": options.source,
@@ -152,7 +151,9 @@ def _contract(
     )
 
 
-def _golden_reads(component: ComponentFile, options: EmbeddingOptions) -> frozenset[AssetKey]:
+def _golden_reads(
+    component: ComponentFile, options: EmbeddingOptions, declared: Mapping[AssetKey, AssetDeclaration]
+) -> frozenset[AssetKey]:
     if options.golden is None:
         return frozenset()
     file: Path = component.folder / options.golden.file
@@ -162,8 +163,7 @@ def _golden_reads(component: ComponentFile, options: EmbeddingOptions) -> frozen
         raise _wrong(
             component, "golden", f"{options.golden.file} cannot be read ({error})", "Write it beside this file."
         ) from error
-    check_query(sql, str(file))
-    return tables_read(sql)
+    return tables_read(sql, declared)
 
 
 def _wrong(component: ComponentFile, attribute: str, problem: str, fix: str) -> DefinitionError:

@@ -1,27 +1,21 @@
-"""Which tables a query names. It reads the text alone and knows no connection."""
+"""Which tables a query names. It reads the text alone: no connection is opened for it."""
 
-import json
-from collections.abc import Iterator
-from typing import Any
-
-import duckdb
+from collections.abc import Collection
 
 from ..records.keys import AssetKey
+from .sql_words import split_words
+
+_BEFORE_TABLE = frozenset({"from", "join"})
 
 
-def tables_read(sql: str) -> frozenset[AssetKey]:
-    """Returns the tables named as `schema.name`; empty where the text is no query."""
-    with duckdb.connect() as parser:
-        row = parser.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchone()
-    return frozenset(_tables(json.loads(row[0]))) if row else frozenset()
-
-
-def _tables(node: Any) -> Iterator[AssetKey]:
-    if isinstance(node, list):
-        for child in node:
-            yield from _tables(child)
-    elif isinstance(node, dict):
-        if node.get("type") == "BASE_TABLE" and node.get("schema_name"):
-            yield AssetKey(f"{node['schema_name']}.{node['table_name']}")
-        for child in node.values():
-            yield from _tables(child)
+def tables_read(sql: str, known: Collection[AssetKey]) -> frozenset[AssetKey]:
+    """Returns what stands as `schema.name` after FROM and JOIN, and those `known` ones that follow a comma."""
+    words = [word for word in split_words(sql) if word.kind != "comment"]
+    found = set()
+    for before, schema, dot, name in zip(words, words[1:], words[2:], words[3:], strict=False):
+        if dot.text != "." or schema.kind != "identifier":
+            continue
+        key = AssetKey(f"{schema.text}.{name.text}")
+        if before.text in _BEFORE_TABLE or (before.text == "," and key in known):
+            found.add(key)
+    return frozenset(found)

@@ -17,10 +17,12 @@ from orchestrator_platform.records.keys import AgentName, AssetKey
 
 ROOT = Path(__file__).resolve().parents[2]
 RAW, STAGING, MART = AssetKey("raw.kev"), AssetKey("staging.kev"), AssetKey("marts.triage")
+VECTORS = AssetKey("embeddings.advisory")
 ASSETS = (
     Selectable(RAW, "raw", ("csv",)),
     Selectable(STAGING, "staging", ("dbt",), (RAW,)),
     Selectable(MART, "marts", ("dbt",), (STAGING,)),
+    Selectable(VECTORS, "embeddings", ("embedding",), (MART,)),
 )
 
 
@@ -39,12 +41,13 @@ def test_the_eight_agents_load_and_take_the_seats_of_tables() -> None:
         "model-validator",
         "context-manager",
     }
-    expected = Seats(AgentName("data-engineer"), AgentName("quality-assurance"))
-    assert dict(take_seats(tuple(shipped().values()), ASSETS)) == dict.fromkeys((MART, RAW, STAGING), expected)
+    expected = dict.fromkeys((MART, RAW, STAGING), Seats(AgentName("data-engineer"), AgentName("quality-assurance")))
+    expected[VECTORS] = Seats(AgentName("data-orchestrator"), AgentName("quality-assurance"))
+    assert dict(take_seats(tuple(shipped().values()), ASSETS)) == expected
 
 
-@pytest.mark.parametrize("assets", [(), ASSETS[:1], ASSETS[1:2], ASSETS])
-def test_they_load_whichever_of_the_shipped_groups_exist(assets: tuple[Selectable, ...]) -> None:
+@pytest.mark.parametrize("assets", [(), ASSETS[2:], ASSETS[1::2], ASSETS])
+def test_they_load_whichever_of_the_shipped_tables_exist(assets: tuple[Selectable, ...]) -> None:
     assert lint_agents(ROOT / "agents", assets) == ()
 
 

@@ -9,7 +9,7 @@ import pytest
 from orchestrator_platform.cli.edge import run
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-WALK = ("your-own-project.md", "add-a-source.md", "add-a-table.md")
+WALK = ("your-own-project.md", "add-a-source.md", "add-a-table.md", "add-an-embedding.md")
 FENCE = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -40,4 +40,8 @@ def test_who_follows_the_pages_gets_what_they_say(
     assert re.search(r"2024-05-02\.csv +2 .*amount ≥ 0", said["add-a-source.md"])
     assert re.search(r"auditor +judge", said["add-a-table.md"])
     assert re.search(r"marts\.order_totals +table +1 +3 +current +maker +judge", said["add-a-table.md"])
+    assert re.search(
+        r"embeddings\.notes +published +version none → 1, 3 rows \(\+3 −0\); 3 embedded, 0 reused",
+        said["add-an-embedding.md"],
+    )
     assert re.search(r"ann +17\.75 +2", said["add-a-table.md"])

@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import pytest
-from embedded_notes import COMPONENT, GOLDEN, NOTES, gate_of_notes, make_notes, write_notes
+from embedded_notes import COMPONENT, GOLDEN, NOTES, gate_of_notes, make_notes, outcome_of, write_notes
 from small_project import write_files
 
-from orchestrator_platform.errors import DefinitionError, StatementRefused
+from orchestrator_platform.errors import DefinitionError
+from orchestrator_platform.gate.outcomes import Rejected
 from orchestrator_platform.records.keys import AssetKey
+from orchestrator_platform.transforming.tables_read import tables_read
 
 ASSET = AssetKey(NOTES)
 
@@ -51,9 +53,12 @@ def test_two_embeddings_of_one_name_are_refused(tmp_path: Path) -> None:
 
 
 def test_golden_queries_may_only_select(tmp_path: Path) -> None:
-    folder = declared(tmp_path, COMPONENT + GOLDEN, **{"defs/vectors/golden.sql": "COPY x TO 'y'"})
-    with pytest.raises(StatementRefused):
-        gate_of_notes(folder)
+    folder = declared(tmp_path, COMPONENT + GOLDEN, **{"defs/vectors/golden.sql": "COPY marts.notes TO 'y'"})
+    outcome = outcome_of(folder)
+    assert isinstance(outcome, Rejected)
+    (ran,) = (finding for finding in outcome.verdict.findings if finding.check == "golden_queries_ran")
+    assert "StatementRefused" in ran.message
+    assert not (folder / "y").exists()
 
 
 def test_what_golden_queries_read_are_parents(tmp_path: Path) -> None:
@@ -61,6 +66,20 @@ def test_what_golden_queries_read_are_parents(tmp_path: Path) -> None:
     folder = declared(tmp_path, COMPONENT + GOLDEN, **{"defs/vectors/golden.sql": sql})
     with pytest.raises(DefinitionError, match=r"reads marts\.other, .*and nothing declares it"):
         gate_of_notes(folder)
+
+
+@pytest.mark.parametrize(
+    ("sql", "read"),
+    [
+        ("SELECT a.b, c.d FROM raw.a AS a JOIN raw.c AS c USING (k)", {"raw.a", "raw.c"}),
+        ("SELECT * FROM raw.a, raw.b /* FROM raw.d */ -- JOIN raw.e", {"raw.a", "raw.b"}),
+        ('FROM "raw"."a" WHERE x IN (SELECT x FROM raw.b)', {"raw.a", "raw.b"}),
+        ("SELECT 'FROM raw.a' AS query FROM (VALUES (1)) AS t(x)", set()),
+    ],
+)
+def test_tables_are_told_from_columns_comments_and_texts(sql: str, read: set[str]) -> None:
+    known = {AssetKey(f"raw.{name}") for name in "abcde"}
+    assert tables_read(sql, known) == read
 
 
 def test_the_contract_follows_from_the_sources_key(tmp_path: Path) -> None:
