@@ -1,5 +1,6 @@
 """A folder for each version: written beside, switched by one rename, searched as it was, gone when nobody needs it."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,11 +30,18 @@ from orchestrator_platform.records.keys import Version
 from orchestrator_platform.records.searches import Condition, Hit, Question, SearchMode
 
 
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("published")
+    publish_advisories(root)
+    publish_embedding(root)
+    return root
+
+
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    publish_advisories(tmp_path)
-    publish_embedding(tmp_path)
-    return tmp_path
+def root(published: Path, tmp_path: Path) -> Path:
+    """A copy of the published home; the first look at it brings the lake to its new place."""
+    return shutil.copytree(published, tmp_path / "home")
 
 
 def target_of(root: Path, options: object = OPTIONS) -> LocalTarget:
