@@ -11,7 +11,7 @@ from .vector_blocks import mean_vector, vector_blocks
 
 DRIFT_VECTORS, NEAR_DUPLICATES = "drift_vectors", "near_duplicates"
 CHECKS = (DRIFT_VECTORS, NEAR_DUPLICATES)
-# Cosine distance between the means of the vectors; a month of the same feed moves it by a hundredth of this.
+# Cosine distance between the means of the vectors; days of the shipped feed move it by less than a thousandth of this.
 _MOST_MOVED = 0.05
 _NEAR, _PROBES, _MOST_NEAR = 0.99, 256, 0.4
 
