@@ -1,12 +1,13 @@
 """Serving copies follow every publication; one that cannot is said, harms nothing, and catches up."""
 
+import multiprocessing
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from embedded import ADVISORIES, EMBEDDING, declare_embedding, publish_advisories, publish_embedding
-from killed_run import run_killed
+from killed_run import PRELOADED, run_killed
 from small_project import gate_of, make_project, open_project, write_orders
 
 from orchestrator_platform.errors import Misuse, StorageFailed
@@ -112,6 +113,21 @@ def test_a_kill_at_any_step_is_repaired_by_the_next_look(folder: Path, function:
 
 def bring_up_all(folder: Path) -> None:
     sync(opened(folder))
+
+
+def test_many_processes_at_once_make_one_copy(folder: Path) -> None:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    children = [context.Process(target=bring_up_all, args=(folder,)) for _ in range(3)]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join(120)
+    assert [child.exitcode for child in children] == [0, 0, 0]
+    (state,) = read_projections(opened(folder))
+    assert (state.serving, state.error, state.is_behind) == (1, "", False)
+    local = folder / "home/projections/local" / EMBEDDING
+    assert [path for path in local.iterdir() if path.is_dir()] == [Path(state.place)]
 
 
 def test_copies_are_made_anew_from_the_lake(folder: Path) -> None:
