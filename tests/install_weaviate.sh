@@ -6,7 +6,8 @@ set -euo pipefail
 version="v1.39.0"
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/orchestrator/weaviate"
 # The client's embedded mode looks for this very name, and takes it as it is.
-binary="$cache/weaviate-$version-$(printf %s "$version" | sha256sum | cut -d' ' -f1)"
+hashing="$(command -v sha256sum || echo shasum -a 256)"
+binary="$cache/weaviate-$version-$(printf %s "$version" | $hashing | cut -d' ' -f1)"
 
 if [[ -x "$binary" ]]; then
   echo "$binary"
@@ -48,7 +49,7 @@ fi
 
 mkdir -p "$cache"
 exec 9>"$cache/building.lock"
-flock 9
+if command -v flock >/dev/null 2>&1; then flock 9; fi
 if [[ ! -x "$binary" ]]; then
   echo "building the Weaviate server $version, once: this takes a few minutes" >&2
   scratch="$(mktemp -d "$cache/build.XXXXXX")"

@@ -14,10 +14,17 @@ from ...records.embeddings import Weaviate
 
 if TYPE_CHECKING:
     from weaviate import WeaviateClient
+    from weaviate.classes.init import AdditionalConfig
 
 # From here on a server has aliases; two releases shortly after lose them.
 _OLDEST, _BROKEN = "1.32.0", ("1.32.3", "1.32.4")
 _EMBEDDED_HOST, _EMBEDDED_PORT = "127.0.0.1", 8079
+_EMBEDDED_SETTINGS = {
+    "DISABLE_TELEMETRY": "true",
+    "ENABLE_MODULES": "",
+    "LOG_LEVEL": "error",
+    "RAFT_TIMEOUTS_MULTIPLIER": "1",  # one node has nobody to wait for
+}
 
 
 @dataclass(frozen=True)
@@ -102,7 +109,7 @@ def _key(server: Server) -> str | None:
     return key
 
 
-def _open_embedded(server: Server, config: object) -> "WeaviateClient":
+def _open_embedded(server: Server, config: "AdditionalConfig") -> "WeaviateClient":
     from weaviate import WeaviateClient
     from weaviate.connect import ConnectionParams
     from weaviate.embedded import EmbeddedOptions
@@ -114,7 +121,6 @@ def _open_embedded(server: Server, config: object) -> "WeaviateClient":
             f"there is no server v{options.version} in {binaries}",
             "Put its binary there, or name the folder that holds it as `binary_folder`.",
         )
-    where = {"host": _EMBEDDED_HOST, "http_port": _EMBEDDED_PORT, "grpc_port": options.grpc_port}
     if _listens(_EMBEDDED_PORT):
         # Another process of this project holds the server; it is asked instead of a second one.
         parameters = ConnectionParams.from_params(
@@ -125,17 +131,17 @@ def _open_embedded(server: Server, config: object) -> "WeaviateClient":
             grpc_port=options.grpc_port,
             grpc_secure=False,
         )
-        return WeaviateClient(connection_params=parameters, additional_config=config, skip_init_checks=True)  # type: ignore[arg-type]
+        return WeaviateClient(connection_params=parameters, additional_config=config, skip_init_checks=True)
     embedded = EmbeddedOptions(
         persistence_data_path=str(server.data),
         binary_path=str(binaries),
         version=str(options.version),
-        hostname=where["host"],  # type: ignore[arg-type]
+        hostname=_EMBEDDED_HOST,
         port=_EMBEDDED_PORT,
         grpc_port=options.grpc_port,
-        additional_env_vars={"DISABLE_TELEMETRY": "true", "ENABLE_MODULES": "", "LOG_LEVEL": "error"},
+        additional_env_vars=_EMBEDDED_SETTINGS,
     )
-    return WeaviateClient(embedded_options=embedded, additional_config=config, skip_init_checks=True)  # type: ignore[arg-type]
+    return WeaviateClient(embedded_options=embedded, additional_config=config, skip_init_checks=True)
 
 
 def _listens(port: int) -> bool:

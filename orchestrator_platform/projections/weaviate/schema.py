@@ -3,7 +3,8 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from datetime import datetime
+from typing import Any, Literal
 
 from ...records.base import sha256_of
 from ...records.candidates import SchemaColumn
@@ -25,12 +26,21 @@ _FORMAT = 1
 
 @dataclass(frozen=True)
 class Property:
-    """One column of the source in an object."""
+    """One column of the source in an object; `source_type` is what DuckDB calls its type."""
 
     name: str
     column: str
     type: PropertyType
     sql: str
+    source_type: str = ""
+
+    def as_in_source(self, value: Any) -> Any:
+        """Returns a value that the server gave as the source has it: the server knows instants alone."""
+        if not isinstance(value, datetime):
+            return value
+        if self.source_type == "DATE":
+            return value.date()
+        return value if self.source_type == "TIMESTAMP WITH TIME ZONE" else value.replace(tzinfo=None)
 
 
 @dataclass(frozen=True)
@@ -79,7 +89,7 @@ def plan_collection(
         if column in types:
             name = _property_name(column, taken)
             taken.add(name)
-            properties.append(Property(name, column, *_typed(column, types[column])))
+            properties.append(Property(name, column, *_typed(column, types[column]), types[column]))
     return CollectionPlan(asset, alias_of(asset, options), tuple(properties), options.index)
 
 

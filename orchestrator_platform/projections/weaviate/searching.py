@@ -135,15 +135,17 @@ class WeaviateIndex:
     def _rows(self, collection: Any, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
         if not keys:
             return {}
-        names = {item.name: item.column for item in self.plan.properties}
+        properties = self.plan.properties
         # Chunks of one row show alike, so that any of them will do.
         answer = collection.query.fetch_objects(
             filters=_keys_filter(keys),
             limit=_DEEPEST if self.embedding.chunk else len(keys),
-            return_properties=[KEY, *names],
+            return_properties=[KEY, *(item.name for item in properties)],
         )
         return {
-            str(item.properties[KEY]): {column: item.properties.get(name) for name, column in names.items()}
+            str(item.properties[KEY]): {
+                each.column: each.as_in_source(item.properties.get(each.name)) for each in properties
+            }
             for item in answer.objects
         }
 

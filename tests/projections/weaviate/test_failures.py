@@ -15,7 +15,6 @@ from weaviate_server import VERSION, RunningServer, free_ports, server_binary, w
 
 from orchestrator_platform.errors import TargetFailed
 from orchestrator_platform.projections.weaviate import importing
-from orchestrator_platform.projections.weaviate.connection import Server
 from orchestrator_platform.records.embeddings import Weaviate
 
 
@@ -206,17 +205,10 @@ def test_an_index_that_searches_too_little_never_gets_the_alias(server: RunningS
 
 
 def test_a_server_inside_the_process_is_started_asked_and_stopped(tmp_path: Path, lake: EmbeddedLake) -> None:
-    (grpc_port,) = free_ports(1)
-    options = Weaviate(
-        url="embedded",
-        binary_folder=str(server_binary().parent),
-        version=VERSION,
-        grpc_port=grpc_port,
-        alias=new_alias(),
-    )
-    target = replace(
-        target_on(options), server=Server("weaviate:embeddings.things", options, {}.get, tmp_path / "data")
-    )
+    folder, (grpc_port,) = str(server_binary().parent), free_ports(1)
+    options = Weaviate(url="embedded", binary_folder=folder, version=VERSION, grpc_port=grpc_port, alias=new_alias())
+    target = target_on(options)
+    target = replace(target, server=replace(target.server, data=tmp_path / "data"))
     head = lake.publish(things(10))
     assert target.bring(head, lake.cut).version == 1
     # Another start finds what the first one left.
