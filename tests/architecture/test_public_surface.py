@@ -8,7 +8,11 @@ from orchestrator_platform.errors import Fault, Misuse, OrchestratorError, Refus
 
 
 def family(parent: type[OrchestratorError]) -> dict[str, dict[str, object]]:
-    return {child.__name__: family(child) for child in parent.__subclasses__() if child.__module__ == errors.__name__}
+    return {
+        child.__name__: family(child)
+        for child in parent.__subclasses__()
+        if child.__module__.startswith(f"{errors.__name__}.")
+    }
 
 
 def members(parent: type[OrchestratorError]) -> list[type[OrchestratorError]]:

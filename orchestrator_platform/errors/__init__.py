@@ -1,0 +1,147 @@
+"""The error family. Every error names its culprit, the state things are in and the next step.
+
+OrchestratorError
+├── Misuse                  the caller asked for something that cannot be (exit 2)
+│   ├── UnknownAsset
+│   ├── UnknownVersion
+│   ├── VersionNotKept
+│   ├── NoCandidate
+│   ├── DefinitionError     a file of the project is wrong, with file and line
+│   ├── AgentFileError
+│   ├── EmbedderUnusable
+│   └── NewerHome
+├── Refusal                 the answer is no (exit 1)
+│   ├── CandidateRejected
+│   ├── SealBroken
+│   ├── ParentRetracted
+│   ├── BaseMoved
+│   ├── LineageMoved
+│   ├── TargetRetracted
+│   ├── AlreadyLanded
+│   ├── AlreadySettled
+│   ├── NotApprovable
+│   ├── NotReplayable
+│   ├── NotPermitted
+│   └── StatementRefused
+└── Fault                   something broke (exit 3)
+    ├── ForeignSnapshot
+    ├── CommitMismatch
+    ├── VersionDamaged
+    ├── HomeMoved
+    ├── BackupDamaged
+    ├── LockTimeout
+    ├── StorageFailed
+    ├── CatalogDamaged
+    ├── TableFileDamaged
+    ├── CandidateDamaged
+    ├── ReaderFailed
+    ├── DbtFailed
+    ├── PythonTableFailed
+    ├── TargetFailed
+    ├── EmbeddingFailed
+    ├── EndpointFailed
+    ├── EndpointRefused
+    └── EndpointAnswerWrong
+"""
+
+from .family import (
+    EXIT_FAULT,
+    EXIT_MISUSE,
+    EXIT_NO,
+    Fault,
+    Misuse,
+    OrchestratorError,
+    Refusal,
+)
+from .faults import (
+    BackupDamaged,
+    CandidateDamaged,
+    CatalogDamaged,
+    CommitMismatch,
+    DbtFailed,
+    EmbeddingFailed,
+    EndpointAnswerWrong,
+    EndpointFailed,
+    EndpointRefused,
+    ForeignSnapshot,
+    HomeMoved,
+    LockTimeout,
+    PythonTableFailed,
+    ReaderFailed,
+    StorageFailed,
+    TableFileDamaged,
+    TargetFailed,
+    VersionDamaged,
+)
+from .misuse import (
+    AgentFileError,
+    DefinitionError,
+    EmbedderUnusable,
+    NewerHome,
+    NoCandidate,
+    UnknownAsset,
+    UnknownVersion,
+    VersionNotKept,
+)
+from .refusals import (
+    AlreadyLanded,
+    AlreadySettled,
+    BaseMoved,
+    CandidateRejected,
+    LineageMoved,
+    NotApprovable,
+    NotPermitted,
+    NotReplayable,
+    ParentRetracted,
+    SealBroken,
+    StatementRefused,
+    TargetRetracted,
+)
+
+__all__ = [
+    "EXIT_FAULT",
+    "EXIT_MISUSE",
+    "EXIT_NO",
+    "AgentFileError",
+    "AlreadyLanded",
+    "AlreadySettled",
+    "BackupDamaged",
+    "BaseMoved",
+    "CandidateDamaged",
+    "CandidateRejected",
+    "CatalogDamaged",
+    "CommitMismatch",
+    "DbtFailed",
+    "DefinitionError",
+    "EmbedderUnusable",
+    "EmbeddingFailed",
+    "EndpointAnswerWrong",
+    "EndpointFailed",
+    "EndpointRefused",
+    "Fault",
+    "ForeignSnapshot",
+    "HomeMoved",
+    "LineageMoved",
+    "LockTimeout",
+    "Misuse",
+    "NewerHome",
+    "NoCandidate",
+    "NotApprovable",
+    "NotPermitted",
+    "NotReplayable",
+    "OrchestratorError",
+    "ParentRetracted",
+    "PythonTableFailed",
+    "ReaderFailed",
+    "Refusal",
+    "SealBroken",
+    "StatementRefused",
+    "StorageFailed",
+    "TableFileDamaged",
+    "TargetFailed",
+    "TargetRetracted",
+    "UnknownAsset",
+    "UnknownVersion",
+    "VersionDamaged",
+    "VersionNotKept",
+]
