@@ -122,6 +122,9 @@ def tell(feed: Feed, home: Path) -> int:
     print("  what was published still answers:")
     _show_triage(platform)
 
+    _chapter(5, "Asked by meaning and by words: which advisories are about this?")
+    _show_answers(platform, "remote attackers run code without logging in")
+
     _where_next(home, [outcome.quarantine for outcome in held.outcomes if isinstance(outcome, Rejected)])
     went_well = (
         all(isinstance(outcome, Published) for outcome in first.outcomes)
@@ -197,10 +200,18 @@ def _show_triage(platform: "Platform") -> None:
     print(f"  marts.triage says: {listed}")
 
 
+def _show_answers(platform: "Platform", question: str) -> None:
+    took, found = _timed(lambda: platform.search(question, k=3))
+    print(f"  “{question}”, asked of {found.asset} version {found.version} in {took:.1f} s")
+    for hit in found.hits:
+        print(f"    {hit.score:.2f}  {hit.key[0]}  {hit.title or ''}")
+
+
 def _where_next(home: Path, quarantined: Sequence[int]) -> None:
     print("\nWhere to look next")
     commands = ["status", "ledger", "history marts.triage", "receipt marts.triage", "journal"]
     commands += [f"quarantine show {number}" for number in quarantined[:1]]
+    commands.append('search "remote code execution in a VPN gateway"')
     commands.append('query "select cve_id, decision from marts.triage limit 5"')
     print("  . .venv/bin/activate")
     print(f"  export ORCHESTRATOR_HOME={home}")

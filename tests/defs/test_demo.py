@@ -1,0 +1,32 @@
+"""The story that `make demo` tells, on a small feed: every chapter is told, and it ends as it should."""
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator_platform.defs.demo import main
+
+
+def test_the_story_goes_as_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    home = tmp_path / "demo"
+    assert main(["--home", str(home), "--records", "120"]) == 0
+    told = capsys.readouterr()
+    assert told.err == ""
+    chapters = [line for line in told.out.splitlines() if line[:1].isdigit()]
+    assert [chapter.partition(":")[0].split(",")[0] for chapter in chapters] == [
+        "1. First build",
+        "2. The same again",
+        "3. One new batch",
+        "4. A bad batch",
+        "5. Asked by meaning and by words",
+    ]
+    assert "10 tables are up to date" in told.out
+    assert "what was published still answers" in told.out
+    assert f"export ORCHESTRATOR_HOME={home}" in told.out
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("keep me", encoding="utf-8")
+    with pytest.raises(SystemExit, match="holds something else than a demo"):
+        main(["--home", str(tmp_path), "--records", "120"])
+    assert (tmp_path / "letter.txt").read_text(encoding="utf-8") == "keep me"
