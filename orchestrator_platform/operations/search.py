@@ -241,11 +241,7 @@ def _backend(backend: str) -> Backend:
 
 def open_searcher(gate: Gate) -> Searcher:
     """Returns what answers questions to a project's embeddings, with the embedders that the project declares."""
-
-    def open_declared(build: EmbeddingBuild) -> "Embedder":
-        return gate.embedders.open(build.options.embedder, build.folder)
-
-    return Searcher(gate, open_declared)
+    return Searcher(gate, gate.embedders.open_declared)
 
 
 def _mode(mode: str) -> SearchMode:
