@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator_platform.learning import nearest
-from orchestrator_platform.learning.fusion import reciprocal_ranks, weighted_scores
+from orchestrator_platform.learning.fusion import Ranked, fuse_ranked, reciprocal_ranks, weighted_scores
 from orchestrator_platform.learning.lexical import K1, B, text_scores, word_weights
 from orchestrator_platform.learning.nearest import best_of_each, cosines, highest
 
@@ -62,3 +62,12 @@ def test_fused_ranks_and_scores_put_first_what_both_find() -> None:
     assert fused.tolist() == pytest.approx([0, 0, 1, 0])
     alone = weighted_scores(scores, [first[:1], second[:0]], (0.25, 0.75), 4)
     assert alone.tolist() == pytest.approx([0, 0, 0.25, 0])
+
+
+def test_two_ways_share_what_they_found_and_one_alone_keeps_its_scores() -> None:
+    by_vector = Ranked(["a", "b", "c"], np.array([1, 0.75, 0.5], dtype=np.float32))
+    by_text = Ranked(["b", "d"], np.array([6, 2], dtype=np.float32))
+    assert fuse_ranked(by_vector, by_text, 3) == [("b", 0.75), ("a", 0.5), ("c", 0.0)]
+    assert fuse_ranked(by_vector, by_text, 9)[3:] == [("d", 0.0)]
+    assert fuse_ranked(None, by_text, 1) == [("b", 6.0)]
+    assert fuse_ranked(None, None, 1) == []
