@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..learning.kept_vectors import KeptVectors, vectors_of_texts
-from ..learning.retrieval_metrics import Quality, bootstrap_interval, judge_answers, nearest
+from ..learning.nearest import nearest_ids
+from ..learning.retrieval_metrics import Quality, bootstrap_interval, judge_answers
 from ..records.embeddings import CHUNK, EMBEDDER, VECTOR, GoldenQueries
 from ..records.findings import SAMPLE_LIMIT, Finding, Severity
 from ..sql import literal
@@ -100,7 +101,7 @@ class Retrieval:
 
     def _ask(self, relation: str, vectors: "npt.NDArray[np.float32]", questions: Questions) -> Quality:
         blocks = vector_blocks(self.seen.view.connection, relation, self.seen.key, self.seen.build.identity.dim)
-        return judge_answers(nearest(blocks, vectors, self.golden.k), questions.answers)
+        return judge_answers(nearest_ids(blocks, vectors, self.golden.k), questions.answers)
 
     def _compare(self) -> Compared | None:
         """The same questions over the rows that both versions have; `None` where there is nothing to compare with."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ..learning.retrieval_metrics import Block, share_of_near_duplicates
+from ..learning.nearest import Block, share_of_near_duplicates
 from ..records.embeddings import CHUNK, EMBEDDER
 from ..records.findings import Finding, Severity
 from ..sql import literal
