@@ -1,5 +1,5 @@
 """Tells a disk that is full, closed, limited or broken, and files that it lost, from everything else, whoever came upon
-it. Writes nothing.
+it. Writes a file whole, or not at all.
 """
 
 import errno
@@ -38,6 +38,22 @@ def writing(where: Path) -> Iterator[None]:
         if failure is None or failure is error:
             raise
         raise failure from error
+
+
+def write_whole(file: Path, content: bytes) -> None:
+    """Writes a file in one rename: whoever else writes or reads it at the same time sees a whole one.
+
+    Raises:
+        StorageFailed: It cannot be written.
+    """
+    partial = file.with_name(f"{file.name}.{os.getpid()}.{os.urandom(4).hex()}.partial")
+    with writing(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            partial.write_bytes(content)
+            partial.replace(file)
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 def storage_failure(error: BaseException, where: Path) -> StorageFailed | None:

@@ -1,38 +1,29 @@
-"""A table of advisories and an embedding of it, published by the writer alone, with vectors made of their words.
-
-The embedder hashes words into a few dozen directions: no model, the same everywhere, and texts that share words are
-near each other.
-"""
+"""A table of advisories and an embedding of it, published by the writer alone, with vectors made of their words."""
 
 import hashlib
-import re
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
+from hashed_embedder import HashedEmbedder, identity_of
 
 from orchestrator_platform.gate.candidate import Draft, close_candidate
 from orchestrator_platform.gate.context import Gate
 from orchestrator_platform.gate.workbench import Workbench
 from orchestrator_platform.lake.layout import LakeLayout
 from orchestrator_platform.lake.published import PublishedCut, cut_published
-from orchestrator_platform.learning.embedder import EmbeddedBatch
 from orchestrator_platform.learning.prepared_text import prepared_texts
 from orchestrator_platform.records.candidates import AssetKind, Manifest, ParentRead
 from orchestrator_platform.records.contracts import Column, Contract
 from orchestrator_platform.records.declarations import AssetDeclaration, EmbeddingBuild, PythonBuild
-from orchestrator_platform.records.embedders import EmbedderIdentity, EmbeddingCost
 from orchestrator_platform.records.embeddings import EmbeddingOptions
 from orchestrator_platform.records.keys import AgentName, AssetKey, CandidateId, Version
 
 sys.path.insert(0, str(Path(__file__).parent / "lake"))
 import publishing  # isort: skip
 
-DIM = 48
 SOURCE, EMBEDDING = AssetKey("marts.advisory"), AssetKey("embeddings.advisory")
 OPTIONS = EmbeddingOptions(source=SOURCE, key=("id",), text="{title}. {body}", title="title", show=("vendor", "score"))
 ADVISORIES = (
@@ -43,37 +34,7 @@ ADVISORIES = (
     ("A-5", "Weak password hashing", "Passwords are hashed without a salt.", "acme", 6.5),
     ("A-6", None, None, "silent", 1.0),
 )
-IDENTITY = EmbedderIdentity(
-    name="hashed-words", weights="0", tokenizer="0", pooling="sum", normalised=True, max_tokens=1000,
-    precision="fp32", dim=DIM,
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class HashedWords:
-    """An embedder without a model."""
-
-    identity: EmbedderIdentity = IDENTITY
-    cost: EmbeddingCost = field(default_factory=EmbeddingCost)
-
-    def embed(self, texts: Sequence[str]) -> Iterator[EmbeddedBatch]:
-        vectors = np.stack([hashed_words(text) for text in texts])
-        n = np.array([len(text.split()) for text in texts], dtype=np.int64)
-        yield EmbeddedBatch(np.arange(len(texts), dtype=np.int64), vectors, n, np.zeros(len(texts), dtype=np.bool_))
-
-    def split(self, text: str, max_tokens: int, overlap: int) -> list[str]:
-        words = text.split(" ")
-        step = max_tokens - overlap
-        return [" ".join(words[first : first + max_tokens]) for first in range(0, max(len(words) - overlap, 1), step)]
-
-
-def hashed_words(text: str) -> npt.NDArray[np.float32]:
-    """Returns a unit vector, float32, shape (DIM,)."""
-    vector = np.full(DIM, 1e-3, dtype=np.float64)
-    for word in re.findall(r"\w+", text.lower()):
-        seed = int.from_bytes(hashlib.sha256(word.encode()).digest()[:8], "big")
-        vector += np.random.default_rng(seed).standard_normal(DIM)
-    return (vector / np.linalg.norm(vector)).astype(np.float32)
+IDENTITY = identity_of()
 
 
 def cut_of(root: Path) -> PublishedCut:
@@ -91,10 +52,10 @@ def publish_advisories(root: Path, rows: Sequence[tuple[Any, ...]] = ADVISORIES)
 
 
 def publish_embedding(
-    root: Path, options: EmbeddingOptions = OPTIONS, embedder: HashedWords = HashedWords(), asset: AssetKey = EMBEDDING
+    root: Path, options: EmbeddingOptions = OPTIONS, embedder: HashedEmbedder | None = None, asset: AssetKey = EMBEDDING
 ) -> None:
     """Embeds what the source serves now and publishes that."""
-    cut = cut_of(root)
+    cut, embedder = cut_of(root), embedder or HashedEmbedder()
     keys = ", ".join(f'"{name}"' for name in options.key)
     with cut.connect() as reading:
         texts = reading.execute(

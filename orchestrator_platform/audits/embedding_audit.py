@@ -28,9 +28,7 @@ def embedding_checks(
     """Returns each check with its name; `cache` is the auditor's own, never the producer's."""
     build = declaration.build
     assert isinstance(build, EmbeddingBuild)
-    seen = EmbeddingView(
-        view, declaration.contract, build, lambda: embedders.open(build.options.embedder, build.folder)
-    )
+    seen = EmbeddingView(view, declaration.contract, build, lambda: embedders.open_declared(build))
     checks: list[tuple[str, Callable[[], Iterable[Finding]]]] = [
         (own.VECTORS, partial(own.check_vectors, seen)),
         (own.ONE_EMBEDDER, partial(own.check_one_embedder, seen)),

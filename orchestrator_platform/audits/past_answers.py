@@ -4,9 +4,12 @@ with them. Losing them leaves that comparison undone, and says so.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from ..storage import write_whole
 
 if TYPE_CHECKING:
     from ..learning.retrieval_metrics import Quality
@@ -17,12 +20,9 @@ _KEPT = 200
 def write_answers(cache: Path, data_version: str, questions: Sequence[str], quality: "Quality") -> None:
     """Notes the measures of each question, in one rename; the oldest notes go."""
     note = _note(cache, data_version)
-    note.parent.mkdir(parents=True, exist_ok=True)
     measured = zip(quality.ndcg.tolist(), quality.recall.tolist(), quality.mrr.tolist(), strict=True)
-    partial = note.with_suffix(".partial")
-    partial.write_text(json.dumps(dict(zip(questions, measured, strict=True))), encoding="utf-8")
-    partial.replace(note)
-    for old in sorted(note.parent.glob("*.json"), key=lambda file: file.stat().st_mtime)[:-_KEPT]:
+    write_whole(note, json.dumps(dict(zip(questions, measured, strict=True))).encode())
+    for _, old in sorted(_by_age(note.parent))[:-_KEPT]:
         old.unlink(missing_ok=True)
 
 
@@ -37,3 +37,10 @@ def load_answers(cache: Path, data_version: str) -> Mapping[str, tuple[float, fl
 
 def _note(cache: Path, data_version: str) -> Path:
     return cache / "answers" / f"{hashlib.sha256(data_version.encode()).hexdigest()[:32]}.json"
+
+
+def _by_age(folder: Path) -> Iterator[tuple[float, Path]]:
+    for note in folder.glob("*.json"):
+        # Another audit may have taken it away meanwhile.
+        with suppress(FileNotFoundError):
+            yield note.stat().st_mtime, note

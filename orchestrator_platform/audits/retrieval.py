@@ -2,18 +2,16 @@
 as well as the published ones.
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import duckdb
-
-from ..learning.kept_vectors import KeptVectors, embed_and_keep
-from ..learning.retrieval_metrics import Quality, bootstrap_interval, judge_answers, nearest
-from ..records.embeddings import EMBEDDER, TEXT_HASH, VECTOR, GoldenQueries
+from ..learning.kept_vectors import KeptVectors, vectors_of_texts
+from ..learning.nearest import nearest_ids
+from ..learning.retrieval_metrics import Quality, bootstrap_interval, judge_answers
+from ..records.embeddings import CHUNK, EMBEDDER, VECTOR, GoldenQueries
 from ..records.findings import SAMPLE_LIMIT, Finding, Severity
 from ..sql import literal
 from ..transforming.statement_check import check_query
@@ -93,18 +91,9 @@ class Retrieval:
     @cached_property
     def vectors(self) -> "npt.NDArray[np.float32]":
         """The questions' vectors, kept from one audit to the next."""
-        import numpy as np
-
-        connection, identity = self.seen.view.connection, self.seen.build.identity
-        kept = KeptVectors(self.cache / "questions" / identity.hash())
-        hashes = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() for text in self.questions.texts]
-        with kept.lock:
-            found = _found(connection, kept, hashes)
-            missing = {h: text for h, text in zip(hashes, self.questions.texts, strict=True) if h not in found}
-            if missing:
-                embed_and_keep(kept, self.seen.embedder, list(missing), list(missing.values()), lambda _: None)
-                found = _found(connection, kept, hashes)
-        return np.array([found[text_hash] for text_hash in hashes], dtype=np.float32)
+        kept = KeptVectors(self.cache / "questions" / self.seen.build.identity.hash())
+        connection = self.seen.view.connection
+        return vectors_of_texts(kept, connection, self.questions.texts, lambda: self.seen.embedder)
 
     @cached_property
     def quality(self) -> Quality:
@@ -112,7 +101,7 @@ class Retrieval:
 
     def _ask(self, relation: str, vectors: "npt.NDArray[np.float32]", questions: Questions) -> Quality:
         blocks = vector_blocks(self.seen.view.connection, relation, self.seen.key, self.seen.build.identity.dim)
-        return judge_answers(nearest(blocks, vectors, self.golden.k), questions.answers)
+        return judge_answers(nearest_ids(blocks, vectors, self.golden.k), questions.answers)
 
     def _compare(self) -> Compared | None:
         """The same questions over the rows that both versions have; `None` where there is nothing to compare with."""
@@ -124,7 +113,8 @@ class Retrieval:
             return self._compare_with_past()
         keys = seen.key.listed
         changed = (
-            f"(FROM {seen.view.next} SEMI JOIN {base} USING ({keys}) ANTI JOIN {base} USING ({keys}, chunk, {VECTOR}))"
+            f"(FROM {seen.view.next} SEMI JOIN {base} USING ({keys})"
+            f" ANTI JOIN {base} USING ({keys}, {CHUNK}, {VECTOR}))"
         )
         if not seen.count(f"(FROM {changed} LIMIT 1)"):
             return Compared({}, "rows of both versions have the same vectors")
@@ -212,12 +202,3 @@ def _fall(change: "npt.NDArray[np.float64]", tolerance: float) -> tuple[bool, bo
 
 def _changes(before: Quality, after: Quality) -> "Mapping[str, npt.NDArray[np.float64]]":
     return {NDCG: after.ndcg - before.ndcg, RECALL: after.recall - before.recall, MRR: after.mrr - before.mrr}
-
-
-def _found(connection: duckdb.DuckDBPyConnection, kept: KeptVectors, hashes: Sequence[str]) -> dict[str, list[float]]:
-    rows = connection.execute(
-        f"SELECT DISTINCT ON ({TEXT_HASH}) {TEXT_HASH}, {VECTOR} FROM {kept.relation()}"
-        f" SEMI JOIN (SELECT unnest(?::VARCHAR[]) AS {TEXT_HASH}) USING ({TEXT_HASH})",
-        [list(hashes)],
-    ).fetchall()
-    return dict(rows)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from ..learning.retrieval_metrics import Block
+from ..learning.nearest import Block
 from ..records.contracts import Contract
 from ..records.embeddings import TEXT_HASH, VECTOR
 from ..sql import identifier

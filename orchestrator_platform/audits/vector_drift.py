@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from ..learning.retrieval_metrics import Block, share_of_near_duplicates
-from ..records.embeddings import EMBEDDER
+from ..learning.nearest import Block, share_of_near_duplicates
+from ..records.embeddings import CHUNK, EMBEDDER
 from ..records.findings import Finding, Severity
 from ..sql import literal
 from .embedding_checks import EmbeddingView
@@ -47,7 +47,7 @@ def check_drift_of_vectors(seen: EmbeddingView, severity: Severity) -> Iterator[
 def check_near_duplicates(seen: EmbeddingView) -> Iterator[Finding]:
     """Few texts have another text's vector: where many do, the embedder tells them not apart."""
     connection, dim = seen.view.connection, seen.build.identity.dim
-    picked = f"(FROM {seen.view.next} ORDER BY hash({seen.key.id}, chunk) LIMIT {_PROBES})"
+    picked = f"(FROM {seen.view.next} ORDER BY hash({seen.key.id}, {CHUNK}) LIMIT {_PROBES})"
     probes = _joined(list(vector_blocks(connection, picked, seen.key, dim)), dim)
     blocks = vector_blocks(connection, seen.view.next, seen.key, dim)
     share = share_of_near_duplicates(blocks, probes, _NEAR)

@@ -1,6 +1,7 @@
 """`orchestrator search`: the rows of an embedding that answer a question best."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -56,10 +57,10 @@ def search(
 
     with Progress() as progress:
         progress.say("searching")
-        searcher = open_searcher(place.gate(progress.say))
-        found = searcher.search(
-            text, asset=asset, mode=mode, where=where, values=values, k=k, version=version, backend=backend
-        )
+        with closing(open_searcher(place.gate(progress.say))) as searcher:
+            found = searcher.search(
+                text, asset=asset, mode=mode, where=where, values=values, k=k, version=version, backend=backend
+            )
     if place.as_json:
         for line in json_lines(hit_json(found, hit) for hit in found.hits):
             click.echo(line, nl=False)

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..errors import EXIT_NO
 from .acting import takes_by
 from .json_text import json_text
 from .place import Place, takes_place
@@ -56,7 +57,7 @@ def tune(
             gate, asset, by=AgentName(by), settings=settings, most_vectors=most_vectors or MOST_VECTORS
         )
     click.echo(_json(tuning, report) if place.as_json else _told(tuning, report))
-    return 0 if tuning.proposed is not None else 1
+    return 0 if tuning.proposed is not None else EXIT_NO
 
 
 def _json(tuning: "Tuning", report: "Path") -> str:

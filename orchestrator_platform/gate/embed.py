@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import duckdb
 
-from ..errors import Misuse, OrchestratorError
+from ..errors import EmbeddingFailed, OrchestratorError
 from ..learning.embedder import Embedder
 from ..learning.kept_vectors import SEGMENT_TEXTS, KeptVectors, embed_and_keep
 from ..learning.prepared_text import TEXT, prepared_texts
@@ -98,11 +98,10 @@ def build_embedding(stage: EmbeddingStage, seed: Callable[[], None]) -> BuiltEmb
         seed()
     embedded = _embed_missing(stage, embedder)
     _recall(stage)
-    if _count(stage, _EMBEDDED) != n_pieces:
-        raise Misuse(
-            f"{stage.asset}: {n_pieces - _count(stage, _EMBEDDED)} texts came back without a vector. Nothing was"
-            " closed; the others are kept. Build again; if it stays so, the embedder does not answer for every text."
-        )
+    n_without = n_pieces - _count(stage, _EMBEDDED)
+    if n_without:
+        problem = f"gave no vector, or one of another length, for {n_without} texts of {stage.asset}"
+        raise EmbeddingFailed(embedder=stage.build.identity.name, problem=problem)
     return _result(stage, embedder, embedded, stage.clock() - began)
 
 
@@ -243,13 +242,6 @@ class _Once:
         if self._open is None:
             self.stage.say(f"opening the embedder of {self.stage.asset}")
             self._open = self.stage.open_embedder()
-            found, declared = self._open.identity, self.stage.build.identity
-            if found != declared:
-                raise Misuse(
-                    f"{self.stage.asset}: the embedder that was opened is {found.name} ({found.hash()}), and"
-                    f" {declared.name} ({declared.hash()}) is declared. Nothing was closed. Was its file replaced?"
-                    " Build again, so that it is declared anew."
-                )
         return self._open
 
     def cost(self) -> EmbeddingCost:

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..storage import write_whole
 from .bert_graph import dense_layers
 from .engines import count_cores, load_engine
-from .file_hashes import write_whole
 from .int8_graph import ChannelRanges
 from .minilm import MAX_TOKENS, build_plain_graph, find_minilm
 from .tokens import ModelTokenizer

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..errors import EmbedderUnusable
+from ..records.declarations import EmbeddingBuild
 from ..records.embedders import EmbedderIdentity, EmbedderOptions
 from .embedder import Embedder
 
@@ -14,6 +16,21 @@ class Embedders:
 
     identify: Callable[[EmbedderOptions, Path], EmbedderIdentity]
     open: Callable[[EmbedderOptions, Path], Embedder]
+
+    def open_declared(self, build: EmbeddingBuild) -> Embedder:
+        """Returns the embedder of an embedding, once it is seen to be the one that is declared.
+
+        Raises:
+            EmbedderUnusable: It cannot be opened, or its vectors would not compare with those that are declared.
+        """
+        embedder, declared = self.open(build.options.embedder, build.folder), build.identity
+        if embedder.identity != declared:
+            raise EmbedderUnusable(
+                embedder=embedder.identity.name,
+                problem=f"it is {embedder.identity.hash()}, and {declared.name} ({declared.hash()}) is declared",
+                fix="Were its files replaced? Run the same again, so that it is declared anew.",
+            )
+        return embedder
 
 
 def opened_once(embedders: Embedders) -> Embedders:

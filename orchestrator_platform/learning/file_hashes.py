@@ -2,11 +2,10 @@
 
 import hashlib
 import json
-import os
 from pathlib import Path
 
 from ..records.base import sha256_of
-from ..storage import writing
+from ..storage import write_whole
 
 
 def hash_cached(file: Path, cache: Path) -> str:
@@ -24,15 +23,3 @@ def hash_cached(file: Path, cache: Path) -> str:
         made = hashlib.file_digest(stream, "sha256").hexdigest()
     write_whole(kept, json.dumps({"file": seen[0], "sha256": made}).encode())
     return made
-
-
-def write_whole(file: Path, content: bytes) -> None:
-    """Writes a file in one rename: whoever else writes or reads it at the same time sees a whole one."""
-    partial = file.with_name(f"{file.name}.{os.getpid()}.{os.urandom(4).hex()}.partial")
-    with writing(file):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            partial.write_bytes(content)
-            partial.replace(file)
-        finally:
-            partial.unlink(missing_ok=True)

@@ -1,7 +1,10 @@
 """Two ranked lists become one. Knows neither what was ranked nor by what."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from .nearest import highest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,6 +18,36 @@ DEPTH = 200
 # Beyond the tenth or so, ranks should tell little of each other.
 _RANK_CONSTANT = 60.0
 VECTOR_SHARE = 0.5
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+@dataclass(frozen=True, eq=False)
+class Ranked(Generic[Key]):
+    """What one way of searching found: `keys`, best first, each once, and their `scores`, float32, shape (n_keys,)."""
+
+    keys: Sequence[Key]
+    scores: "Floats"
+
+
+def fuse_ranked(by_vector: Ranked[Key] | None, by_text: Ranked[Key] | None, k: int) -> list[tuple[Key, float]]:
+    """Returns the k best and their scores, best first: what one way alone found keeps that way's, two ways share.
+
+    Of equals the one that is nearer by vector comes first.
+    """
+    import numpy as np
+
+    ways = [way for way in (by_vector, by_text) if way is not None]
+    if len(ways) < 2:
+        return [pair for way in ways for pair in zip(way.keys[:k], way.scores[:k].tolist(), strict=True)]
+    keys = list(dict.fromkeys(key for way in ways for key in way.keys))
+    place_of = {key: place for place, key in enumerate(keys)}
+    places = [np.array([place_of[key] for key in way.keys], dtype=np.int64) for way in ways]
+    scores = [np.zeros(len(keys), dtype=np.float32) for _ in ways]
+    for way, where, spread in zip(ways, places, scores, strict=True):
+        spread[where] = way.scores
+    fused = weighted_scores(scores, places, (VECTOR_SHARE, 1 - VECTOR_SHARE), len(keys))
+    return [(keys[place], float(fused[place])) for place in highest(fused, k).tolist()]
 
 
 def reciprocal_ranks(lists: Sequence["Integers"], size: int) -> "Floats":

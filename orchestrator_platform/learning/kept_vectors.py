@@ -14,12 +14,16 @@ from typing import TYPE_CHECKING
 import duckdb
 from filelock import FileLock
 
+from ..errors import EmbeddingFailed
 from ..records.embeddings import N_TOKENS, TEXT_HASH, TRUNCATED, VECTOR
 from ..sql import literal
 from ..storage import writing
 from .embedder import EmbeddedBatch, Embedder
+from .prepared_text import hash_text
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import pyarrow as pa
 
 # A killed run loses at most so many vectors; past so many segments they are put together.
@@ -107,6 +111,44 @@ def embed_and_keep(
     finally:
         # An endpoint that fails after an hour must not cost that hour.
         kept.keep(hashes, waiting)
+
+
+def vectors_of_texts(
+    kept: KeptVectors,
+    connection: duckdb.DuckDBPyConnection,
+    texts: Sequence[str],
+    open_embedder: Callable[[], Embedder],
+) -> "npt.NDArray[np.float32]":
+    """Returns the vectors of the texts, float32, shape (n, dim), in their order; those that are not kept are embedded.
+
+    Raises:
+        EmbeddingFailed: The embedder gave no vector for a text.
+        OrchestratorError: The embedder cannot be opened, or failed.
+    """
+    import numpy as np
+
+    by_hash = {hash_text(text): text for text in texts}
+    with kept.lock:
+        found = _look_up(kept, connection, list(by_hash))
+        missing = {text_hash: text for text_hash, text in by_hash.items() if text_hash not in found}
+        if missing:
+            embedder = open_embedder()
+            embed_and_keep(kept, embedder, list(missing), list(missing.values()), lambda _: None)
+            found |= _look_up(kept, connection, list(missing))
+            n_without = len(by_hash.keys() - found.keys())
+            if n_without:
+                problem = f"gave no vector for {n_without} of {len(missing)} texts"
+                raise EmbeddingFailed(embedder=embedder.identity.name, problem=problem)
+    return np.array([found[hash_text(text)] for text in texts], dtype=np.float32)
+
+
+def _look_up(kept: KeptVectors, connection: duckdb.DuckDBPyConnection, hashes: Sequence[str]) -> dict[str, list[float]]:
+    rows = connection.execute(
+        f"SELECT DISTINCT ON ({TEXT_HASH}) {TEXT_HASH}, {VECTOR} FROM {kept.relation()}"
+        f" SEMI JOIN (SELECT unnest(?::VARCHAR[]) AS {TEXT_HASH}) USING ({TEXT_HASH})",
+        [list(hashes)],
+    ).fetchall()
+    return dict(rows)
 
 
 def _table(hashes: Sequence[str], batches: Sequence[EmbeddedBatch]) -> "pa.Table":

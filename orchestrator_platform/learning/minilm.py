@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Literal
 
 from ..errors import EmbedderUnusable
 from ..records.embedders import EmbedderIdentity, EmbedderOptions
+from ..storage import write_whole
 from .bert_graph import build_bert_graph, read_bert_shape, read_tensors
 from .engines import Engine, EngineName, count_cores, installed_engine, load_engine
-from .file_hashes import hash_cached, write_whole
+from .file_hashes import hash_cached
 from .int8_graph import quantise, read_ranges
 from .local_embedder import LocalEmbedder, LocalModel
 from .tokens import ModelTokenizer

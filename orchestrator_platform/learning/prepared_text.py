@@ -1,5 +1,6 @@
 """The text of a row that is embedded, as SQL over the source: who embeds and who judges prepare it alike."""
 
+from hashlib import sha256
 from string import Formatter
 
 from ..records.embeddings import SOURCE_HASH, EmbeddingOptions
@@ -22,6 +23,11 @@ def prepared_texts(options: EmbeddingOptions, source: str) -> str:
         f" FROM (SELECT {keys}, {_trimmed(_template(options.template))} AS {TEXT}"
         f" FROM {source} WHERE regexp_matches({said}, '[^{_BLANK}]')))"
     )
+
+
+def hash_text(text: str) -> str:
+    """Returns what DuckDB's sha256 gives for a text, and a hash for one that DuckDB cannot hold as well."""
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _template(template: str) -> str:

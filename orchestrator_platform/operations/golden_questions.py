@@ -1,15 +1,11 @@
 """The vectors of an embedding's golden queries, as the published tables say them."""
 
-import hashlib
 from typing import TYPE_CHECKING
-
-import duckdb
 
 from ..gate.context import Gate
 from ..lake.published import PublishedCut
-from ..learning.kept_vectors import KeptVectors, embed_and_keep
+from ..learning.kept_vectors import KeptVectors, vectors_of_texts
 from ..records.declarations import EmbeddingBuild
-from ..records.embeddings import TEXT_HASH, VECTOR
 from ..transforming.statement_check import check_query
 
 if TYPE_CHECKING:
@@ -26,21 +22,12 @@ def golden_vectors(gate: Gate, build: EmbeddingBuild, cut: PublishedCut) -> "npt
     Raises:
         StatementRefused: The project's statement is not one SELECT.
     """
-    import numpy as np
-
     texts = _questions(build, cut)
     if not texts:
         return None
-    hashes = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() for text in texts]
     kept = KeptVectors(gate.settings.home.cache / "golden" / build.identity.hash())
-    with kept.lock, cut.connect() as connection:
-        found = _kept(connection, kept, hashes)
-        missing = {hash_: text for hash_, text in zip(hashes, texts, strict=True) if hash_ not in found}
-        if missing:
-            embedder = gate.judges.open(build.options.embedder, build.folder)
-            embed_and_keep(kept, embedder, list(missing), list(missing.values()), lambda _: None)
-            found = _kept(connection, kept, hashes)
-    return np.array([found[hash_] for hash_ in hashes], dtype=np.float32)
+    with cut.connect() as connection:
+        return vectors_of_texts(kept, connection, texts, lambda: gate.judges.open_declared(build))
 
 
 def _questions(build: EmbeddingBuild, cut: PublishedCut) -> list[str]:
@@ -59,12 +46,3 @@ def _questions(build: EmbeddingBuild, cut: PublishedCut) -> list[str]:
             f"SELECT DISTINCT query FROM asked WHERE trim(query) <> '' ORDER BY sha256(query) LIMIT {_MOST_QUESTIONS}",
         ).fetchall()
     return [row[0] for row in rows]
-
-
-def _kept(connection: duckdb.DuckDBPyConnection, kept: KeptVectors, hashes: list[str]) -> dict[str, list[float]]:
-    rows = connection.execute(
-        f"SELECT DISTINCT ON ({TEXT_HASH}) {TEXT_HASH}, {VECTOR} FROM {kept.relation()}"
-        f" SEMI JOIN (SELECT unnest(?::VARCHAR[]) AS {TEXT_HASH}) USING ({TEXT_HASH})",
-        [hashes],
-    ).fetchall()
-    return dict(rows)

@@ -7,7 +7,7 @@ is not there.
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from threading import RLock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import Misuse, StatementRefused, TargetFailed
 from ..gate.context import Gate
@@ -37,6 +37,7 @@ _ATTEMPTS = 3
 _CHECKED_CONDITIONS = 100
 _HOW_TO_DECLARE = "An EmbeddingComponent declares one."
 
+Choice = TypeVar("Choice", SearchMode, Backend)
 OpenEmbedder = Callable[[EmbeddingBuild], "Embedder"]
 
 
@@ -71,6 +72,8 @@ class Searcher:
             mode: `hybrid`, `vector` (by meaning) or `text` (by words).
             where: A condition on the columns of the source table, with `?` for the values that are bound to it.
             values: Those values.
+            k: At most so many rows.
+            version: A kept version instead of the one that serves.
             backend: `local`, the files of the home, or `weaviate`, the server that the embedding is projected to.
 
         Raises:
@@ -79,10 +82,10 @@ class Searcher:
             VersionNotKept: The version's rows are not in the lake any more.
             TargetFailed: What is published could not be made searchable.
         """
-        asked, way = _checked_question(text, k), _mode(mode)
+        asked, way = _checked_question(text, k), _chosen(SearchMode, "way of searching", mode)
         with self._lock:
             condition = self._condition(where, values)
-            declaration, build = self._embedding(asset, _backend(backend))
+            declaration, build = self._embedding(asset, _chosen(Backend, "backend", backend))
             if backend == Backend.WEAVIATE:
                 wanted = Version(version) if version is not None else None
                 return self._ask_server(declaration, build, Question(asked, way, k, None, condition), wanted)
@@ -231,29 +234,16 @@ class Searcher:
         return Condition(where, tuple(values))
 
 
-def _backend(backend: str) -> Backend:
-    try:
-        return Backend(backend)
-    except ValueError as error:
-        known = ", ".join(Backend)
-        raise Misuse(f"There is no backend {backend!r}. Nothing was searched. Known: {known}.") from error
-
-
 def open_searcher(gate: Gate) -> Searcher:
     """Returns what answers questions to a project's embeddings, with the embedders that the project declares."""
-
-    def open_declared(build: EmbeddingBuild) -> "Embedder":
-        return gate.embedders.open(build.options.embedder, build.folder)
-
-    return Searcher(gate, open_declared)
+    return Searcher(gate, gate.embedders.open_declared)
 
 
-def _mode(mode: str) -> SearchMode:
+def _chosen(known: type[Choice], what: str, said: str) -> Choice:
     try:
-        return SearchMode(mode)
+        return known(said)
     except ValueError as error:
-        known = ", ".join(SearchMode)
-        raise Misuse(f"There is no way of searching {mode!r}. Nothing was searched. Known: {known}.") from error
+        raise Misuse(f"There is no {what} {said!r}. Nothing was searched. Known: {', '.join(known)}.") from error
 
 
 def _checked_question(text: str, k: int) -> str:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from ..errors import Misuse
 from ..gate.context import Gate
 from ..lake.published import PublishedCut
+from ..projections.condition_rows import ConditionRows
 from ..projections.made_from import find_made
 from ..records.declarations import AssetDeclaration, EmbeddingBuild
 from ..records.embeddings import Weaviate
 from ..records.keys import Version
 from ..records.searches import Condition, Found, Question
-from .conditions import ConditionRows
 from .targets import weaviate_target
 
 if TYPE_CHECKING:

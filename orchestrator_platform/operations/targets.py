@@ -62,7 +62,7 @@ def weaviate_target(
 def _split(gate: Gate, build: EmbeddingBuild, text: str) -> list[str]:
     chunk = build.options.chunk
     assert chunk is not None
-    return gate.judges.open(build.options.embedder, build.folder).split(text, chunk.tokens, chunk.overlap)
+    return gate.judges.open_declared(build).split(text, chunk.tokens, chunk.overlap)
 
 
 def local_folder(home: Home) -> Path:

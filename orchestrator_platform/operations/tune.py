@@ -51,20 +51,20 @@ def tune(
         most_vectors: At most so many of the embedding's vectors are imported, for each graph anew.
 
     Raises:
-        UnknownAsset: There is no such embedding, or it is not published.
-        Misuse: It is not projected to a Weaviate server.
+        UnknownAsset: There is no such embedding.
+        Misuse: It is not projected to a Weaviate server, or serves nothing.
         TargetFailed: The server fails.
     """
     from ..projections.weaviate.connection import connected
     from ..projections.weaviate.content import content_of_head, first_objects, read_objects, vectors_of
     from ..projections.weaviate.tuning import Trial, measure_settings
-    from ..projections.weaviate.verifying import search_exactly
+    from ..projections.weaviate.verifying import K, search_exactly
 
     declaration, build, options = _embedding(gate, asset)
     cut = cut_for_readers(gate.layout, gate.settings.lock_timeout_seconds)
     head = cut.heads.get(declaration.key)
     if head is None or head.withdrawn:
-        raise UnknownAsset(name=asset, known=sorted(cut.heads))
+        raise Misuse(f"{asset} serves nothing. Nothing was measured. Build it: `orchestrator build {asset}`.")
     target = weaviate_target(gate, declaration, build, options)
     content = content_of_head(cut, head, build.options.source)
     bare = target.plan.without_properties()
@@ -72,7 +72,10 @@ def tune(
     objects = list(first_objects(read_objects(content, bare, build.options), most_vectors))
     exact = search_exactly(vectors_of(declaration.key, objects), target.golden(cut))
     if not exact.n_objects:
-        raise Misuse(f"{asset} holds no vectors. Nothing was measured.")
+        raise Misuse(
+            f"{asset} version {head.version} holds no vectors. Nothing was measured. Which texts it is made of:"
+            f" `orchestrator receipt {asset}`."
+        )
     with connected(target.server) as client:
         trial = Trial(target.server, client, bare, lambda: objects, exact, content.held, gate.say)
         measured = tuple(measure_settings(trial, settings or usual_grid()))
@@ -82,7 +85,7 @@ def tune(
         n_vectors=exact.n_objects,
         dim=exact.queries.shape[1],
         n_questions=len(exact.queries),
-        k=10,
+        k=K,
         min_recall=options.min_recall,
         current=options.index,
         measured=measured,
@@ -102,7 +105,8 @@ def _embedding(gate: Gate, asset: str) -> tuple[AssetDeclaration, EmbeddingBuild
     options = next((each for each in declaration.build.options.projections if isinstance(each, Weaviate)), None)
     if options is None:
         raise Misuse(
-            f"{asset} is not projected to a Weaviate server, and files are searched exactly: there is nothing to tune."
+            f"{asset} is not projected to a Weaviate server, and files are searched exactly. Nothing was measured. Add"
+            " a server to its component: `projections: [{kind: weaviate, url: …}]`."
         )
     return declaration, declaration.build, options
 

@@ -22,6 +22,7 @@ from ..records.embeddings import CHUNK, EMBEDDER, VECTOR, EmbeddingOptions
 from ..records.keys import AssetKey, Version
 from ..sql import identifier, read_columns
 from ..storage import writing
+from .condition_rows import ROWS
 from .made_from import Made
 from .word_index import write_words
 
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 FORMAT = 1
 META, ROWS_FILE, IN_USE = "index.json", "rows.duckdb", "in_use"
 VECTORS, STARTS, POSTED, WEIGHTS = "vectors.npy", "starts.npy", "posted.npy", "weights.npy"
-ROWS = "source_rows"
 _BATCH_ROWS = 8_192
 # Vectors of unit length in float32 differ from it by far less.
 _UNIT_TOLERANCE = 1e-3

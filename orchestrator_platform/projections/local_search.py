@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
 
-from ..errors import Misuse, TargetFailed
+from ..errors import TargetFailed
 from ..lake.session import FULL_TEXT, close_off, connect
-from ..learning.fusion import DEPTH, VECTOR_SHARE, weighted_scores
+from ..learning.fusion import DEPTH, Ranked
 from ..learning.lexical import text_scores
 from ..learning.nearest import best_of_each, cosines, highest
 from ..records.searches import Condition, Hit, Question, SearchMode
 from ..sql import identifier, literal
-from .local_index import IN_USE, POSTED, ROWS, ROWS_FILE, STARTS, VECTORS, WEIGHTS, IndexMeta, read_meta
+from .condition_rows import ROWS, read_rows_where
+from .local_index import IN_USE, POSTED, ROWS_FILE, STARTS, VECTORS, WEIGHTS, IndexMeta, read_meta
+from .ranked_hits import HitRows, Row, make_hits
 from .word_index import word_spans
 
 if TYPE_CHECKING:
@@ -26,14 +28,6 @@ if TYPE_CHECKING:
 
     Floats = npt.NDArray[np.float32]
     Integers = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True, eq=False)
-class _Ranked:
-    """The scores of all rows by one way, and the places of those that it found, best first."""
-
-    scores: "Floats"
-    places: "Integers"
 
 
 class _Holding:
@@ -125,8 +119,8 @@ class LocalIndex:
         allowed = self._allowed(question.condition) if question.condition else None
         by_vector = self._by_vector(question, allowed)
         by_text = self._by_text(question, allowed)
-        fused = _fuse(by_vector, by_text, question.k)
-        return self._hits(fused, by_vector, by_text)
+        rows = HitRows(self._rows_of, self._key_of, self.meta.title, self.meta.show)
+        return make_hits(by_vector, by_text, question.k, rows)
 
     def matching(self, condition: Condition) -> list[tuple[Any, ...]]:
         """Returns the keys of the rows that a condition lets through, in their order.
@@ -142,7 +136,7 @@ class LocalIndex:
         cursor.execute("USE opened")
         return cursor
 
-    def _by_vector(self, question: Question, allowed: "npt.NDArray[np.bool_] | None") -> "_Ranked | None":
+    def _by_vector(self, question: Question, allowed: "npt.NDArray[np.bool_] | None") -> Ranked[int] | None:
         import numpy as np
 
         if question.mode is SearchMode.TEXT or question.vector is None or not self.meta.n_rows:
@@ -150,9 +144,9 @@ class LocalIndex:
         scores = best_of_each(cosines(self.vectors, question.vector), self.starts)
         seen = scores if allowed is None else np.where(allowed, scores, np.float32(-np.inf))
         places = highest(seen, max(question.k, DEPTH))
-        return _Ranked(scores, places[np.isfinite(seen[places])])
+        return _ranked(scores, places[np.isfinite(seen[places])])
 
-    def _by_text(self, question: Question, allowed: "npt.NDArray[np.bool_] | None") -> "_Ranked | None":
+    def _by_text(self, question: Question, allowed: "npt.NDArray[np.bool_] | None") -> Ranked[int] | None:
         if question.mode is SearchMode.VECTOR or not self.meta.n_rows:
             return None
         spans = word_spans(self._cursor(), question.text)
@@ -160,7 +154,7 @@ class LocalIndex:
         if allowed is not None:
             scores *= allowed
         places = highest(scores, max(question.k, DEPTH))
-        return _Ranked(scores, places[scores[places] > 0])
+        return _ranked(scores, places[scores[places] > 0])
 
     def _allowed(self, condition: Condition) -> "npt.NDArray[np.bool_]":
         import numpy as np
@@ -171,43 +165,10 @@ class LocalIndex:
         return allowed
 
     def _filtered(self, columns: str, condition: Condition) -> list[tuple[Any, ...]]:
-        sql = f"SELECT {columns} FROM {ROWS} WHERE (\n{condition.sql}\n) ORDER BY rowid"
-        try:
-            return self._cursor().execute(sql, list(condition.values)).fetchall()
-        except (
-            duckdb.ProgrammingError,
-            duckdb.DataError,
-            duckdb.NotSupportedError,
-            duckdb.PermissionException,
-        ) as error:
-            known = ", ".join(column.name for column in self.meta.columns)
-            first = str(error).strip().splitlines()[0][:300]
-            raise Misuse(
-                f"The condition cannot be used: {first}. Nothing was searched. Columns of {self.meta.source}: {known}."
-            ) from error
+        return read_rows_where(self._cursor(), columns, condition, self.meta.source)
 
-    def _hits(
-        self, fused: Sequence[tuple[int, float]], by_vector: "_Ranked | None", by_text: "_Ranked | None"
-    ) -> tuple[Hit, ...]:
-        rows = self._rows_of([place for place, _ in fused])
-        ways = [(mode, way) for mode, way in ((SearchMode.VECTOR, by_vector), (SearchMode.TEXT, by_text)) if way]
-        found = {mode: set(way.places.tolist()) for mode, way in ways}
-        hits = []
-        for place, score in fused:
-            row = rows[place]
-            scores = {mode: float(way.scores[place]) for mode, way in ways if place in found[mode]}
-            hits.append(
-                Hit(
-                    key=tuple(row[name] for name in self.meta.key),
-                    score=score,
-                    found_by=tuple(scores),
-                    vector_score=scores.get(SearchMode.VECTOR),
-                    text_score=scores.get(SearchMode.TEXT),
-                    title=None if not self.meta.title or row[self.meta.title] is None else str(row[self.meta.title]),
-                    show={name: row[name] for name in self.meta.show},
-                )
-            )
-        return tuple(hits)
+    def _key_of(self, _: int, row: Row) -> tuple[Any, ...]:
+        return tuple(row[name] for name in self.meta.key)
 
     def _rows_of(self, places: Sequence[int]) -> dict[int, dict[str, Any]]:
         meta = self.meta
@@ -236,19 +197,5 @@ def _open_rows(file: Path) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def _fuse(by_vector: "_Ranked | None", by_text: "_Ranked | None", k: int) -> list[tuple[int, float]]:
-    """The places of the best and their scores; those of one way alone keep that way's."""
-    ways = [way for way in (by_vector, by_text) if way is not None]
-    if not ways:
-        return []
-    if by_vector is not None and by_text is not None:
-        shares = (VECTOR_SHARE, 1 - VECTOR_SHARE)
-        size = len(by_vector.scores)
-        scores = weighted_scores([way.scores for way in ways], [way.places for way in ways], shares, size)
-    else:
-        scores = ways[0].scores
-    import numpy as np
-
-    places = np.unique(np.concatenate([way.places for way in ways]))
-    best = places[highest(scores[places], k)]
-    return [(int(place), float(scores[place])) for place in best]
+def _ranked(scores: "Floats", places: "Integers") -> Ranked[int]:
+    return Ranked(places.tolist(), scores[places])

@@ -1,11 +1,10 @@
 """What an embedder is, as a project declares it and as it is kept with every vector. Knows no engine."""
 
-import re
 from typing import Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, model_validator
 
+from .addresses import require_address, require_variable_name
 from .base import Record
 
 EmbedderKind = Literal["minilm", "onnx", "http"]
@@ -17,7 +16,6 @@ _TAKES: dict[EmbedderKind, frozenset[str]] = {
     ),
 }
 _NEEDS: dict[EmbedderKind, tuple[str, ...]] = {"minilm": (), "onnx": ("folder",), "http": ("url", "model", "dim")}
-_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 
 
 class EmbedderIdentity(Record):
@@ -90,13 +88,6 @@ class EmbedderOptions(Record):
     @model_validator(mode="after")
     def _has_an_address_without_secrets(self) -> Self:
         if self.url is not None:
-            parts = urlsplit(self.url)
-            if parts.scheme not in {"http", "https"} or not parts.hostname:
-                raise ValueError("`url` must begin with http:// or https:// and name a host")
-            if parts.username or parts.password or parts.query or parts.fragment:
-                raise ValueError("`url` must hold no user, password, query or fragment; name the key by `key_variable`")
-        if self.key_variable is not None and not _VARIABLE.fullmatch(self.key_variable):
-            raise ValueError(
-                "`key_variable` is the name of an environment variable (A-Z, 0-9, _), never the key itself"
-            )
+            require_address(self.url, with_path=True)
+        require_variable_name(self.key_variable)
         return self

@@ -3,16 +3,15 @@
 import re
 from string import Formatter
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, model_validator
 
+from .addresses import require_address, require_variable_name
 from .base import Record
 from .embedders import EmbedderOptions
 from .keys import AssetKey
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 _COLLECTION = re.compile(r"[A-Z][A-Za-z0-9_]{0,200}")
 
 # The columns that every embedding has besides the source's key.
@@ -104,20 +103,13 @@ class Weaviate(Record):
         if self.url == "embedded":
             if not self.binary_folder or not self.version:
                 raise ValueError("`url: embedded` needs `binary_folder` and `version`, such as 1.39.0")
-            return self
-        parts = urlsplit(self.url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError("`url` must begin with http:// or https:// and name a host, or be `embedded`")
-        if parts.username or parts.password or parts.query or parts.fragment or parts.path.strip("/"):
-            raise ValueError("`url` must hold no user, password, path or query; name the key by `key_variable`")
+        else:
+            require_address(self.url, with_path=False, instead="embedded")
         return self
 
     @model_validator(mode="after")
     def _names_are_names(self) -> Self:
-        if self.key_variable is not None and not _VARIABLE.fullmatch(self.key_variable):
-            raise ValueError(
-                "`key_variable` is the name of an environment variable (A-Z, 0-9, _), never the key itself"
-            )
+        require_variable_name(self.key_variable)
         if self.alias is not None and not _COLLECTION.fullmatch(self.alias):
             raise ValueError("`alias` begins with a capital letter and goes on with letters, digits and _")
         return self

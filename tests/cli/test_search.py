@@ -9,6 +9,7 @@ from embedded_notes import make_notes, note, write_notes
 from hashed_embedder import hashed_embedders
 
 from orchestrator_platform.operations import project_assets
+from orchestrator_platform.operations.search import Searcher
 from orchestrator_platform.projections import local_vectors
 
 Call = Callable[..., object]
@@ -37,6 +38,22 @@ def test_a_question_is_answered_from_the_version_that_serves(notes: Path, orches
     assert titles.split() == ["score", "note_id", "title", "found", "by", "title"]
     assert first.split()[:2] == ["1.000", "1"]
     assert "vector, text" in first
+
+
+def test_what_was_opened_for_a_question_is_closed_after_it(
+    notes: Path, orchestrator: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[Searcher] = []
+    close = Searcher.close
+
+    def closing(searcher: Searcher) -> None:
+        closed.append(searcher)
+        close(searcher)
+
+    monkeypatch.setattr(Searcher, "close", closing)
+    assert orchestrator(notes, "search", "printer").code == 0
+    assert orchestrator(notes, "search", "printer", "--where", "nope = 1").code == 2
+    assert len(closed) == 2
 
 
 def test_answers_as_json_have_key_score_title_and_version(notes: Path, orchestrator: Call) -> None:

@@ -1,35 +1,12 @@
-"""Exact cosines, words that weigh, and two lists that become one, against the plain way of working them out."""
+"""Words that weigh, and two lists that become one, against the plain way of working them out."""
 
 import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from orchestrator_platform.learning import nearest
-from orchestrator_platform.learning.fusion import reciprocal_ranks, weighted_scores
+from orchestrator_platform.learning.fusion import Ranked, fuse_ranked, reciprocal_ranks, weighted_scores
 from orchestrator_platform.learning.lexical import K1, B, text_scores, word_weights
-from orchestrator_platform.learning.nearest import best_of_each, cosines, highest
-
-
-@given(st.lists(st.sampled_from([-1.0, 0.0, 0.25, 0.5, 1.0]), max_size=40), st.integers(0, 50))
-def test_the_highest_are_those_of_a_whole_sort_with_equals_in_their_order(values: list[float], k: int) -> None:
-    expected = sorted(range(len(values)), key=lambda place: (-values[place], place))[:k]
-    assert highest(np.array(values, dtype=np.float32), k).tolist() == expected
-
-
-def test_a_matrix_is_scored_in_blocks_as_in_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
-    vectors = np.random.default_rng(0).standard_normal((10, 4)).astype(np.float32)
-    whole = cosines(vectors, vectors[3])
-    monkeypatch.setattr(nearest, "_BLOCK_ROWS", 3)
-    assert cosines(vectors, vectors[3]) == pytest.approx(whole)
-
-
-def test_the_best_of_each_group_is_its_highest() -> None:
-    scores = np.array([0.1, 0.9, 0.4, 0.3], dtype=np.float32)
-    assert best_of_each(scores, np.array([0, 2, 3])).tolist() == pytest.approx([0.9, 0.4, 0.3])
-    assert best_of_each(scores, np.arange(4)).tolist() == pytest.approx(scores.tolist())
 
 
 def test_weights_are_those_of_the_formula_and_a_text_has_the_sum_of_its_words() -> None:
@@ -62,3 +39,12 @@ def test_fused_ranks_and_scores_put_first_what_both_find() -> None:
     assert fused.tolist() == pytest.approx([0, 0, 1, 0])
     alone = weighted_scores(scores, [first[:1], second[:0]], (0.25, 0.75), 4)
     assert alone.tolist() == pytest.approx([0, 0, 0.25, 0])
+
+
+def test_two_ways_share_what_they_found_and_one_alone_keeps_its_scores() -> None:
+    by_vector = Ranked(["a", "b", "c"], np.array([1, 0.75, 0.5], dtype=np.float32))
+    by_text = Ranked(["b", "d"], np.array([6, 2], dtype=np.float32))
+    assert fuse_ranked(by_vector, by_text, 3) == [("b", 0.75), ("a", 0.5), ("c", 0.0)]
+    assert fuse_ranked(by_vector, by_text, 9)[3:] == [("d", 0.0)]
+    assert fuse_ranked(None, by_text, 1) == [("b", 6.0)]
+    assert fuse_ranked(None, None, 1) == []

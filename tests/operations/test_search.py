@@ -12,11 +12,11 @@ from embedded import (
     EMBEDDING,
     IDENTITY,
     OPTIONS,
-    HashedWords,
     declare_embedding,
     publish_advisories,
     publish_embedding,
 )
+from hashed_embedder import HashedEmbedder
 from small_project import gate_of, make_project
 
 from orchestrator_platform.errors import Misuse, UnknownVersion
@@ -42,7 +42,7 @@ def project_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def searcher_of(folder: Path, **options: Any) -> Searcher:
     gate = declare_embedding(gate_of(folder), OPTIONS.model_copy(update=options))
-    return Searcher(gate, lambda _: HashedWords())
+    return Searcher(gate, lambda _: HashedEmbedder())
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +128,7 @@ def test_vectors_of_another_embedder_are_not_compared(project_folder: Path) -> N
     gate = declare_embedding(gate_of(project_folder))
     declared = gate.assets[EMBEDDING]
     other = replace(declared.build, identity=IDENTITY.model_copy(update={"weights": "1"}))  # type: ignore[type-var]
-    searcher = Searcher(replace(gate, assets={EMBEDDING: replace(declared, build=other)}), lambda _: HashedWords())
+    searcher = Searcher(replace(gate, assets={EMBEDDING: replace(declared, build=other)}), lambda _: HashedEmbedder())
     with pytest.raises(Misuse, match="two embedders do not compare"):
         searcher.search("vpn")
     assert keys(searcher.search("vpn", mode="text")) == ["A-1"]
@@ -143,11 +143,11 @@ def test_a_project_with_no_embedding_or_several_says_which_there_are(project_fol
     gate = declare_embedding(gate_of(project_folder))
     none = replace(gate, assets={})
     with pytest.raises(Misuse, match="declares no embedding"):
-        Searcher(none, lambda _: HashedWords()).search("vpn")
+        Searcher(none, lambda _: HashedEmbedder()).search("vpn")
     other = AssetKey("embeddings.other")
     both = replace(gate, assets={**gate.assets, other: replace(gate.assets[EMBEDDING], key=other)})
     with pytest.raises(Misuse, match=r"name one with --asset.*embeddings\.advisory, embeddings\.other"):
-        Searcher(both, lambda _: HashedWords()).search("vpn")
+        Searcher(both, lambda _: HashedEmbedder()).search("vpn")
 
 
 def test_what_is_published_rolled_back_or_not_there_yet_is_seen_by_the_next_question(tmp_path: Path) -> None:

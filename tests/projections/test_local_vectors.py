@@ -11,12 +11,11 @@ from embedded import (
     EMBEDDING,
     OPTIONS,
     SOURCE,
-    HashedWords,
     cut_of,
-    hashed_words,
     publish_advisories,
     publish_embedding,
 )
+from hashed_embedder import DIM, HashedEmbedder
 
 from orchestrator_platform.errors import Misuse, TargetFailed, VersionNotKept
 from orchestrator_platform.projections import local_vectors
@@ -58,7 +57,7 @@ def opened(root: Path, version: int, target: LocalTarget | None = None) -> Local
 
 
 def ask(text: str, mode: str = "hybrid", k: int = 3, condition: Condition | None = None) -> Question:
-    return Question(text, SearchMode(mode), k, hashed_words(text), condition)
+    return Question(text, SearchMode(mode), k, HashedEmbedder().vector(text), condition)
 
 
 def keys(hits: tuple[Hit, ...]) -> list[str]:
@@ -77,7 +76,10 @@ def test_what_is_near_in_meaning_or_words_is_found_and_says_by_what(root: Path) 
     assert second.found_by == (SearchMode.VECTOR,)
     assert second.text_score is None
     assert (by_text.key, by_text.vector_score) == (("A-1",), None)  # its words are compared by their stems
-    exact = {row[0]: hashed_words(f"{row[1]}. {row[2]}") @ hashed_words("code execution vpn") for row in ADVISORIES[:5]}
+    exact = {
+        row[0]: HashedEmbedder().vector(f"{row[1]}. {row[2]}") @ HashedEmbedder().vector("code execution vpn")
+        for row in ADVISORIES[:5]
+    }
     assert {hit.key[0]: hit.score for hit in by_vector} == pytest.approx(exact, abs=1e-6)
     assert keys(by_vector) == sorted(exact, key=lambda key: -exact[key])
 
@@ -125,9 +127,11 @@ def test_the_best_chunk_stands_for_its_row(tmp_path: Path) -> None:
     with opened(tmp_path, 1, target_of(tmp_path, options)) as index:
         assert index.meta.n_vectors > index.meta.n_rows == 2
         hits = index.search(ask(question, "vector"))
-    pieces = HashedWords().split(f"Long. {long}", 8, 2)
+    pieces = HashedEmbedder().split(f"Long. {long}", 8, 2)
     assert keys(hits) == ["B-1", "B-2"]
-    assert hits[0].score == pytest.approx(max(hashed_words(piece) @ hashed_words(question) for piece in pieces))
+    assert hits[0].score == pytest.approx(
+        max(HashedEmbedder().vector(piece) @ HashedEmbedder().vector(question) for piece in pieces)
+    )
 
 
 def test_a_condition_sees_the_source_as_it_was_when_it_was_embedded(root: Path) -> None:
@@ -248,7 +252,7 @@ def test_an_embedding_without_a_row_answers_with_nothing(tmp_path: Path) -> None
 
 def test_vectors_that_are_not_of_unit_length_are_not_served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     publish_advisories(tmp_path)
-    monkeypatch.setattr("embedded.hashed_words", lambda text: np.full(48, np.nan, dtype=np.float32))
+    monkeypatch.setattr(HashedEmbedder, "vector", lambda embedder, text: np.full(DIM, np.nan, dtype=np.float32))
     publish_embedding(tmp_path)
     with pytest.raises(TargetFailed, match="unit length"):
         bring(tmp_path)

@@ -36,7 +36,7 @@ class EmbeddingBuilder:
             source=source,
             base=self._base(connection, declaration),
             kept=kept.store,
-            open_embedder=lambda: self.gate.embedders.open(build.options.embedder, build.folder),
+            open_embedder=lambda: self.gate.embedders.open_declared(build),
             say=self.gate.say,
         )
         try:

@@ -5,7 +5,7 @@ both at the snapshots that belong together.
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b, sha256
+from hashlib import blake2b
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -18,7 +18,7 @@ from ...lake.history import read_receipt
 from ...lake.published import PublishedCut
 from ...lake.readers import attach_statement
 from ...learning.prepared_text import TEXT as PREPARED
-from ...learning.prepared_text import prepared_texts
+from ...learning.prepared_text import hash_text, prepared_texts
 from ...records.embeddings import CHUNK as CHUNK_COLUMN
 from ...records.embeddings import EMBEDDER, TEXT_HASH, VECTOR, EmbeddingOptions
 from ...records.keys import AssetKey, Snapshot
@@ -216,7 +216,7 @@ def _given(names: Sequence[str], row: Sequence[Any]) -> dict[str, Any]:
 
 def _piece(text: str, text_hash: str, chunk: int, split: Split | None) -> str:
     """The text of one chunk; the whole text where it is the only one, or nobody can say how it was cut."""
-    if split is None or sha256(text.encode("utf-8", "surrogatepass")).hexdigest() == text_hash:
+    if split is None or hash_text(text) == text_hash:
         return text
     pieces = split(text)
     return pieces[chunk] if chunk < len(pieces) else text

@@ -3,16 +3,16 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...errors import Misuse
-from ...learning.fusion import DEPTH, VECTOR_SHARE, weighted_scores
-from ...learning.nearest import highest
+from ...learning.fusion import DEPTH, Ranked
 from ...records.embeddings import EmbeddingOptions
 from ...records.searches import Condition, Hit, Question, SearchMode
+from ..ranked_hits import HitRows, Row, make_hits
 from .collections import find_served
 from .connection import Server, telling
 from .notes import Held
@@ -27,14 +27,6 @@ _CHUNKS_LOOKED_AT = 4
 
 Matching = Callable[[Held, Condition], frozenset[str]]
 Ask = Callable[[int, Any], Sequence[tuple[str, float]]]
-
-
-@dataclass(frozen=True, eq=False)
-class _Ranked:
-    """Keys, best first, each once, and their scores."""
-
-    keys: list[str]
-    scores: NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,10 +72,10 @@ class WeaviateIndex:
                 by_vector = self._ranked(_nearest(collection, question.vector.tolist()), question, allowed)
             if question.mode is not SearchMode.VECTOR and held.n_objects:
                 by_text = self._ranked(_bm25(collection, question.text), question, allowed)
-            fused = _fuse(by_vector, by_text, question.k)
-            return self._hits(collection, fused, by_vector, by_text)
+            rows = HitRows(partial(self._rows, collection), self._key, self.embedding.title, self.embedding.show)
+            return make_hits(by_vector, by_text, question.k, rows)
 
-    def _ranked(self, ask: Ask, question: Question, allowed: frozenset[str] | None) -> _Ranked:
+    def _ranked(self, ask: Ask, question: Question, allowed: frozenset[str] | None) -> Ranked[str]:
         wanted = question.k if question.mode is not SearchMode.HYBRID else max(question.k, DEPTH)
         depth = self._depth(wanted)
         if allowed is None:
@@ -104,34 +96,6 @@ class WeaviateIndex:
         # A row has as many answers as it has chunks.
         return min(wanted * (_CHUNKS_LOOKED_AT if self.embedding.chunk else 1), _DEEPEST)
 
-    def _hits(
-        self,
-        collection: Any,
-        fused: Sequence[tuple[str, float]],
-        by_vector: _Ranked | None,
-        by_text: _Ranked | None,
-    ) -> tuple[Hit, ...]:
-        rows = self._rows(collection, [key for key, _ in fused])
-        ways = [(mode, way) for mode, way in ((SearchMode.VECTOR, by_vector), (SearchMode.TEXT, by_text)) if way]
-        scores = {mode: dict(zip(way.keys, way.scores.tolist(), strict=True)) for mode, way in ways}
-        hits = []
-        for key, score in fused:
-            row = rows.get(key, {})
-            found = {mode: of_way[key] for mode, of_way in scores.items() if key in of_way}
-            title = row.get(self.embedding.title) if self.embedding.title else None
-            hits.append(
-                Hit(
-                    key=self._key(key),
-                    score=score,
-                    found_by=tuple(found),
-                    vector_score=found.get(SearchMode.VECTOR),
-                    text_score=found.get(SearchMode.TEXT),
-                    title=None if title is None else str(title),
-                    show={name: row.get(name) for name in self.embedding.show},
-                )
-            )
-        return tuple(hits)
-
     def _rows(self, collection: Any, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
         if not keys:
             return {}
@@ -149,7 +113,7 @@ class WeaviateIndex:
             for item in answer.objects
         }
 
-    def _key(self, key: str) -> tuple[Any, ...]:
+    def _key(self, key: str, _: Row) -> tuple[Any, ...]:
         types = {item.column: item.type for item in self.plan.properties}
         parts = zip(self.embedding.key, json.loads(key), strict=True)
         return tuple(int(part) if types.get(name) == "int" else part for name, part in parts)
@@ -194,25 +158,9 @@ def _bm25(collection: Any, text: str) -> Ask:
     return ask
 
 
-def _best_of_each(found: Sequence[tuple[str, float]], n_wanted: int) -> _Ranked:
+def _best_of_each(found: Sequence[tuple[str, float]], n_wanted: int) -> Ranked[str]:
     best: dict[str, float] = {}
     for key, score in found:
         best.setdefault(key, score)
     keys = list(best)[:n_wanted]
-    return _Ranked(keys, np.array([best[key] for key in keys], dtype=np.float32))
-
-
-def _fuse(by_vector: _Ranked | None, by_text: _Ranked | None, k: int) -> list[tuple[str, float]]:
-    ways = [way for way in (by_vector, by_text) if way is not None]
-    if len(ways) < 2:
-        return [pair for way in ways for pair in list(zip(way.keys, way.scores.tolist(), strict=True))[:k]]
-    keys = list(dict.fromkeys(key for way in ways for key in way.keys))
-    place_of = {key: place for place, key in enumerate(keys)}
-    places = [np.array([place_of[key] for key in way.keys], dtype=np.int64) for way in ways]
-    scores = []
-    for way, where in zip(ways, places, strict=True):
-        spread = np.zeros(len(keys), dtype=np.float32)
-        spread[where] = way.scores
-        scores.append(spread)
-    fused = weighted_scores(scores, places, (VECTOR_SHARE, 1 - VECTOR_SHARE), len(keys))
-    return [(keys[int(place)], float(fused[place])) for place in highest(fused, k)]
+    return Ranked(keys, np.array([best[key] for key in keys], dtype=np.float32))

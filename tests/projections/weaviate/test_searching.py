@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from embedded import HashedWords, declare_embedding, publish_advisories, publish_embedding
+from embedded import declare_embedding, publish_advisories, publish_embedding
+from hashed_embedder import HashedEmbedder
 from projections.weaviate.serving_things import WORDS
 from small_project import gate_of, make_project
 
@@ -17,7 +18,7 @@ from orchestrator_platform.records.searches import Found
 
 @pytest.fixture(scope="module")
 def searcher(advisories: Gate) -> Iterator[Searcher]:
-    opened = Searcher(advisories, lambda _: HashedWords())
+    opened = Searcher(advisories, lambda _: HashedEmbedder())
     yield opened
     opened.close()
 
@@ -95,4 +96,4 @@ def test_an_embedding_without_a_server_says_how_to_give_it_one(tmp_path: Path) -
     publish_advisories(gate.settings.home.root)
     publish_embedding(gate.settings.home.root)
     with pytest.raises(Misuse, match="not projected to a Weaviate server"):
-        Searcher(gate, lambda _: HashedWords()).search("gateway", backend="weaviate")
+        Searcher(gate, lambda _: HashedEmbedder()).search("gateway", backend="weaviate")

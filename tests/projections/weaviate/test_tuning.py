@@ -105,7 +105,7 @@ def test_what_cannot_be_tuned_says_why(advisories: Gate) -> None:
     with pytest.raises(UnknownAsset):
         tune(advisories, "raw.orders", by=PERSON)
     bare = declare_local(advisories)
-    with pytest.raises(Misuse, match="there is nothing to tune"):
+    with pytest.raises(Misuse, match="files are searched exactly"):
         tune(bare, ASSET, by=PERSON)
 
 

@@ -1,6 +1,6 @@
 """Which rows of a published table a searcher's condition lets through, asked where nothing else can be reached."""
 
-from collections.abc import Sequence
+from typing import Any
 
 import duckdb
 
@@ -10,8 +10,9 @@ from ..lake.readers import attach_statement
 from ..lake.session import close_off, connect
 from ..records.keys import AssetKey, Snapshot
 from ..records.searches import Condition
+from ..sql import read_columns
 
-_ROWS = "source_rows"
+ROWS = "source_rows"
 
 
 class ConditionRows:
@@ -21,7 +22,7 @@ class ConditionRows:
         self._source, self._key = source, key
         self._rows = connect()
         self._rows.execute(attach_statement(layout, snapshot, "texts_of"))
-        self._rows.execute(f"CREATE TABLE {_ROWS} AS SELECT * FROM texts_of.{source.quoted}")
+        self._rows.execute(f"CREATE TABLE {ROWS} AS SELECT * FROM texts_of.{source.quoted}")
         self._rows.execute("DETACH texts_of")
         self._rows.execute("SET TimeZone = 'UTC'")
         # A condition that slipped through every check still reaches nothing else than this table.
@@ -33,23 +34,27 @@ class ConditionRows:
         Raises:
             Misuse: It names what is no column, or cannot be computed.
         """
-        sql = f"SELECT {self._key} FROM {_ROWS} AS s WHERE (\n{condition.sql}\n)"
-        try:
-            return frozenset(row[0] for row in self._rows.cursor().execute(sql, list(condition.values)).fetchall())
-        except (
-            duckdb.ProgrammingError,
-            duckdb.DataError,
-            duckdb.NotSupportedError,
-            duckdb.PermissionException,
-        ) as error:
-            first = str(error).strip().splitlines()[0][:300]
-            raise Misuse(
-                f"The condition cannot be used: {first}. Nothing was searched. Columns of {self._source}:"
-                f" {', '.join(self._columns())}."
-            ) from error
+        rows = read_rows_where(self._rows.cursor(), self._key, condition, self._source)
+        return frozenset(row[0] for row in rows)
 
     def close(self) -> None:
         self._rows.close()
 
-    def _columns(self) -> Sequence[str]:
-        return [row[0] for row in self._rows.cursor().execute(f"DESCRIBE {_ROWS}").fetchall()]
+
+def read_rows_where(
+    cursor: duckdb.DuckDBPyConnection, columns: str, condition: Condition, source: AssetKey
+) -> list[tuple[Any, ...]]:
+    """Returns columns of the rows, as `s`, that a condition lets through, in their order; `source` is whose they are.
+
+    Raises:
+        Misuse: The condition names what is no column, or cannot be computed.
+    """
+    sql = f"SELECT {columns} FROM {ROWS} AS s WHERE (\n{condition.sql}\n) ORDER BY s.rowid"
+    try:
+        return cursor.execute(sql, list(condition.values)).fetchall()
+    except (duckdb.ProgrammingError, duckdb.DataError, duckdb.NotSupportedError, duckdb.PermissionException) as error:
+        known = ", ".join(column.name for column in read_columns(cursor, ROWS))
+        first = str(error).strip().splitlines()[0][:300]
+        raise Misuse(
+            f"The condition cannot be used: {first}. Nothing was searched. Columns of {source}: {known}."
+        ) from error
