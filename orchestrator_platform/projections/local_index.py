@@ -18,7 +18,7 @@ from ..lake.session import EXTENSIONS, FULL_TEXT, connect
 from ..learning.prepared_text import TEXT, prepared_texts
 from ..records.base import Record, sha256_of
 from ..records.candidates import SchemaColumn
-from ..records.embeddings import CHUNK, EMBEDDER, VECTOR, EmbeddingOptions
+from ..records.embeddings import CHUNK, EMBEDDER, RESERVED, VECTOR, EmbeddingOptions
 from ..records.keys import AssetKey, Version
 from ..sql import identifier, read_columns
 from ..storage import writing
@@ -28,10 +28,12 @@ from .word_index import write_words
 if TYPE_CHECKING:
     import numpy as np
 
-FORMAT = 1
+FORMAT = 2
 META, ROWS_FILE, IN_USE = "index.json", "rows.duckdb", "in_use"
 VECTORS, STARTS, POSTED, WEIGHTS = "vectors.npy", "starts.npy", "posted.npy", "weights.npy"
 ROWS = "source_rows"
+# Each row's number, by which everything else names it: a column of its own, since a source may have a `rowid`.
+NUMBER = f"{RESERVED}row"
 _BATCH_ROWS = 8_192
 # Vectors of unit length in float32 differ from it by far less.
 _UNIT_TOLERANCE = 1e-3
@@ -126,25 +128,24 @@ class _Writing:
             key=self.options.key,
             title=self.options.title,
             show=self.options.show,
-            columns=read_columns(self.connection, ROWS),
+            columns=read_columns(self.connection, f"(SELECT * EXCLUDE ({NUMBER}) FROM {ROWS})"),
             sizes={},
         )
 
     def _write_rows(self) -> tuple[int, str]:
-        """One row for each key, in its order: a row's id is its number everywhere else."""
+        """One row for each key, numbered from 0 on in its order."""
         key, embedding = self.key, self.embedding
         self.connection.execute(
-            f"CREATE TABLE {ROWS} AS SELECT {key}, s.* EXCLUDE ({key})"
-            f" FROM (SELECT DISTINCT {key} FROM {embedding}) LEFT JOIN {self.source} AS s USING ({key}) ORDER BY {key}"
+            f"CREATE TABLE {ROWS} AS SELECT row_number() OVER (ORDER BY {key}) - 1 AS {NUMBER}, {key},"
+            f" s.* EXCLUDE ({key}) FROM (SELECT DISTINCT {key} FROM {embedding})"
+            f" LEFT JOIN {self.source} AS s USING ({key}) ORDER BY {key}"
         )
         counted = self._one(
             f"SELECT (SELECT count(*) FROM {ROWS}), (SELECT count(*) FROM (SELECT DISTINCT {key} FROM {embedding})),"
-            f" (SELECT bool_and(place = rowid) FROM"
-            f" (SELECT rowid, row_number() OVER (ORDER BY {key}) - 1 AS place FROM {ROWS})),"
             f" (SELECT count(DISTINCT {EMBEDDER}) FROM {embedding}), (SELECT any_value({EMBEDDER}) FROM {embedding})"
         )
-        n_rows, n_keys, in_order, n_embedders, embedder = counted
-        if n_rows != n_keys or in_order is False:
+        n_rows, n_keys, n_embedders, embedder = counted
+        if n_rows != n_keys:
             raise self._failed(f"{self.options.source} has {n_rows:,} rows for {n_keys:,} keys")
         if n_embedders > 1:
             raise self._failed(f"its vectors are of {n_embedders} embedders")
@@ -197,7 +198,7 @@ class _Writing:
         whole = ", ".join([*said, f"p.{TEXT}"])
         same = " AND ".join(f"r.{identifier(name)} = p.{identifier(name)}" for name in self.options.key)
         texts = (
-            f"SELECT r.rowid AS number, concat_ws(' ', {whole}) AS text"
+            f"SELECT r.{NUMBER} AS number, concat_ws(' ', {whole}) AS text"
             f" FROM {ROWS} AS r LEFT JOIN {prepared_texts(self.options, ROWS)} AS p ON {same}"
         )
         posted, weights = write_words(self.connection, texts, n_rows)
