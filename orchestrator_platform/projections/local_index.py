@@ -4,10 +4,10 @@ It is written once, beside where it will be, and never changed. Knows neither wh
 """
 
 import os
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import duckdb
 
@@ -159,22 +159,25 @@ class _Writing:
         )
         if dim != other:
             raise self._failed(f"its vectors have between {other} and {dim} dimensions")
-        matrix = _new_matrix(self.folder / VECTORS, (n_vectors, dim))
         reader = self.connection.execute(
             f"SELECT {VECTOR} FROM {self.embedding} ORDER BY {self.key}, {CHUNK}"
         ).to_arrow_reader(_BATCH_ROWS)
         done = 0
-        for batch in reader:
-            values = batch.column(0).flatten().to_numpy(zero_copy_only=False)
-            part = np.asarray(values, dtype=np.float32).reshape(-1, dim)
-            lengths = np.linalg.norm(part, axis=1)
-            if not np.all(np.abs(lengths - 1) <= _UNIT_TOLERANCE):
-                raise self._failed("a vector is not of unit length, or holds what is no number")
-            matrix[done : done + len(part)] = part
-            done += len(part)
+        # An empty file cannot be mapped; one row that nothing counts can.
+        shape = (max(n_vectors, 1), max(dim, 1))
+        with _new_array(self.folder / VECTORS, shape, np.dtype(np.float32)) as matrix:
+            for batch in reader:
+                values = batch.column(0).flatten().to_numpy(zero_copy_only=False)
+                part = np.asarray(values, dtype=np.float32).reshape(-1, dim)
+                lengths = np.linalg.norm(part, axis=1)
+                if not np.all(np.abs(lengths - 1) <= _UNIT_TOLERANCE):
+                    raise self._failed("a vector is not of unit length, or holds what is no number")
+                matrix.write(part.tobytes())
+                done += len(part)
+            if not n_vectors:
+                matrix.write(np.zeros(shape, dtype=np.float32).tobytes())
         if done != n_vectors:
             raise self._failed(f"{done:,} of {n_vectors:,} vectors could be read")
-        matrix.flush()
         return int(n_vectors), int(dim)
 
     def _write_starts(self, n_rows: int, n_vectors: int) -> None:
@@ -187,12 +190,10 @@ class _Writing:
                 f"SELECT count(*) AS n FROM {self.embedding} GROUP BY {self.key} ORDER BY {self.key}"
             ).fetchnumpy()["n"]
             starts = np.concatenate([[0], np.cumsum(np.asarray(counts, dtype=np.int64))[:-1]]).astype(np.int64)
-        np.save(self.folder / STARTS, starts)
+        _save(self.folder / STARTS, starts)
 
     def _write_words(self, n_rows: int) -> None:
         """Searched by their words are the key, the title and the text that was embedded."""
-        import numpy as np
-
         named = [name for name in (*self.options.key, self.options.title) if name]
         said = [f"r.{identifier(name)}::VARCHAR" for name in named if name not in self.options.text_columns]
         whole = ", ".join([*said, f"p.{TEXT}"])
@@ -202,8 +203,8 @@ class _Writing:
             f" FROM {ROWS} AS r LEFT JOIN {prepared_texts(self.options, ROWS)} AS p ON {same}"
         )
         posted, weights = write_words(self.connection, texts, n_rows)
-        np.save(self.folder / POSTED, posted)
-        np.save(self.folder / WEIGHTS, weights)
+        _save(self.folder / POSTED, posted)
+        _save(self.folder / WEIGHTS, weights)
 
     def _one(self, sql: str) -> tuple[Any, ...]:
         row = self.connection.execute(sql).fetchone()
@@ -218,12 +219,20 @@ class _Writing:
         )
 
 
-def _new_matrix(file: Path, shape: tuple[int, int]) -> "np.memmap[tuple[int, int], np.dtype[np.float32]]":
+@contextmanager
+def _new_array(file: Path, shape: tuple[int, ...], dtype: "np.dtype[Any]") -> Iterator[BinaryIO]:
+    """Gives the body a file whose values follow. It is written, not mapped: a full disk must not kill the process."""
     import numpy as np
 
-    # An empty file cannot be mapped; one row that nothing counts can.
-    rows, dim = max(shape[0], 1), max(shape[1], 1)
-    return np.lib.format.open_memmap(file, mode="w+", dtype=np.float32, shape=(rows, dim))
+    with file.open("wb") as opened:
+        header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(opened, header)
+        yield opened
+
+
+def _save(file: Path, values: "np.ndarray[Any, np.dtype[Any]]") -> None:
+    with _new_array(file, values.shape, values.dtype) as opened:
+        opened.write(values.tobytes())
 
 
 def _write_last(file: Path, text: str) -> None:
