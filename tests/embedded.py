@@ -14,7 +14,7 @@ from orchestrator_platform.gate.context import Gate
 from orchestrator_platform.gate.workbench import Workbench
 from orchestrator_platform.lake.layout import LakeLayout
 from orchestrator_platform.lake.published import PublishedCut, cut_published
-from orchestrator_platform.learning.prepared_text import prepared_texts
+from orchestrator_platform.learning.prepared_text import TEXT, prepared_texts
 from orchestrator_platform.records.candidates import AssetKind, Manifest, ParentRead
 from orchestrator_platform.records.contracts import Column, Contract
 from orchestrator_platform.records.declarations import AssetDeclaration, EmbeddingBuild, PythonBuild
@@ -59,7 +59,7 @@ def publish_embedding(
     keys = ", ".join(f'"{name}"' for name in options.key)
     with cut.connect() as reading:
         texts = reading.execute(
-            f"SELECT {keys}, text, source_hash FROM {prepared_texts(options, f'lake.{options.source.quoted}')}"
+            f"SELECT {keys}, {TEXT}, source_hash FROM {prepared_texts(options, f'lake.{options.source.quoted}')}"
             f" ORDER BY {keys}"
         ).fetchall()
     rows = []

@@ -166,15 +166,15 @@ def _wrong_coverage(seen: EmbeddingView) -> list[tuple[str, str]]:
     """What is wrong, and a relation of the keys of which it is; disjoint, so that they add up."""
     keys, whole = seen.key.listed, f"{TEXT_HASH} = {SOURCE_HASH}" if seen.options.chunk is None else "true"
     seen.view.connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE _found AS SELECT {keys}, count(*) AS n, count(DISTINCT {CHUNK}) AS n_chunks,"
-        f" min({CHUNK}) AS first, max({CHUNK}) AS last, min({SOURCE_HASH}) AS a, max({SOURCE_HASH}) AS b,"
-        f" bool_and({whole}) AS whole FROM {seen.view.next} GROUP BY ALL"
+        f"CREATE OR REPLACE TEMP TABLE _found AS SELECT {keys}, count(*) AS __n, count(DISTINCT {CHUNK}) AS __chunks,"
+        f" min({CHUNK}) AS __first, max({CHUNK}) AS __last, min({SOURCE_HASH}) AS __least,"
+        f" max({SOURCE_HASH}) AS __most, bool_and({whole}) AS __whole FROM {seen.view.next} GROUP BY ALL"
     )
     both = f"{seen.texts} AS t JOIN _found AS f ON {seen.key.matched('t', 'f')}"
     listed = seen.key.of("t")
-    stale = f"(t.{SOURCE_HASH} <> f.a OR t.{SOURCE_HASH} <> f.b)"
-    most = "" if seen.options.chunk else " OR f.n <> 1"
-    pieces = f"(f.n <> f.n_chunks OR f.first <> 0 OR f.last <> f.n - 1 OR NOT f.whole{most})"
+    stale = f"(t.{SOURCE_HASH} <> f.__least OR t.{SOURCE_HASH} <> f.__most)"
+    most = "" if seen.options.chunk else " OR f.__n <> 1"
+    pieces = f"(f.__n <> f.__chunks OR f.__first <> 0 OR f.__last <> f.__n - 1 OR NOT f.__whole{most})"
     wrong = [
         ("rows of the source have no vector", f"(SELECT {keys} FROM {seen.texts} ANTI JOIN _found USING ({keys}))"),
         ("rows are of nothing that has a text", f"(SELECT {keys} FROM _found ANTI JOIN {seen.texts} USING ({keys}))"),
@@ -193,7 +193,7 @@ def _other_pieces(seen: EmbeddingView) -> str:
     same_code = receipt is not None and receipt.code_version == seen.view.manifest.code_version
     keys, connection = seen.key.listed, seen.view.connection
     changed = seen.view.delta if same_code else seen.view.next
-    connection.execute("CREATE OR REPLACE TEMP TABLE _pieces (id UBIGINT, chunk INTEGER, text VARCHAR)")
+    connection.execute("CREATE OR REPLACE TEMP TABLE _pieces (__id UBIGINT, __chunk INTEGER, __text VARCHAR)")
     wanted = f"(FROM {seen.texts} SEMI JOIN {changed} USING ({keys}))"
     for start in range(0, seen.count(wanted), 1_000):
         rows = connection.execute(
@@ -208,10 +208,11 @@ def _other_pieces(seen: EmbeddingView) -> str:
             "INSERT INTO _pieces SELECT unnest(?::UBIGINT[]), unnest(?::INTEGER[]), unnest(?::VARCHAR[])",
             [list(column) for column in zip(*pieces, strict=True)],
         )
-    found = f"(SELECT n.*, {seen.key.id} AS id FROM {seen.view.next} AS n SEMI JOIN {changed} USING ({keys}))"
+    found = f"(SELECT n.*, {seen.key.id} AS __id FROM {seen.view.next} AS n SEMI JOIN {changed} USING ({keys}))"
     return (
-        f"(SELECT DISTINCT {keys} FROM {found} AS f LEFT JOIN _pieces AS p ON f.id = p.id AND f.{CHUNK} = p.chunk"
-        f" WHERE p.id IS NULL OR sha256(p.text) <> f.{TEXT_HASH})"
+        f"(SELECT DISTINCT {seen.key.of('f')} FROM {found} AS f"
+        f" LEFT JOIN _pieces AS p ON f.__id = p.__id AND f.{CHUNK} = p.__chunk"
+        f" WHERE p.__id IS NULL OR sha256(p.__text) <> f.{TEXT_HASH})"
     )
 
 

@@ -36,8 +36,8 @@ def find_delta(
     _compare(connection, base, relation, columns, key)
     if _mostly_changed(connection, relation, base):
         return None
-    listed = ", ".join(identifier(name) for name in key)
-    matched = " AND ".join(f"a.{identifier(name)} = c.{identifier(name)}" for name in key)
+    listed = ", ".join(f"k{place} AS {identifier(name)}" for place, name in enumerate(key))
+    matched = " AND ".join(f"a.{identifier(name)} = c.k{place}" for place, name in enumerate(key))
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE _inserted AS"
         f" SELECT a.* FROM {relation} AS a SEMI JOIN _changed AS c ON {matched}"
@@ -49,15 +49,17 @@ def find_delta(
 def _compare(
     connection: duckdb.DuckDBPyConnection, before: str, after: str, columns: Sequence[SchemaColumn], key: Sequence[str]
 ) -> None:
-    keys = ", ".join(identifier(name) for name in key)
+    # Columns of the key go by numbers here: a name of theirs that is one of the others' would stand for both.
+    keys = ", ".join(f"{identifier(name)} AS k{place}" for place, name in enumerate(key))
+    places = ", ".join(f"k{place}" for place in range(len(key)))
     values = ", ".join(f"{identifier(column.name)}::{column.type}" for column in columns)
     # Two independent sums per key: an accidental match would hide a change.
     sums = f"sum(hash('first', {values})) AS a, sum(hash('second', {values})) AS b, count(*) AS n"
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE _changed AS"
-        f" SELECT {keys}, coalesce(o.n, 0) AS was"
+        f" SELECT {places}, coalesce(o.n, 0) AS was"
         f" FROM (SELECT {keys}, {sums} FROM {before} GROUP BY ALL) AS o"
-        f" FULL JOIN (SELECT {keys}, {sums} FROM {after} GROUP BY ALL) AS n USING ({keys})"
+        f" FULL JOIN (SELECT {keys}, {sums} FROM {after} GROUP BY ALL) AS n USING ({places})"
         " WHERE (o.a, o.b, o.n) IS DISTINCT FROM (n.a, n.b, n.n)"
     )
 

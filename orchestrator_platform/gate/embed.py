@@ -19,6 +19,7 @@ from ..records.embeddings import (
     EMBEDDER,
     N_TOKENS,
     OWN_COLUMNS,
+    RESERVED,
     SOURCE_HASH,
     TEXT_HASH,
     TRUNCATED,
@@ -35,6 +36,7 @@ _SLAB_TEXTS, _SLAB_CHARACTERS = 16_384, 64_000_000
 # Past this share of rows embedded anew one fresh file is smaller and quicker to read than a delta.
 _WHOLE_ABOVE = 0.5
 _TEXTS, _REUSED, _WANTED, _SPLIT, _PIECES = "_texts", "_reused", "_wanted", "_split_texts", "_pieces"
+_PARTS = f"{RESERVED}parts"
 _MISSING, _EMBEDDED, _GONE = "_missing", "_embedded", "_gone"
 
 
@@ -135,8 +137,8 @@ def _cut_into_pieces(stage: EmbeddingStage, embedder: "_Once") -> None:
     _split_texts(stage, embedder, wanted, chunk)
     run(
         f"CREATE TEMP TABLE {_PIECES} AS SELECT {keys}, {CHUNK}, sha256({TEXT}) AS {TEXT_HASH}, {SOURCE_HASH}, {TEXT}"
-        f" FROM (SELECT {keys}, {SOURCE_HASH}, unnest(pieces) AS {TEXT},"
-        f" (generate_subscripts(pieces, 1) - 1)::INTEGER AS {CHUNK} FROM {_SPLIT})"
+        f" FROM (SELECT {keys}, {SOURCE_HASH}, unnest({_PARTS}) AS {TEXT},"
+        f" (generate_subscripts({_PARTS}, 1) - 1)::INTEGER AS {CHUNK} FROM {_SPLIT})"
     )
 
 
@@ -152,7 +154,7 @@ def _split_texts(stage: EmbeddingStage, embedder: "_Once", wanted: str, chunk: C
 
     stage.connection.create_function("_split", split, ["VARCHAR"], "VARCHAR[]")
     try:
-        stage.connection.execute(f"CREATE TEMP TABLE {_SPLIT} AS SELECT *, _split({TEXT}) AS pieces FROM {wanted}")
+        stage.connection.execute(f"CREATE TEMP TABLE {_SPLIT} AS SELECT *, _split({TEXT}) AS {_PARTS} FROM {wanted}")
     except duckdb.Error as error:
         # DuckDB hands on the text of an error alone.
         raise failed[0] if failed else error from error

@@ -1,12 +1,14 @@
-"""Vectors that one embedder made, by the hash of their text, in Parquet segments: each is whole or not there.
+"""Vectors that one embedder made, by the hash of their text, in Parquet segments: each is whole or not there, and is
+named by the hash of its bytes, so that one that was changed or damaged is noticed.
 
 Losing them costs embedding anew and nothing else.
 """
 
+import hashlib
 import os
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -81,15 +83,14 @@ class KeptVectors:
 @contextmanager
 def new_segment(folder: Path) -> Iterator[Path]:
     """Gives the body a file to write in Parquet; it becomes a segment of the folder in one rename."""
-    name = uuid.uuid4().hex
-    partial = folder / f"{name}.partial"
+    partial = folder / f"{uuid.uuid4().hex}.partial"
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         try:
             yield partial
             with partial.open("rb") as file:
                 os.fsync(file.fileno())
-            partial.replace(folder / f"{name}.parquet")
+            partial.replace(folder / f"{_hash_of(partial)}.parquet")
         finally:
             partial.unlink(missing_ok=True)
 
@@ -169,14 +170,14 @@ def _table(hashes: Sequence[str], batches: Sequence[EmbeddedBatch]) -> "pa.Table
 
 
 def _is_sound(segment: Path) -> bool:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        names = pq.read_schema(segment).names
-    except (OSError, pa.ArrowInvalid):
-        names = []
-    if sorted(names) == sorted(_COLUMNS):
-        return True
+    # The auditor looks at a sample alone: a wrong vector that is recalled could be published.
+    with suppress(FileNotFoundError):
+        if _hash_of(segment) == segment.stem:
+            return True
     segment.unlink(missing_ok=True)
     return False
+
+
+def _hash_of(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()

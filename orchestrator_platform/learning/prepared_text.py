@@ -1,12 +1,12 @@
 """The text of a row that is embedded, as SQL over the source: who embeds and who judges prepare it alike."""
 
 from hashlib import sha256
-from string import Formatter
 
-from ..records.embeddings import SOURCE_HASH, EmbeddingOptions
+from ..records.embeddings import RESERVED, SOURCE_HASH, EmbeddingOptions
 from ..sql import identifier, literal
 
-TEXT = "text"
+# No key column begins like this, so that it stands beside any.
+TEXT = f"{RESERVED}text"
 # What Unicode calls white space, with control characters and the byte order mark, which say nothing either.
 _BLANK = r"\x{0}-\x{20}\x{7f}\x{85}\pZ\x{200b}\x{feff}"
 
@@ -20,7 +20,7 @@ def prepared_texts(options: EmbeddingOptions, source: str) -> str:
     said = " || ".join(_column(name) for name in options.text_columns)
     return (
         f"(SELECT {keys}, {TEXT}, sha256({TEXT}) AS {SOURCE_HASH}"
-        f" FROM (SELECT {keys}, {_trimmed(_template(options.template))} AS {TEXT}"
+        f" FROM (SELECT {keys}, {_trimmed(_joined(options))} AS {TEXT}"
         f" FROM {source} WHERE regexp_matches({said}, '[^{_BLANK}]')))"
     )
 
@@ -30,10 +30,10 @@ def hash_text(text: str) -> str:
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _template(template: str) -> str:
+def _joined(options: EmbeddingOptions) -> str:
     parts = []
-    for text, name, _, _ in Formatter().parse(template):
-        parts += [literal(text)] if text else []
+    for said, name in options.text_parts:
+        parts += [literal(said)] if said else []
         parts += [_column(name)] if name else []
     return " || ".join(parts)
 

@@ -216,6 +216,8 @@ class Searcher:
         return vector
 
     def _condition(self, where: str | None, values: Sequence[Any]) -> Condition | None:
+        for value in values:
+            _require_unicode("A value of the condition", value)
         if where is None:
             if values:
                 raise Misuse("Values were given without a condition to bind them to. Nothing was searched.")
@@ -246,6 +248,16 @@ def _chosen(known: type[Choice], what: str, said: str) -> Choice:
         raise Misuse(f"There is no {what} {said!r}. Nothing was searched. Known: {', '.join(known)}.") from error
 
 
+def _require_unicode(what: str, value: object) -> None:
+    try:
+        str(value).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise Misuse(
+            f"{what} is not valid text: what stands at position {error.start + 1} is no character."
+            " Nothing was searched. Write it in UTF-8."
+        ) from error
+
+
 def _checked_question(text: str, k: int) -> str:
     """The question without what is no text."""
     if k < 1:
@@ -254,13 +266,7 @@ def _checked_question(text: str, k: int) -> str:
         raise Misuse(
             f"The question has {len(text):,} characters. Nothing was searched. Ask with at most {LONGEST_QUESTION:,}."
         )
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise Misuse(
-            f"The question is not valid text: what stands at position {error.start + 1} is no character."
-            " Nothing was searched. Write it in UTF-8."
-        ) from error
+    _require_unicode("The question", text)
     asked = " ".join(text.replace("\x00", " ").split())
     if not any(character.isalnum() for character in asked):
         raise Misuse("The question has no word in it. Nothing was searched. Ask with at least one.")

@@ -8,6 +8,7 @@ from ..errors import Misuse
 from ..lake.layout import LakeLayout
 from ..lake.readers import attach_statement
 from ..lake.session import close_off, connect
+from ..records.embeddings import RESERVED
 from ..records.keys import AssetKey, Snapshot
 from ..records.searches import Condition
 from ..sql import read_columns
@@ -42,18 +43,19 @@ class ConditionRows:
 
 
 def read_rows_where(
-    cursor: duckdb.DuckDBPyConnection, columns: str, condition: Condition, source: AssetKey
+    cursor: duckdb.DuckDBPyConnection, columns: str, condition: Condition, source: AssetKey, *, order: str = "ALL"
 ) -> list[tuple[Any, ...]]:
-    """Returns columns of the rows, as `s`, that a condition lets through, in their order; `source` is whose they are.
+    """Returns columns of the rows, as `s`, that a condition lets through, by `order`; `source` is whose they are.
 
     Raises:
         Misuse: The condition names what is no column, or cannot be computed.
     """
-    sql = f"SELECT {columns} FROM {ROWS} AS s WHERE (\n{condition.sql}\n) ORDER BY s.rowid"
+    sql = f"SELECT {columns} FROM {ROWS} AS s WHERE (\n{condition.sql}\n) ORDER BY {order}"
     try:
         return cursor.execute(sql, list(condition.values)).fetchall()
     except (duckdb.ProgrammingError, duckdb.DataError, duckdb.NotSupportedError, duckdb.PermissionException) as error:
-        known = ", ".join(column.name for column in read_columns(cursor, ROWS))
+        names = (column.name for column in read_columns(cursor, ROWS))
+        known = ", ".join(name for name in names if not name.startswith(RESERVED))
         first = str(error).strip().splitlines()[0][:300]
         raise Misuse(
             f"The condition cannot be used: {first}. Nothing was searched. Columns of {source}: {known}."

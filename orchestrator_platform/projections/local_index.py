@@ -4,10 +4,10 @@ It is written once, beside where it will be, and never changed. Knows neither wh
 """
 
 import os
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import duckdb
 
@@ -18,7 +18,7 @@ from ..lake.session import EXTENSIONS, FULL_TEXT, connect
 from ..learning.prepared_text import TEXT, prepared_texts
 from ..records.base import Record, sha256_of
 from ..records.candidates import SchemaColumn
-from ..records.embeddings import CHUNK, EMBEDDER, VECTOR, EmbeddingOptions
+from ..records.embeddings import CHUNK, EMBEDDER, RESERVED, VECTOR, EmbeddingOptions
 from ..records.keys import AssetKey, Version
 from ..sql import identifier, read_columns
 from ..storage import writing
@@ -29,9 +29,11 @@ from .word_index import write_words
 if TYPE_CHECKING:
     import numpy as np
 
-FORMAT = 1
+FORMAT = 2
 META, ROWS_FILE, IN_USE = "index.json", "rows.duckdb", "in_use"
 VECTORS, STARTS, POSTED, WEIGHTS = "vectors.npy", "starts.npy", "posted.npy", "weights.npy"
+# Each row's number, by which everything else names it: a column of its own, since a source may have a `rowid`.
+NUMBER = f"{RESERVED}row"
 _BATCH_ROWS = 8_192
 # Vectors of unit length in float32 differ from it by far less.
 _UNIT_TOLERANCE = 1e-3
@@ -126,25 +128,24 @@ class _Writing:
             key=self.options.key,
             title=self.options.title,
             show=self.options.show,
-            columns=read_columns(self.connection, ROWS),
+            columns=read_columns(self.connection, f"(SELECT * EXCLUDE ({NUMBER}) FROM {ROWS})"),
             sizes={},
         )
 
     def _write_rows(self) -> tuple[int, str]:
-        """One row for each key, in its order: a row's id is its number everywhere else."""
+        """One row for each key, numbered from 0 on in its order."""
         key, embedding = self.key, self.embedding
         self.connection.execute(
-            f"CREATE TABLE {ROWS} AS SELECT {key}, s.* EXCLUDE ({key})"
-            f" FROM (SELECT DISTINCT {key} FROM {embedding}) LEFT JOIN {self.source} AS s USING ({key}) ORDER BY {key}"
+            f"CREATE TABLE {ROWS} AS SELECT row_number() OVER (ORDER BY {key}) - 1 AS {NUMBER}, {key},"
+            f" s.* EXCLUDE ({key}) FROM (SELECT DISTINCT {key} FROM {embedding})"
+            f" LEFT JOIN {self.source} AS s USING ({key}) ORDER BY {key}"
         )
         counted = self._one(
             f"SELECT (SELECT count(*) FROM {ROWS}), (SELECT count(*) FROM (SELECT DISTINCT {key} FROM {embedding})),"
-            f" (SELECT bool_and(place = rowid) FROM"
-            f" (SELECT rowid, row_number() OVER (ORDER BY {key}) - 1 AS place FROM {ROWS})),"
             f" (SELECT count(DISTINCT {EMBEDDER}) FROM {embedding}), (SELECT any_value({EMBEDDER}) FROM {embedding})"
         )
-        n_rows, n_keys, in_order, n_embedders, embedder = counted
-        if n_rows != n_keys or in_order is False:
+        n_rows, n_keys, n_embedders, embedder = counted
+        if n_rows != n_keys:
             raise self._failed(f"{self.options.source} has {n_rows:,} rows for {n_keys:,} keys")
         if n_embedders > 1:
             raise self._failed(f"its vectors are of {n_embedders} embedders")
@@ -158,22 +159,25 @@ class _Writing:
         )
         if dim != other:
             raise self._failed(f"its vectors have between {other} and {dim} dimensions")
-        matrix = _new_matrix(self.folder / VECTORS, (n_vectors, dim))
         reader = self.connection.execute(
             f"SELECT {VECTOR} FROM {self.embedding} ORDER BY {self.key}, {CHUNK}"
         ).to_arrow_reader(_BATCH_ROWS)
         done = 0
-        for batch in reader:
-            values = batch.column(0).flatten().to_numpy(zero_copy_only=False)
-            part = np.asarray(values, dtype=np.float32).reshape(-1, dim)
-            lengths = np.linalg.norm(part, axis=1)
-            if not np.all(np.abs(lengths - 1) <= _UNIT_TOLERANCE):
-                raise self._failed("a vector is not of unit length, or holds what is no number")
-            matrix[done : done + len(part)] = part
-            done += len(part)
+        # An empty file cannot be mapped; one row that nothing counts can.
+        shape = (max(n_vectors, 1), max(dim, 1))
+        with _new_array(self.folder / VECTORS, shape, np.dtype(np.float32)) as matrix:
+            for batch in reader:
+                values = batch.column(0).flatten().to_numpy(zero_copy_only=False)
+                part = np.asarray(values, dtype=np.float32).reshape(-1, dim)
+                lengths = np.linalg.norm(part, axis=1)
+                if not np.all(np.abs(lengths - 1) <= _UNIT_TOLERANCE):
+                    raise self._failed("a vector is not of unit length, or holds what is no number")
+                matrix.write(part.tobytes())
+                done += len(part)
+            if not n_vectors:
+                matrix.write(np.zeros(shape, dtype=np.float32).tobytes())
         if done != n_vectors:
             raise self._failed(f"{done:,} of {n_vectors:,} vectors could be read")
-        matrix.flush()
         return int(n_vectors), int(dim)
 
     def _write_starts(self, n_rows: int, n_vectors: int) -> None:
@@ -186,23 +190,21 @@ class _Writing:
                 f"SELECT count(*) AS n FROM {self.embedding} GROUP BY {self.key} ORDER BY {self.key}"
             ).fetchnumpy()["n"]
             starts = np.concatenate([[0], np.cumsum(np.asarray(counts, dtype=np.int64))[:-1]]).astype(np.int64)
-        np.save(self.folder / STARTS, starts)
+        _save(self.folder / STARTS, starts)
 
     def _write_words(self, n_rows: int) -> None:
         """Searched by their words are the key, the title and the text that was embedded."""
-        import numpy as np
-
         named = [name for name in (*self.options.key, self.options.title) if name]
         said = [f"r.{identifier(name)}::VARCHAR" for name in named if name not in self.options.text_columns]
         whole = ", ".join([*said, f"p.{TEXT}"])
         same = " AND ".join(f"r.{identifier(name)} = p.{identifier(name)}" for name in self.options.key)
         texts = (
-            f"SELECT r.rowid AS number, concat_ws(' ', {whole}) AS text"
+            f"SELECT r.{NUMBER} AS number, concat_ws(' ', {whole}) AS text"
             f" FROM {ROWS} AS r LEFT JOIN {prepared_texts(self.options, ROWS)} AS p ON {same}"
         )
         posted, weights = write_words(self.connection, texts, n_rows)
-        np.save(self.folder / POSTED, posted)
-        np.save(self.folder / WEIGHTS, weights)
+        _save(self.folder / POSTED, posted)
+        _save(self.folder / WEIGHTS, weights)
 
     def _one(self, sql: str) -> tuple[Any, ...]:
         row = self.connection.execute(sql).fetchone()
@@ -217,12 +219,20 @@ class _Writing:
         )
 
 
-def _new_matrix(file: Path, shape: tuple[int, int]) -> "np.memmap[tuple[int, int], np.dtype[np.float32]]":
+@contextmanager
+def _new_array(file: Path, shape: tuple[int, ...], dtype: "np.dtype[Any]") -> Iterator[BinaryIO]:
+    """Gives the body a file whose values follow. It is written, not mapped: a full disk must not kill the process."""
     import numpy as np
 
-    # An empty file cannot be mapped; one row that nothing counts can.
-    rows, dim = max(shape[0], 1), max(shape[1], 1)
-    return np.lib.format.open_memmap(file, mode="w+", dtype=np.float32, shape=(rows, dim))
+    with file.open("wb") as opened:
+        header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(opened, header)
+        yield opened
+
+
+def _save(file: Path, values: "np.ndarray[Any, np.dtype[Any]]") -> None:
+    with _new_array(file, values.shape, values.dtype) as opened:
+        opened.write(values.tobytes())
 
 
 def _write_last(file: Path, text: str) -> None:

@@ -18,7 +18,7 @@ from ..learning.nearest import best_of_each, cosines, highest
 from ..records.searches import Condition, Hit, Question, SearchMode
 from ..sql import identifier, literal
 from .condition_rows import ROWS, read_rows_where
-from .local_index import IN_USE, POSTED, ROWS_FILE, STARTS, VECTORS, WEIGHTS, IndexMeta, read_meta
+from .local_index import IN_USE, NUMBER, POSTED, ROWS_FILE, STARTS, VECTORS, WEIGHTS, IndexMeta, read_meta
 from .ranked_hits import HitRows, Row, make_hits
 from .word_index import word_spans
 
@@ -160,12 +160,12 @@ class LocalIndex:
         import numpy as np
 
         allowed = np.zeros(self.meta.n_rows, dtype=np.bool_)
-        numbers = [row[0] for row in self._filtered("rowid", condition)]
+        numbers = [row[0] for row in self._filtered(NUMBER, condition)]
         allowed[np.asarray(numbers, dtype=np.int64)] = True
         return allowed
 
     def _filtered(self, columns: str, condition: Condition) -> list[tuple[Any, ...]]:
-        return read_rows_where(self._cursor(), columns, condition, self.meta.source)
+        return read_rows_where(self._cursor(), columns, condition, self.meta.source, order=NUMBER)
 
     def _key_of(self, _: int, row: Row) -> tuple[Any, ...]:
         return tuple(row[name] for name in self.meta.key)
@@ -175,7 +175,9 @@ class LocalIndex:
         wanted = list(dict.fromkeys([*meta.key, *([meta.title] if meta.title else []), *meta.show]))
         listed = ", ".join(identifier(name) for name in wanted)
         numbers = ", ".join(str(int(place)) for place in places) or "NULL"
-        found = self._cursor().execute(f"SELECT rowid, {listed} FROM {ROWS} WHERE rowid IN ({numbers})").fetchall()
+        found = (
+            self._cursor().execute(f"SELECT {NUMBER}, {listed} FROM {ROWS} WHERE {NUMBER} IN ({numbers})").fetchall()
+        )
         return {row[0]: dict(zip(wanted, row[1:], strict=True)) for row in found}
 
 

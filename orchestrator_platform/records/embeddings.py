@@ -16,7 +16,10 @@ _COLLECTION = re.compile(r"[A-Z][A-Za-z0-9_]{0,200}")
 
 # The columns that every embedding has besides the source's key.
 CHUNK, TEXT_HASH, SOURCE_HASH, EMBEDDER = "chunk", "text_hash", "source_hash", "embedder"
+QUERY = "query"
 N_TOKENS, TRUNCATED, VECTOR = "n_tokens", "truncated", "vector"
+# What names of columns that stand beside a key while it is worked with begin with.
+RESERVED = "__"
 OWN_COLUMNS = (CHUNK, TEXT_HASH, SOURCE_HASH, EMBEDDER, N_TOKENS, TRUNCATED, VECTOR)
 
 
@@ -139,15 +142,31 @@ class EmbeddingOptions(Record):
     def _text_names_columns(self) -> Self:
         if not self.text_columns:
             raise ValueError("text names no column: list some, or write a template such as '{title}. {description}'")
-        taken = set(OWN_COLUMNS).intersection(self.key)
-        if taken:
-            raise ValueError(f"key column {min(taken)!r} has the name of a column that every embedding has")
+        return self
+
+    @model_validator(mode="after")
+    def _key_stands_beside_own_columns(self) -> Self:
+        for name in self.key:
+            # Names of columns are compared without regard to case.
+            if name.lower() in OWN_COLUMNS:
+                raise ValueError(f"key column {name!r} has the name of a column that every embedding has")
+            if name.startswith(RESERVED):
+                raise ValueError(f"key column {name!r} begins with {RESERVED}, as columns of the platform do")
+            if self.golden is not None and name.lower() == QUERY:
+                raise ValueError(f"key column {name!r} is what golden queries call the question: give it another name")
         return self
 
     @property
     def template(self) -> str:
         """The text as a template, whichever way it was said."""
         return self.text if isinstance(self.text, str) else "\n".join(f"{{{name}}}" for name in self.text)
+
+    @property
+    def text_parts(self) -> tuple[tuple[str, str | None], ...]:
+        """What the text is put together of: each time some words, and the column that follows them, if one does."""
+        if isinstance(self.text, str):
+            return tuple((said, name) for said, name, _, _ in Formatter().parse(self.text))
+        return tuple(("\n" if place else "", name) for place, name in enumerate(self.text))
 
     @property
     def text_columns(self) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ def split_words(sql: str) -> list[Word]:
     """Returns the tokens of the SQL without its comments; positions count bytes of UTF-8."""
     raw = sql.encode("utf-8", "surrogatepass")
     tokens = duckdb.tokenize(sql)
-    ends = [start for start, _ in tokens[1:]] + [len(raw)]
+    ends = [*(start for start, _ in tokens[1:]), *([len(raw)] if tokens else [])]
     words: list[Word] = []
     depth = 0
     for (start, kind), end in zip(tokens, ends, strict=True):

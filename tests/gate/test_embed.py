@@ -22,7 +22,7 @@ from small_project import write_files
 
 from orchestrator_platform.errors import Misuse
 from orchestrator_platform.gate.outcomes import Failed, Held, Published, Rejected, Unchanged, Waiting
-from orchestrator_platform.learning.kept_vectors import KeptVectors
+from orchestrator_platform.learning.kept_vectors import KeptVectors, new_segment
 from orchestrator_platform.operations.build import build
 from orchestrator_platform.operations.platform import Platform
 from orchestrator_platform.operations.rollback import Goal, rollback
@@ -219,11 +219,29 @@ def test_a_damaged_segment_costs_embedding_anew_and_nothing_else(folder: Path) -
     assert embedded(folder).embedded == 60
 
 
+def test_vectors_that_were_changed_where_they_are_kept_are_not_recalled(folder: Path) -> None:
+    served = [row[-1] for row in rows_of(folder)]
+    (segment,) = (folder / "home" / "cache" / "vectors").rglob("*.parquet")
+    segment.chmod(0o644)
+    with duckdb.connect() as connection:
+        connection.execute(f"CREATE TABLE kept AS FROM '{segment}'")
+        swapped = (
+            "text_hash, n_tokens, truncated, CASE rowid WHEN 0 THEN list_transform(vector, x -> -x) ELSE vector END"
+        )
+        connection.execute(f"COPY (SELECT {swapped} AS vector FROM kept) TO '{segment}' (FORMAT parquet)")
+    write_notes(folder, [(1000 + row[0], *row[1:]) for row in ROWS])
+    assert embedded(folder).embedded == 60
+    assert [row[-1] for row in rows_of(folder)] == served
+
+
 def test_many_segments_become_one(folder: Path) -> None:
     (kept,) = (path for path in (folder / "home" / "cache" / "vectors").iterdir() if path.is_dir())
     (segment,) = kept.glob("*.parquet")
-    for number in range(60):
-        shutil.copy(segment, kept / f"{number}.parquet")
+    with duckdb.connect() as connection:
+        for number in range(60):
+            with new_segment(kept) as part:
+                others = f"SELECT * REPLACE (text_hash || '{number}' AS text_hash) FROM '{segment}'"
+                connection.execute(f"COPY ({others}) TO '{part}' (FORMAT parquet)")
     write_notes(folder, [*ROWS, note(100)])
     assert embedded(folder).embedded == 1
     assert len(list(kept.glob("*.parquet"))) == 1

@@ -5,7 +5,7 @@ import hashlib
 import duckdb
 import pytest
 
-from orchestrator_platform.learning.prepared_text import prepared_texts
+from orchestrator_platform.learning.prepared_text import TEXT, prepared_texts
 from orchestrator_platform.records.embeddings import EmbeddingOptions
 
 
@@ -13,7 +13,7 @@ def prepared(text: list[str] | str, *values: object) -> str | None:
     connection = duckdb.connect()
     connection.execute("CREATE TABLE source AS SELECT 1 AS k, ?::VARCHAR AS title, ?::VARCHAR AS body, 7 AS n", values)
     options = EmbeddingOptions.model_validate({"source": "a.b", "key": ["k"], "text": text})
-    rows = connection.execute(f"SELECT text, source_hash FROM {prepared_texts(options, 'source')}").fetchall()
+    rows = connection.execute(f"SELECT {TEXT}, source_hash FROM {prepared_texts(options, 'source')}").fetchall()
     if not rows:
         return None
     ((found, text_hash),) = rows

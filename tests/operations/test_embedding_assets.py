@@ -35,6 +35,9 @@ def declared(tmp_path: Path, component: str = COMPONENT, **files: str) -> Path:
         (("show: [title]", "chunk: {tokens: 5, overlap: 5}"), 9, "overlap must be less than tokens"),
         (("show: [title]", "embedder: {kind: onnx}"), 9, "needs 'folder'"),
         (("show: [title]", "colour: red"), 9, "Extra inputs"),
+        (("[note_id]", "[Chunk]"), 2, "has the name of a column that every embedding has"),
+        (("[note_id]", "[__text]"), 2, "begins with __"),
+        (("[note_id]\n", "[query]\n      golden: {file: golden.sql}\n"), 2, "golden queries call the question"),
     ],
 )
 def test_what_is_wrong_is_said_with_file_and_line(
@@ -50,6 +53,14 @@ def test_two_embeddings_of_one_name_are_refused(tmp_path: Path) -> None:
     folder = declared(tmp_path, **{"defs/again/defs.yaml": COMPONENT})
     with pytest.raises(DefinitionError, match=r"embeddings\.notes is declared already in .*defs/again/defs\.yaml"):
         gate_of_notes(folder)
+
+
+@pytest.mark.parametrize("sql", ["", " \n", "-- nothing is asked yet"])
+def test_golden_queries_that_ask_nothing_are_said_to_be_none(tmp_path: Path, sql: str) -> None:
+    outcome = outcome_of(declared(tmp_path, COMPONENT + GOLDEN, **{"defs/vectors/golden.sql": sql}))
+    assert isinstance(outcome, Rejected)
+    (ran,) = (finding for finding in outcome.verdict.findings if finding.check == "golden_queries_ran")
+    assert "StatementRefused" in ran.message
 
 
 def test_golden_queries_may_only_select(tmp_path: Path) -> None:

@@ -93,6 +93,7 @@ def test_conditions_with_and_without_values(searcher: Searcher) -> None:
         ("vpn", {"where": "nope = 1"}, "Columns of marts.advisory: id, title"),
         ("vpn", {"where": "vendor = ?"}, "cannot be used"),
         ("vpn", {"values": ["x"]}, "without a condition"),
+        ("vpn", {"where": "vendor = ?", "values": ["bad \udcff"]}, "value of the condition is not valid text"),
     ],
 )
 def test_a_question_that_cannot_be_asked_says_why(

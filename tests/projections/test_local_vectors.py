@@ -1,5 +1,6 @@
 """A folder for each version: written beside, switched by one rename, searched as it was, gone when nobody needs it."""
 
+import errno
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from embedded import (
 from hashed_embedder import DIM, HashedEmbedder
 
 from orchestrator_platform.errors import Misuse, TargetFailed, VersionNotKept
-from orchestrator_platform.projections import local_vectors
+from orchestrator_platform.projections import local_index, local_vectors
 from orchestrator_platform.projections.local_index import META, VECTORS, read_meta
 from orchestrator_platform.projections.local_search import LocalIndex
 from orchestrator_platform.projections.local_vectors import LocalTarget, unneeded
@@ -257,6 +258,13 @@ def test_vectors_that_are_not_of_unit_length_are_not_served(tmp_path: Path, monk
     with pytest.raises(TargetFailed, match="unit length"):
         bring(tmp_path)
     assert [path.name for path in (tmp_path / "projections/local" / EMBEDDING).iterdir()] == []
+
+
+def test_a_full_disk_is_an_error_with_a_number_and_kills_nobody() -> None:
+    # A mapped file would be the death of the process, and numpy's own way of saving loses what the system said.
+    with pytest.raises(OSError) as full:  # noqa: PT011 - its number is looked at
+        local_index._save(Path("/dev/full"), np.ones(100_000))
+    assert full.value.errno == errno.ENOSPC
 
 
 def test_a_version_that_is_not_kept_is_named(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

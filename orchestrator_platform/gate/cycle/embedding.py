@@ -43,6 +43,11 @@ class EmbeddingBuilder:
             made = build_embedding(stage, lambda: kept.fill(connection, self.cut))
         except OrchestratorError as error:
             return Built(declaration.key, error=str(error))
+        except (duckdb.ProgrammingError, duckdb.DataError) as error:
+            first = str(error).strip().splitlines()[0]
+            return Built(
+                declaration.key, error=f"the texts of {build.options.source} cannot be read as declared: {first}"
+            )
         return Built(declaration.key, made.relation, made.part, made.gone, made.key, counts=made.counts)
 
     def _base(self, connection: duckdb.DuckDBPyConnection, declaration: AssetDeclaration) -> str | None:
