@@ -12,6 +12,7 @@ import dagster as dg
 from ..gate.context import Gate
 from ..gate.outcomes import Escalated, Held, Outcome, Published, Rejected, Unchanged
 from ..operations.audit import pending_candidate
+from ..operations.embedding_pages import Describe
 from ..operations.freshness import Age
 from ..operations.served import Served
 from ..projections.dagster_values import CANDIDATE, FRESHNESS, SERVED, check_arguments, dagster_key, receipt_metadata
@@ -26,6 +27,7 @@ StepEvent = dg.MaterializeResult[Any] | dg.AssetCheckResult
 class Reporting:
     """`served` is what serves afterwards, `ages` how old that is where a freshness is promised. `planned` are the
     checks that the run is to give results for, and `needed_downstream` the assets that later steps of it wait for.
+    `describe` says what a version shows besides its receipt, `extra` what this step counted.
     """
 
     gate: Gate
@@ -33,6 +35,7 @@ class Reporting:
     ages: Mapping[AssetKey, Age]
     planned: Mapping[AssetKey, frozenset[str]]
     needed_downstream: frozenset[AssetKey]
+    describe: Describe
     extra: Mapping[AssetKey, Mapping[str, Any]] = field(default_factory=dict)
 
     def events(self, outcomes: Sequence[Outcome]) -> Iterator[StepEvent]:
@@ -84,7 +87,11 @@ class Reporting:
         declaration = self.gate.assets[receipt.asset]
         return dg.MaterializeResult(
             asset_key=dagster_key(receipt.asset),
-            metadata={**receipt_metadata(receipt, declaration.contract), **self.extra.get(receipt.asset, {})},
+            metadata={
+                **receipt_metadata(receipt, declaration.contract),
+                **self.extra.get(receipt.asset, {}),
+                **self.describe(receipt),
+            },
             data_version=dg.DataVersion(receipt.data_version),
             tags={f"orchestrator/{CANDIDATE}": receipt.candidate},
         )

@@ -12,6 +12,7 @@ from ..gate.context import Gate
 from ..gate.outcomes import Outcome
 from ..operations.audit import audit_again
 from ..operations.dagster_sync import on_behalf_of, sync_versions
+from ..operations.embedding_pages import describe_embeddings
 from ..operations.freshness import read_freshness
 from ..operations.served import read_served
 from ..projections.dagster_values import FRESHNESS, SERVED, dagster_key, platform_key
@@ -99,7 +100,9 @@ def _take(context: dg.AssetExecutionContext, gate: Gate, make: Make) -> Iterator
     made = make(gate, asked, run_start(context.run)) if asked else Made(())
     served = read_served(gate, selected | planned.keys())
     ages = read_freshness(gate, selected | planned.keys())
-    reporting = Reporting(gate, served, ages, planned, _needed_downstream(context, selected), made.extra)
+    reporting = Reporting(
+        gate, served, ages, planned, _needed_downstream(context, selected), describe_embeddings(gate), made.extra
+    )
     yield from reporting.events(made.outcomes)
     for asset in gate.assets:
         if asset in planned and asset not in selected:

@@ -1,10 +1,14 @@
-"""The vectors of an embedding's golden queries, as the published tables say them."""
+"""An embedding's golden queries as the published tables say them: their vectors, and the rows that answer them."""
 
 from typing import TYPE_CHECKING
 
+import duckdb
+
+from ..audits.vector_blocks import key_columns
 from ..gate.context import Gate
 from ..lake.published import PublishedCut
 from ..learning.kept_vectors import KeptVectors, vectors_of_texts
+from ..records.contracts import Contract
 from ..records.declarations import EmbeddingBuild
 from ..transforming.statement_check import check_query
 
@@ -30,19 +34,36 @@ def golden_vectors(gate: Gate, build: EmbeddingBuild, cut: PublishedCut) -> "npt
         return vectors_of_texts(kept, connection, texts, lambda: gate.judges.open_declared(build))
 
 
+def golden_answers(build: EmbeddingBuild, source: Contract, cut: PublishedCut) -> "npt.NDArray[np.uint64]":
+    """Returns the ids of the rows that answer some golden query, as `KeyColumns.id` counts them, uint64.
+
+    Raises:
+        StatementRefused: The project's statement is not one SELECT.
+    """
+    import numpy as np
+
+    if build.options.golden is None:
+        return np.zeros(0, dtype=np.uint64)
+    with cut.connect() as connection:
+        asked = _asked(build, connection)
+        found = asked.query("asked", f"SELECT DISTINCT {key_columns(source, build.options.key).id} AS id FROM asked")
+        return np.asarray(found.fetchnumpy()["id"], dtype=np.uint64)
+
+
 def _questions(build: EmbeddingBuild, cut: PublishedCut) -> list[str]:
-    golden = build.options.golden
-    if golden is None:
+    if build.options.golden is None:
         return []
-    file = build.folder / golden.file
+    with cut.connect() as connection:
+        few = f"WHERE trim(query) <> '' ORDER BY sha256(query) LIMIT {_MOST_QUESTIONS}"
+        rows = _asked(build, connection).query("asked", f"SELECT DISTINCT query FROM asked {few}").fetchall()
+    return [row[0] for row in rows]
+
+
+def _asked(build: EmbeddingBuild, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
+    """What the project's statement selects; as a relation of its own its text may end with a semicolon and comments."""
+    assert build.options.golden is not None
+    file = build.folder / build.options.golden.file
     sql = file.read_text(encoding="utf-8")
     check_query(sql, str(file))
-    with cut.connect() as connection:
-        connection.execute("USE lake")
-        # As a relation of its own the text may end with a semicolon and comments.
-        asked = connection.sql(sql)
-        rows = asked.query(
-            "asked",
-            f"SELECT DISTINCT query FROM asked WHERE trim(query) <> '' ORDER BY sha256(query) LIMIT {_MOST_QUESTIONS}",
-        ).fetchall()
-    return [row[0] for row in rows]
+    connection.execute("USE lake")
+    return connection.sql(sql)

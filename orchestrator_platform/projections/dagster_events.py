@@ -4,9 +4,10 @@ A publication made inside a run is that run's to record; it is reported here onl
 without doing so.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
@@ -34,12 +35,15 @@ def on_behalf_of(run_id: str) -> str:
 
 @dataclass(frozen=True)
 class DagsterLog:
-    """Dagster's event log as a target of the outbox. `candidates` is where rejected ones wait with their verdicts."""
+    """Dagster's event log as a target of the outbox. `candidates` is where rejected ones wait with their verdicts,
+    `describe` says what a version shows besides its receipt.
+    """
 
     instance: dg.DagsterInstance
     cut: PublishedCut
     contracts: Mapping[AssetKey, Contract]
     candidates: Path
+    describe: Callable[[Receipt], Mapping[str, Any]]
 
     def report(self, events: Sequence[Event]) -> None:
         """Reports what the log does not hold yet, in the order in which it happened.
@@ -67,7 +71,7 @@ class DagsterLog:
             dg.AssetMaterialization(
                 dagster_key(asset),
                 description=f"{receipt.reason} (outside Dagster)",
-                metadata=receipt_metadata(receipt, self.contracts.get(asset)),
+                metadata={**receipt_metadata(receipt, self.contracts.get(asset)), **self.describe(receipt)},
                 tags={
                     "dagster/data_version": receipt.data_version,
                     "dagster/data_version_is_user_provided": "true",
