@@ -1,6 +1,6 @@
 """An embedding's version as Dagster shows it: pictures, tables and numbers. Reads nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -11,7 +11,7 @@ from .embedding_page import EmbeddingPage, SampledMap
 from .pictures import as_markdown, draw_figures, draw_map
 from .serving import Serving
 
-_NUMBER, _TEXT, _NEAREST, _COSINE = "on the map", "text", "near it", "cosine"
+_NUMBER, _COSINE, _TEXT = "on the map", "cosine", "text, and those nearest to it"
 
 
 def page_metadata(page: EmbeddingPage) -> dict[str, Any]:
@@ -21,11 +21,7 @@ def page_metadata(page: EmbeddingPage) -> dict[str, Any]:
     numbers = {row: str(i) for i, row in enumerate(dict.fromkeys(each.row for each in page.neighbours), 1)}
     shown: dict[str, Any] = {"map": dg.MetadataValue.md(_map(page.map, numbers))}
     if page.neighbours:
-        rows = [
-            {_NUMBER: numbers[each.row], _TEXT: each.name, _NEAREST: each.other, _COSINE: f"{each.cosine:.3f}"}
-            for each in page.neighbours
-        ]
-        shown["neighbours"] = _table(rows)
+        shown["neighbours"] = _table(list(_examples(page, numbers)))
     return shown
 
 
@@ -58,6 +54,15 @@ def serving_metadata(copies: Sequence[Serving], head: Head | None) -> dict[str, 
     return {"projections": _table(rows)} if rows else {}
 
 
+def _examples(page: EmbeddingPage, numbers: Mapping[int, str]) -> Iterator[Mapping[str, str]]:
+    """Each example by its number, followed by what is near it: a table with few and narrow columns fits the page."""
+    for row, number in numbers.items():
+        near = [each for each in page.neighbours if each.row == row]
+        yield {_NUMBER: number, _COSINE: "", _TEXT: near[0].name}
+        for each in near:
+            yield {_NUMBER: "", _COSINE: f"{each.cosine:.3f}", _TEXT: each.other}
+
+
 def _map(drawn: SampledMap, numbers: Mapping[int, str]) -> str:
     n_shown, n_red = len(drawn.marked), int(drawn.marked.sum())
     legend = [f"{n_shown - n_red:,} of {drawn.n_texts - n_red:,} other texts", f"{n_red:,} that answer golden queries"]
@@ -65,7 +70,7 @@ def _map(drawn: SampledMap, numbers: Mapping[int, str]) -> str:
     picture = draw_map(drawn.texts.places, drawn.marked, legend, numbers)
     return (
         f"{as_markdown(picture, 'map of the texts')}\n\nThe two directions in which the texts differ most:"
-        f" {drawn.texts.explained:.0%} of their variance. The numbered ones are among the `neighbours`."
+        f" {drawn.texts.explained:.0%} of their variance. The numbered ones are those of `neighbours`."
     )
 
 

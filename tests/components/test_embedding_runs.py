@@ -44,6 +44,7 @@ def test_an_embedding_is_materialized_with_what_was_embedded_and_all_its_checks(
     assert {"vectors_of_their_texts", "retrieval_ndcg", "near_duplicates"} <= checks.keys()
 
 
+TEXT = "text, and those nearest to it"
 HOSTILE = "<img src=x onerror=alert(1)> | [click](javascript:alert(1)) **bold**\n# no"
 
 
@@ -85,8 +86,11 @@ def test_a_materialization_shows_map_neighbours_figures_and_serving_copies(tmp_p
     assert "14 that answer golden queries" in drawn
     assert (drawn.count("h0"), drawn.count(">5</text>")) == (40, 1)
     neighbours = rows_of(shown["neighbours"])
-    assert [row["on the map"] for row in neighbours] == [str(number) for number in range(1, 6) for _ in range(3)]
-    assert all(row["text"] != row["near it"] for row in neighbours)
+    assert [row["on the map"] for row in neighbours] == [text for n in "12345" for text in (n, "", "", "")]
+    cosines = [row["cosine"] for row in neighbours if row["cosine"]]
+    assert len(cosines) == 15
+    assert all(cosines[i] >= cosines[i + 1] >= cosines[i + 2] for i in range(0, 15, 3))
+    assert len({row[TEXT] for row in neighbours[:4]}) == 4
     assert shown["ndcg"].value > 0.5
     assert "ndcg" in picture_in(shown["golden_queries"].value)
     assert rows_of(shown["projections"]) == [
@@ -115,7 +119,7 @@ def test_texts_that_try_to_be_markup_are_shown_as_text(tmp_path: Path) -> None:
     folder = make_notes(tmp_path, golden=True)
     write_notes(folder, [(n, f"{HOSTILE} {n}", *note(n)[2:]) for n in range(8)])
     shown = published(folder, gate_of_notes(folder))
-    assert all("onerror" in row["near it"] and "\n" not in row["near it"] for row in rows_of(shown["neighbours"]))
+    assert all("onerror" in row[TEXT] and "\n" not in row[TEXT] for row in rows_of(shown["neighbours"]))
     assert "onerror" not in shown["map"] + picture_in(shown["map"]) + shown["golden_queries"]
 
 
@@ -127,7 +131,7 @@ def test_personal_data_is_not_shown(tmp_path: Path) -> None:
     folder = make_notes(tmp_path, changes={"defs/marts/contract.py": marked})
     write_notes(folder, [note(number) for number in range(8)])
     shown = published(folder, gate_of_notes(folder))
-    names = [row["near it"] for row in rows_of(shown["neighbours"])]
+    names = [row[TEXT] for row in rows_of(shown["neighbours"])]
     assert names
     assert all(re.fullmatch(r"\d+ •••", name) for name in names)
 
@@ -136,7 +140,7 @@ def test_a_row_without_title_goes_by_how_its_text_begins(tmp_path: Path) -> None
     folder = make_notes(tmp_path)
     write_notes(folder, [(n, None, *note(n)[2:]) for n in range(8)])
     shown = published(folder, gate_of_notes(folder))
-    assert {re.sub(r"\d+", "", row["text"])[:4] for row in rows_of(shown["neighbours"])} == {" a o"}
+    assert {re.sub(r"\d+", "", row[TEXT])[:4] for row in rows_of(shown["neighbours"])} == {" a o"}
 
 
 def test_an_embedding_without_golden_queries_has_a_map_without_marks(tmp_path: Path) -> None:
