@@ -11,7 +11,7 @@ from .embedding_page import EmbeddingPage, SampledMap
 from .pictures import as_markdown, draw_figures, draw_map
 from .serving import Serving
 
-_NUMBER, _COSINE, _TEXT = "on the map", "cosine", "text, and those nearest to it"
+_NUMBER, _TEXT = "no.", "text, and by cosine what is near it"
 
 
 def page_metadata(page: EmbeddingPage) -> dict[str, Any]:
@@ -55,12 +55,12 @@ def serving_metadata(copies: Sequence[Serving], head: Head | None) -> dict[str, 
 
 
 def _examples(page: EmbeddingPage, numbers: Mapping[int, str]) -> Iterator[Mapping[str, str]]:
-    """Each example by its number, followed by what is near it: a table with few and narrow columns fits the page."""
+    """Each example by its number, followed by what is near it: a wider table does not fit the page."""
     for row, number in numbers.items():
         near = [each for each in page.neighbours if each.row == row]
-        yield {_NUMBER: number, _COSINE: "", _TEXT: near[0].name}
+        yield {_NUMBER: number, _TEXT: near[0].name}
         for each in near:
-            yield {_NUMBER: "", _COSINE: f"{each.cosine:.3f}", _TEXT: each.other}
+            yield {_NUMBER: "", _TEXT: f"{each.cosine:.3f}  {each.other}"}
 
 
 def _map(drawn: SampledMap, numbers: Mapping[int, str]) -> str:

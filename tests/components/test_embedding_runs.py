@@ -44,7 +44,7 @@ def test_an_embedding_is_materialized_with_what_was_embedded_and_all_its_checks(
     assert {"vectors_of_their_texts", "retrieval_ndcg", "near_duplicates"} <= checks.keys()
 
 
-TEXT = "text, and those nearest to it"
+TEXT = "text, and by cosine what is near it"
 HOSTILE = "<img src=x onerror=alert(1)> | [click](javascript:alert(1)) **bold**\n# no"
 
 
@@ -86,8 +86,8 @@ def test_a_materialization_shows_map_neighbours_figures_and_serving_copies(tmp_p
     assert "14 that answer golden queries" in drawn
     assert (drawn.count("h0"), drawn.count(">5</text>")) == (40, 1)
     neighbours = rows_of(shown["neighbours"])
-    assert [row["on the map"] for row in neighbours] == [text for n in "12345" for text in (n, "", "", "")]
-    cosines = [row["cosine"] for row in neighbours if row["cosine"]]
+    assert [row["no."] for row in neighbours] == [text for n in "12345" for text in (n, "", "", "")]
+    cosines = [row[TEXT].split()[0] for row in neighbours if not row["no."]]
     assert len(cosines) == 15
     assert all(cosines[i] >= cosines[i + 1] >= cosines[i + 2] for i in range(0, 15, 3))
     assert len({row[TEXT] for row in neighbours[:4]}) == 4
@@ -133,14 +133,16 @@ def test_personal_data_is_not_shown(tmp_path: Path) -> None:
     shown = published(folder, gate_of_notes(folder))
     names = [row[TEXT] for row in rows_of(shown["neighbours"])]
     assert names
-    assert all(re.fullmatch(r"\d+ •••", name) for name in names)
+    assert all(re.fullmatch(r"(0\.\d+  )?\d+ •••", name) for name in names)
 
 
 def test_a_row_without_title_goes_by_how_its_text_begins(tmp_path: Path) -> None:
     folder = make_notes(tmp_path)
     write_notes(folder, [(n, None, *note(n)[2:]) for n in range(8)])
     shown = published(folder, gate_of_notes(folder))
-    assert {re.sub(r"\d+", "", row[TEXT])[:4] for row in rows_of(shown["neighbours"])} == {" a o"}
+    names = [row[TEXT] for row in rows_of(shown["neighbours"]) if row["no."]]
+    assert len(names) == 5
+    assert all(re.match(r"\d a overflow in the ", name) for name in names)
 
 
 def test_an_embedding_without_golden_queries_has_a_map_without_marks(tmp_path: Path) -> None:
