@@ -129,8 +129,8 @@ def test_a_full_rebuild_takes_nothing_over(folder: Path) -> None:
     store = KeptVectors(kept)
     duckdb.execute(f"CREATE TABLE wrong AS SELECT * REPLACE (list_reverse(vector) AS vector) FROM {store.relation()}")
     shutil.rmtree(kept)
-    kept.mkdir()
-    duckdb.execute(f"COPY wrong TO '{kept / 'wrong.parquet'}'")
+    with new_segment(kept) as segment:
+        duckdb.execute(f"COPY wrong TO '{segment}' (FORMAT parquet)")
     duckdb.execute("DROP TABLE wrong")
     write_notes(folder, [*((1000 + row[0], *row[1:]) for row in ROWS), note(70)])
     assert isinstance(outcome_of(folder), Rejected)
