@@ -36,8 +36,9 @@ TABLES = {
 
 def platform_tables(connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
     """Returns the names of those that the attached lake has: an older home, or an older snapshot, has fewer."""
+    # No bound parameter: the first one in a process imports pandas, and every command comes through here.
     rows = connection.execute(
-        "SELECT table_name FROM duckdb_tables() WHERE database_name = 'lake' AND schema_name = ?", [SCHEMA]
+        f"SELECT table_name FROM duckdb_tables() WHERE database_name = 'lake' AND schema_name = {literal(SCHEMA)}"
     ).fetchall()
     return frozenset(row[0] for row in rows)
 

@@ -332,3 +332,15 @@ def test_a_long_list_fits_into_a_hundred_columns_and_json_is_whole(
     assert max(map(len, shown.splitlines())) <= 100
     assert "…" in shown
     assert "…" not in whole
+
+
+def test_what_people_type_most_does_not_wait_for_pandas(orchestrator: Call, tmp_path: Path) -> None:
+    """A bound parameter, or an import in the wrong place, would load it into every command."""
+    folder = make_project(tmp_path)
+    orchestrator(folder, "land", "orders", write_orders(folder, "a.csv", (1, "ann", 10, "open")))
+    run = "import sys\nfrom orchestrator_platform.cli.edge import run\nassert run(['status']) == 0\n"
+    ask = "print(*sorted({'pandas', 'numpy', 'dagster', 'dbt'} & set(sys.modules)))"
+    told = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", run + ask], cwd=folder, capture_output=True, text=True, check=True
+    )
+    assert told.stdout.splitlines()[-1] == ""
