@@ -4,13 +4,12 @@ It judges text and knows no connection; what it allows may be put into parenthes
 """
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import duckdb
 
 from ..errors import StatementRefused
-from .statement_check import StatementCheck
+from .statement_check import StatementCheck, walk_nodes
 
 _RELATION = "condition_rows"
 # The line break keeps a comment at the end of the condition from hiding what follows it.
@@ -36,7 +35,7 @@ def check_condition(condition: str, where: str) -> None:
     tree, plain = _trees(framed, _FRAME.format(condition="true"))
     if _without_condition(tree) != _without_condition(plain):
         raise _refused(where, condition, "it must be one expression, and ends before its own end")
-    if any(node.get("class") == "SUBQUERY" for node in _nodes(tree)):
+    if any(node.get("class") == "SUBQUERY" for node in walk_nodes(tree)):
         raise _refused(where, condition, "a query within it could read what is not in the row")
 
 
@@ -74,15 +73,3 @@ def _without_places(value: Any) -> Any:
             return [_without_places(item) for item in value]
         case _:
             return value
-
-
-def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
-    """Walks with a stack of its own: SQL can nest deeper than Python may recurse."""
-    pending = [tree]
-    while pending:
-        node = pending.pop()
-        if isinstance(node, list):
-            pending.extend(node)
-        elif isinstance(node, dict):
-            pending.extend(node.values())
-            yield node

@@ -141,7 +141,12 @@ def _short(sql: str) -> str:
 
 
 def _objections(tree: Any, sources: frozenset[str]) -> Iterator[str]:
-    """Walks with a stack of its own: SQL can nest deeper than Python may recurse."""
+    for node in walk_nodes(tree):
+        yield from _object_to(node, sources)
+
+
+def walk_nodes(tree: Any) -> Iterator[dict[str, Any]]:
+    """Yields every node of a parsed statement, with a stack of its own: SQL can nest deeper than Python may recurse."""
     pending = [tree]
     while pending:
         node = pending.pop()
@@ -149,7 +154,7 @@ def _objections(tree: Any, sources: frozenset[str]) -> Iterator[str]:
             pending.extend(node)
         elif isinstance(node, dict):
             pending.extend(node.values())
-            yield from _object_to(node, sources)
+            yield node
 
 
 def _object_to(node: dict[str, Any], sources: frozenset[str]) -> Iterator[str]:
