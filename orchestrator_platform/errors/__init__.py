@@ -37,6 +37,7 @@ OrchestratorError
     ├── ReaderFailed
     ├── DbtFailed
     ├── PythonTableFailed
+    ├── FeaturesFailed
     ├── TargetFailed
     ├── EmbeddingFailed
     ├── EndpointFailed
@@ -63,6 +64,7 @@ from .faults import (
     EndpointAnswerWrong,
     EndpointFailed,
     EndpointRefused,
+    FeaturesFailed,
     ForeignSnapshot,
     HomeMoved,
     LockTimeout,
@@ -119,6 +121,7 @@ __all__ = [
     "EndpointFailed",
     "EndpointRefused",
     "Fault",
+    "FeaturesFailed",
     "ForeignSnapshot",
     "HomeMoved",
     "LineageMoved",

@@ -12,13 +12,13 @@ from ...errors import Misuse, StorageFailed
 from ...lake.published import PublishedCut
 from ...lake.writer import Quarantined
 from ...records.candidates import ParentRead
-from ...records.declarations import AssetDeclaration, DbtBuild, EmbeddingBuild
+from ...records.declarations import AssetDeclaration, DbtBuild, EmbeddingBuild, FeaturesBuild
 from ...records.embeddings import EmbeddingCounts
 from ...records.keys import AssetKey
 from ...records.verdicts import Decision, Verdict
 from ...storage import storage_problem
 from ..audit import audit_candidates
-from ..build import Built, build_dbt_stage, build_python_stage, build_stages
+from ..build import Built, build_dbt_stage, build_features_stage, build_python_stage, build_stages
 from ..candidate import Closed, Draft, close_candidate, verify_files
 from ..context import Gate
 from ..fingerprint import table_fingerprint
@@ -69,6 +69,8 @@ class TablePass:
 
     def _build_one(self, connection: duckdb.DuckDBPyConnection, declaration: AssetDeclaration) -> Built:
         relations = self._relations()
+        if isinstance(declaration.build, FeaturesBuild):
+            return build_features_stage(connection, declaration, relations)
         if not isinstance(declaration.build, EmbeddingBuild):
             return build_python_stage(connection, declaration, relations)
         builder = EmbeddingBuilder(self.gate, self.cut, self.order.rebuild)
