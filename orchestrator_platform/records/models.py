@@ -104,6 +104,11 @@ class ModelOptions(Record):
     budget: Budget = Budget()
     seed: int = Field(default=7, ge=0, lt=2**32)
     allowed_types: tuple[str, ...] = ()
+    min_examples: int = Field(default=200, gt=0, description="trained on")
+    min_holdout: int = Field(default=50, gt=0, description="measured on")
+    max_feature_auc: float = Field(default=0.97, gt=0.5, le=1, description="of one feature alone")
+    max_artefact_mb: float = Field(default=32, gt=0)
+    max_latency_ms: float = Field(default=50, gt=0, description="of one row, at the 95th percentile; it warns")
 
     @field_validator("features", mode="before")
     @classmethod
