@@ -2,7 +2,8 @@
 
 from .dbt_tables import DbtTablesComponent
 from .embedding import EmbeddingComponent
+from .model import ModelComponent
 from .python_table import PythonTableComponent
 from .source import SourceComponent
 
-__all__ = ["DbtTablesComponent", "EmbeddingComponent", "PythonTableComponent", "SourceComponent"]
+__all__ = ["DbtTablesComponent", "EmbeddingComponent", "ModelComponent", "PythonTableComponent", "SourceComponent"]

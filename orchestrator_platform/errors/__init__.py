@@ -39,6 +39,8 @@ OrchestratorError
     ├── PythonTableFailed
     ├── TargetFailed
     ├── EmbeddingFailed
+    ├── ProcessFailed
+    ├── TrainingFailed
     ├── EndpointFailed
     ├── EndpointRefused
     └── EndpointAnswerWrong
@@ -66,11 +68,13 @@ from .faults import (
     ForeignSnapshot,
     HomeMoved,
     LockTimeout,
+    ProcessFailed,
     PythonTableFailed,
     ReaderFailed,
     StorageFailed,
     TableFileDamaged,
     TargetFailed,
+    TrainingFailed,
     VersionDamaged,
 )
 from .misuse import (
@@ -131,6 +135,7 @@ __all__ = [
     "NotReplayable",
     "OrchestratorError",
     "ParentRetracted",
+    "ProcessFailed",
     "PythonTableFailed",
     "ReaderFailed",
     "Refusal",
@@ -140,6 +145,7 @@ __all__ = [
     "TableFileDamaged",
     "TargetFailed",
     "TargetRetracted",
+    "TrainingFailed",
     "UnknownAsset",
     "UnknownVersion",
     "VersionDamaged",

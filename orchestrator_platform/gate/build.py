@@ -9,17 +9,17 @@ import duckdb
 
 from ..errors import OrchestratorError
 from ..records.declarations import AssetDeclaration, DbtBuild, PythonBuild
-from ..records.embeddings import EmbeddingCounts
 from ..records.keys import AssetKey
 from ..transforming.dbt_project import DbtProject
 from ..transforming.dbt_workbench import BuiltNode, build_dbt_nodes
 from ..transforming.python_table import load_python_tables, run_python_table
+from .outcomes import Counts
 from .workbench import Workbench
 
 
 @dataclass(frozen=True)
 class Built:
-    """What one build left in the workbench; `error` instead where it broke, `counts` where texts were embedded."""
+    """What one build left in the workbench; `error` instead where it broke, `counts` where texts were embedded or a model trained."""
 
     asset: AssetKey
     relation: str = ""
@@ -27,7 +27,7 @@ class Built:
     gone: str | None = None
     key: tuple[str, ...] = ()
     error: str = ""
-    counts: EmbeddingCounts | None = None
+    counts: Counts | None = None
 
 
 def build_stages(declarations: Sequence[AssetDeclaration]) -> tuple[tuple[AssetDeclaration, ...], ...]:

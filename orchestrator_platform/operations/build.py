@@ -80,7 +80,8 @@ def _order(gate: Gate, assets: Collection[str], reason: str, on_behalf_of: str, 
     if unknown:
         raise UnknownAsset(name=unknown[0], known=sorted(tables))
     goal = frozenset(AssetKey(name) for name in assets) if assets else frozenset(tables)
-    return Order(goal, ORCHESTRATOR, reason, on_behalf_of, rebuild, started_by(on_behalf_of))
+    named = goal if assets else frozenset()
+    return Order(goal, ORCHESTRATOR, reason, on_behalf_of, rebuild, started_by(on_behalf_of), named)
 
 
 def _build_once(gate: Gate, order: Order) -> tuple[Outcome, ...]:

@@ -17,6 +17,7 @@ from ..records.declarations import DriftAnswer, SourceOptions
 from ..records.embeddings import EmbeddingOptions
 from ..records.freshness import Freshness
 from ..records.keys import AssetKey
+from ..records.models import ModelOptions
 
 COMPONENT_PACKAGE = "orchestrator_platform.components"
 
@@ -79,13 +80,26 @@ class EmbeddingAttributes(EmbeddingOptions):
         return EmbeddingOptions.model_validate({name: getattr(self, name) for name in EmbeddingOptions.model_fields})
 
 
-Attributes = SourceAttributes | DbtTablesAttributes | PythonTableAttributes | EmbeddingAttributes
+class ModelAttributes(ModelOptions):
+    """`asset` is the model's table, one row to each version; estimator and checks are files beside the component's."""
+
+    asset: AssetKey
+    description: str = ""
+    freshness: Freshness | None = None
+    checks: tuple[CheckAttributes, ...] = ()
+
+    def options(self) -> ModelOptions:
+        return ModelOptions.model_validate({name: getattr(self, name) for name in ModelOptions.model_fields})
+
+
+Attributes = SourceAttributes | DbtTablesAttributes | PythonTableAttributes | EmbeddingAttributes | ModelAttributes
 
 ATTRIBUTES: dict[str, type[Attributes]] = {
     "SourceComponent": SourceAttributes,
     "DbtTablesComponent": DbtTablesAttributes,
     "PythonTableComponent": PythonTableAttributes,
     "EmbeddingComponent": EmbeddingAttributes,
+    "ModelComponent": ModelAttributes,
 }
 
 

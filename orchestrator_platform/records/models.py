@@ -37,7 +37,7 @@ class FeatureColumns(Record):
 
 
 class Holdout(Record):
-    """What is measured on and never trained on: the last `days` days that have labelled examples, or all days `since`."""
+    """What is measured on and never trained on: the last `days` days with labelled examples, or all days `since`."""
 
     days: int | None = Field(default=None, gt=0)
     since: dt.date | None = None
