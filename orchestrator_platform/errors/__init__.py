@@ -22,7 +22,9 @@ OrchestratorError
 │   ├── NotApprovable
 │   ├── NotReplayable
 │   ├── NotPermitted
-│   └── StatementRefused
+│   ├── StatementRefused
+│   ├── UntrustedModel
+│   └── ExamplesUnusable
 └── Fault                   something broke (exit 3)
     ├── ForeignSnapshot
     ├── CommitMismatch
@@ -92,6 +94,7 @@ from .refusals import (
     AlreadySettled,
     BaseMoved,
     CandidateRejected,
+    ExamplesUnusable,
     LineageMoved,
     NotApprovable,
     NotPermitted,
@@ -100,6 +103,7 @@ from .refusals import (
     SealBroken,
     StatementRefused,
     TargetRetracted,
+    UntrustedModel,
 )
 
 __all__ = [
@@ -122,6 +126,7 @@ __all__ = [
     "EndpointAnswerWrong",
     "EndpointFailed",
     "EndpointRefused",
+    "ExamplesUnusable",
     "Fault",
     "ForeignSnapshot",
     "HomeMoved",
@@ -148,6 +153,7 @@ __all__ = [
     "TrainingFailed",
     "UnknownAsset",
     "UnknownVersion",
+    "UntrustedModel",
     "VersionDamaged",
     "VersionNotKept",
 ]
