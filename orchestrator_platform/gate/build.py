@@ -19,7 +19,7 @@ from .workbench import Workbench
 
 @dataclass(frozen=True)
 class Built:
-    """What one build left in the workbench; `error` instead where it broke, `counts` where texts were embedded or a model trained."""
+    """What one build left in the workbench; `error` instead where it broke, `counts` of an embedding or a model."""
 
     asset: AssetKey
     relation: str = ""
