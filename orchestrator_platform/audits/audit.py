@@ -8,13 +8,13 @@ from pathlib import Path
 from ..learning.embedders import Embedders
 from ..records.candidates import AssetKind
 from ..records.contracts import Contract
-from ..records.declarations import AssetDeclaration, EmbeddingBuild, ModelBuild, SourceBuild
+from ..records.declarations import AssetDeclaration, EmbeddingBuild, FeaturesBuild, ModelBuild, SourceBuild
 from ..records.findings import Finding
 from ..records.keys import AssetKey
 from ..storage import storage_failure
 from ..transforming.dbt_project import DbtTest
 from ..transforming.recorded_tests import DbtTestResult
-from . import embedding_audit, model_audit, raw_checks, table_checks
+from . import embedding_audit, feature_audit, model_audit, raw_checks, table_checks
 from .candidate_view import CandidateView
 from .check_names import check_name, rule_check_names
 from .checks_kept import CHECKS_KEPT, check_checks_kept
@@ -50,6 +50,7 @@ class AuditPlan:
         names += [table_checks.ROWS_CHECK] if contract.rows else []
         names += raw_checks.CHECKS if declaration.kind is AssetKind.RAW else ()
         names += embedding_audit.check_names(declaration.build)
+        names += feature_audit.check_names(declaration.build)
         names += model_audit.check_names(declaration.build)
         names += test_check_names(self.tests).values()
         names += [check.name for check in declaration.checks]
@@ -67,7 +68,7 @@ class AuditPlan:
         """Other assets that the audit reads: what it finds holds for these versions of them."""
         promise = self.declaration.contract.rows
         read = {asset for test in self.tests for asset in test.assets} | ({promise.parent} if promise else set())
-        if isinstance(self.declaration.build, EmbeddingBuild | ModelBuild):
+        if isinstance(self.declaration.build, EmbeddingBuild | FeaturesBuild | ModelBuild):
             read |= set(self.declaration.parents)
         return frozenset(read - {self.declaration.key})
 
@@ -115,6 +116,8 @@ def _checks(
         ]
     if isinstance(build, EmbeddingBuild) and plan.embedders is not None:
         checks += embedding_audit.embedding_checks(view, declaration, plan.embedders, plan.cache)
+    if isinstance(build, FeaturesBuild):
+        checks += feature_audit.feature_checks(view, declaration)
     if isinstance(build, ModelBuild):
         examples = next((contract for contract in plan.read if contract.asset == build.options.examples), None)
         checks += model_audit.model_checks(view, declaration, examples, plan.cache)

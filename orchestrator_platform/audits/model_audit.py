@@ -20,13 +20,11 @@ from ..records.findings import Finding, Severity
 from ..records.models import Holdout, ModelOptions
 from ..sql import identifier, read_columns
 from . import model_checks as own
-from . import model_judging as judging
-from . import model_probes as probes
-from . import model_quality as quality
+from . import model_names as names
 from .candidate_view import CandidateView
 from .masking import mask_rows
 from .model_checks import ModelView, read_artefact, read_model_row
-from .model_evidence import CLUSTER, SLICE
+from .model_names import CLUSTER, SLICE, model_check_names
 
 _LIMITS = ProcessLimits(timeout_seconds=1_800)
 _Check = Callable[[], Iterable[Finding]]
@@ -36,20 +34,7 @@ def check_names(build: object) -> Sequence[str]:
     """Returns the checks of a model; none for anything else."""
     if not isinstance(build, ModelBuild):
         return ()
-    options = build.options
-    texts = probes.TEXT_CHECKS if options.features.text else ()
-    return (
-        *own.CHECKS,
-        judging.TYPES,
-        judging.LOADS,
-        *quality.CHECKS,
-        *quality.metric_checks(options),
-        *quality.slice_checks(options),
-        *probes.CHECKS,
-        *texts,
-        judging.DETERMINISTIC,
-        judging.TRAINED_AS_DECLARED,
-    )
+    return model_check_names(build.options)
 
 
 def model_checks(
@@ -58,11 +43,11 @@ def model_checks(
     """Returns each check with its name; `cache` is a folder of the auditor's own."""
     seen = ModelView(view, declaration)
     return (
-        (own.ARTEFACT_HASH, partial(own.check_artefact_hash, seen)),
-        (own.RECORDED, partial(own.check_recorded, seen)),
-        (own.ARTEFACT_SIZE, partial(own.check_artefact_size, seen)),
-        (own.SPLIT, partial(own.check_split, seen)),
-        (own.ENOUGH, partial(own.check_enough, seen)),
+        (names.ARTEFACT_HASH, partial(own.check_artefact_hash, seen)),
+        (names.RECORDED, partial(own.check_recorded, seen)),
+        (names.ARTEFACT_SIZE, partial(own.check_artefact_size, seen)),
+        (names.SPLIT, partial(own.check_split, seen)),
+        (names.ENOUGH, partial(own.check_enough, seen)),
         ("model", partial(_judged, seen, examples, cache)),
     )
 
@@ -130,13 +115,13 @@ class ModelBench:
         view, options, since = self.seen.view, self.options, self.seen.holdout_since
         trained = labelled_examples(options, self.seen.examples, before=since)
         write_examples(view.connection, trained, self.trained / training.EXAMPLES)
-        shutil.copyfile(self.trained / training.EXAMPLES, self.judged / judging.TRAIN)
+        shutil.copyfile(self.trained / training.EXAMPLES, self.judged / names.TRAIN_FILE)
         held_out = labelled_examples(options, self._with_parts(), since=since, more=tuple(self._parts()))
-        write_examples(view.connection, held_out, self.judged / judging.HOLDOUT)
-        (self.judged / judging.CANDIDATE).write_bytes(self.seen.artefact)
+        write_examples(view.connection, held_out, self.judged / names.HOLDOUT_FILE)
+        (self.judged / names.CANDIDATE_FILE).write_bytes(self.seen.artefact)
         if self.champion_until:
             assert view.base is not None
-            (self.judged / judging.CHAMPION).write_bytes(read_artefact(view, view.base))
+            (self.judged / names.CHAMPION_FILE).write_bytes(read_artefact(view, view.base))
 
     def _parts(self) -> Mapping[str, str]:
         """Columns that say of each example to which cluster and to which slices it belongs."""
@@ -155,15 +140,15 @@ class ModelBench:
         """Yields each result as the processes answer it."""
         with ThreadPoolExecutor(max_workers=2) as pool:
             training_anew = pool.submit(self._train_anew)
-            judging_it = pool.submit(self._run_judge, judging.JUDGE)
+            judging_it = pool.submit(self._run_judge, names.JUDGE)
             yield from judging_it.result()
             problem = training_anew.result()
-        if (self.judged / judging.ANSWERS).is_file():
+        if (self.judged / names.ANSWERS_FILE).is_file():
             yield from self._compare(problem)
 
     def compare_champion(self) -> dict[str, Any]:
         """Returns by how much the model is better than the one that stands for its champion."""
-        (result,) = self._run_judge(judging.ONLY_CHAMPION)
+        (result,) = self._run_judge(names.ONLY_CHAMPION)
         return result
 
     def reproduce(self) -> tuple[bool, dict[str, Any]]:
@@ -175,12 +160,12 @@ class ModelBench:
     def _compare(self, problem: str) -> Iterator[dict[str, Any]]:
         if problem:
             yield {
-                "check": judging.TRAINED_AS_DECLARED, "passed": False, "severity": "error", "sample": [],
+                "check": names.TRAINED_AS_DECLARED, "passed": False, "severity": "error", "sample": [],
                 "n_failing": 1, "message": f"it could not be trained anew: {problem}",
             }  # fmt: skip
             return
-        (self.trained / training.ARTEFACT).rename(self.judged / judging.TRAINED_ANEW)
-        yield from self._run_judge(judging.COMPARE)
+        (self.trained / training.ARTEFACT).rename(self.judged / names.TRAINED_ANEW_FILE)
+        yield from self._run_judge(names.COMPARE)
 
     def _run_judge(self, what: str) -> list[dict[str, Any]]:
         task = {
@@ -188,7 +173,7 @@ class ModelBench:
             "champion_until": self.champion_until,
             "what": what,
         }
-        answer = run_fresh(judging.MODULE, self.judged, task, _LIMITS, _silent)
+        answer = run_fresh(names.MODULE, self.judged, task, _LIMITS, _silent)
         judged: list[dict[str, Any]] = answer["judged"]
         return judged
 

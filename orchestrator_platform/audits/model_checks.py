@@ -21,10 +21,8 @@ from ..records.model_rows import ARTEFACT, SKOPS, ModelRow
 from ..records.models import ModelOptions
 from ..sql import identifier, literal
 from .candidate_view import CandidateView
+from .model_names import ARTEFACT_HASH, ARTEFACT_SIZE, ENOUGH, RECORDED, SPLIT
 
-ARTEFACT_HASH, RECORDED, ARTEFACT_SIZE = "artefact_hash", "recorded", "artefact_size"
-SPLIT, ENOUGH = "split_by_time", "enough_examples"
-CHECKS = (ARTEFACT_HASH, RECORDED, ARTEFACT_SIZE, SPLIT, ENOUGH)
 _MB = 1024 * 1024
 
 

@@ -13,12 +13,11 @@ import numpy as np
 from ..learning.resampling import Measured, Scored, draw_weights
 from ..records.findings import SAMPLE_LIMIT, Severity
 from ..records.models import ModelOptions
+from .model_names import CLUSTER
 
 if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
-
-CLUSTER, SLICE = "__cluster", "__slice_"
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from ..learning.fresh_process import answer_task
 from ..learning.labelled_examples import read_examples
 from ..records.findings import Severity
 from ..records.models import ModelOptions
+from . import model_names as names
 from . import model_probes as probes
 from . import model_quality as quality
 from .model_evidence import Evidence, Judged
@@ -24,15 +25,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
-MODULE = "orchestrator_platform.audits.model_judging"
-CANDIDATE, CHAMPION, TRAINED_ANEW = "candidate.skops", "champion.skops", "trained_anew.skops"
-TRAIN, HOLDOUT, ANSWERS = "train.parquet", "holdout.parquet", "answers.npy"
-TYPES, LOADS = "artefact_types", "loads_and_scores"
-DETERMINISTIC, TRAINED_AS_DECLARED = "deterministic", "trained_as_declared"
-# What a task asks for.
-JUDGE, COMPARE, ONLY_CHAMPION = "judge", "compare", "champion"
-# Where code, data and seed are the same, only the rounding of another machine may show.
-SAME_ANSWER = 0.01
 _TWICE = 1e-9
 
 Answer = Callable[["pd.DataFrame"], "npt.NDArray[np.float64]"]
@@ -43,12 +35,12 @@ def judge_task(folder: Path, task: dict[str, Any], say: Callable[[str], None]) -
     """Judges the candidate, or compares its answers with those of other artefacts, as the task says."""
     options = ModelOptions.model_validate(task["options"])
     match task["what"]:
-        case "compare":
+        case names.COMPARE:
             judged = _compare(folder, options, say)
         case what:
-            judged = _judge(folder, options, task, say, _judges(options) if what == JUDGE else _CHAMPION_ALONE)
-    if task["what"] == ONLY_CHAMPION:
-        judged = [result for result in judged if result.check == quality.CHAMPION or not result.passed]
+            judged = _judge(folder, options, task, say, _judges(options) if what == names.JUDGE else _CHAMPION_ALONE)
+    if task["what"] == names.ONLY_CHAMPION:
+        judged = [result for result in judged if result.check == names.CHAMPION or not result.passed]
     return {"judged": [result.as_json() for result in judged]}
 
 
@@ -59,19 +51,23 @@ def _judge(
     say: Callable[[str], None],
     judges: Sequence[tuple[str, _Judge]],
 ) -> Sequence[Judged]:
-    model, results = _load(folder / CANDIDATE, options)
+    model, results = _load(folder / names.CANDIDATE_FILE, options)
     if model is None:
         return results
-    train, holdout = read_examples(folder / TRAIN), read_examples(folder / HOLDOUT)
+    train, holdout = read_examples(folder / names.TRAIN_FILE), read_examples(folder / names.HOLDOUT_FILE)
     answers, loads = _answer(model, holdout, options)
     results.append(loads)
     if answers is None:
         return results
-    np.save(folder / ANSWERS, answers)
+    np.save(folder / names.ANSWERS_FILE, answers)
     seen = Evidence(options, model, train, holdout, answers)
     if task["champion_until"]:
-        champion = _opened(folder / CHAMPION, options)
-        seen = replace(seen, champion=champion, champion_until=task["champion_until"])
+        seen = replace(
+            seen,
+            # Opened where it is asked: whatever is wrong with it is for a person to decide, and no fault of the candidate.
+            champion=lambda examples: _opened(folder / names.CHAMPION_FILE, options)(examples),
+            champion_until=task["champion_until"],
+        )
     for name, judge in judges:
         say(f"judging {name.replace('_', ' ')}")
         results += judge(seen)
@@ -80,30 +76,30 @@ def _judge(
 
 def _judges(options: ModelOptions) -> Sequence[tuple[str, _Judge]]:
     return (
-        (quality.BASELINE, quality.judge_baseline),
+        (names.BASELINE, quality.judge_baseline),
         ("floors", quality.judge_floors),
         ("slices", quality.judge_slices),
-        (quality.CHAMPION, quality.judge_champion),
-        (quality.CALIBRATION, quality.judge_calibration),
-        (probes.ONE_FEATURE, probes.judge_one_feature),
-        *([(probes.NEAR_DUPLICATES, probes.judge_near_duplicates)] if options.features.text else []),
-        (probes.MISSING, probes.judge_missing),
-        (probes.LATENCY, probes.judge_latency),
+        (names.CHAMPION, quality.judge_champion),
+        (names.CALIBRATION, quality.judge_calibration),
+        (names.ONE_FEATURE, probes.judge_one_feature),
+        *([(names.NEAR_DUPLICATES, probes.judge_near_duplicates)] if options.features.text else []),
+        (names.MISSING, probes.judge_missing),
+        (names.LATENCY, probes.judge_latency),
     )
 
 
-_CHAMPION_ALONE: Sequence[tuple[str, _Judge]] = ((quality.CHAMPION, quality.judge_champion),)
+_CHAMPION_ALONE: Sequence[tuple[str, _Judge]] = ((names.CHAMPION, quality.judge_champion),)
 
 
 def _load(file: Path, options: ModelOptions) -> tuple[Answer | None, list[Judged]]:
     try:
         model = _opened(file, options)
     except UntrustedModel as error:
-        return None, [Judged(TYPES, False, str(error), n_failing=1)]
+        return None, [Judged(names.TYPES, False, str(error), n_failing=1)]
     except Exception as error:  # noqa: BLE001  # whatever an artefact does is a finding
         said = f"it cannot be loaded: {type(error).__name__}: {error}"[:1_000]
-        return None, [Judged(TYPES, True, "every type is allowed"), Judged(LOADS, False, said, n_failing=1)]
-    return model, [Judged(TYPES, True, "every type in it is allowed")]
+        return None, [Judged(names.TYPES, True, "every type is allowed"), Judged(names.LOADS, False, said, n_failing=1)]
+    return model, [Judged(names.TYPES, True, "every type in it is allowed")]
 
 
 def _opened(file: Path, options: ModelOptions) -> Answer:
@@ -119,26 +115,28 @@ def _answer(
     try:
         answers = model(holdout)
     except Exception as error:  # noqa: BLE001  # whatever an artefact does is a finding
-        return None, Judged(LOADS, False, f"it does not answer: {type(error).__name__}: {error}"[:1_000], n_failing=1)
+        return None, Judged(
+            names.LOADS, False, f"it does not answer: {type(error).__name__}: {error}"[:1_000], n_failing=1
+        )
     if not probes.is_probability(answers, len(holdout), len(options.classes)):
         said = "its answers are no probabilities: not one row for each example, out of range, or not summing to one"
-        return None, Judged(LOADS, False, said, n_failing=1)
-    return answers, Judged(LOADS, True, f"loaded in a fresh process, and answered {len(holdout)} examples")
+        return None, Judged(names.LOADS, False, said, n_failing=1)
+    return answers, Judged(names.LOADS, True, f"loaded in a fresh process, and answered {len(holdout)} examples")
 
 
 def _compare(folder: Path, options: ModelOptions, say: Callable[[str], None]) -> Sequence[Judged]:
     """Compares what another process answered with what this one does, and with what a model trained anew does."""
-    holdout = read_examples(folder / HOLDOUT)
+    holdout = read_examples(folder / names.HOLDOUT_FILE)
     say("judging whether it answers the same again")
-    model = _opened(folder / CANDIDATE, options)
-    first = np.load(folder / ANSWERS) if (folder / ANSWERS).is_file() else model(holdout)
+    model = _opened(folder / names.CANDIDATE_FILE, options)
+    first = np.load(folder / names.ANSWERS_FILE) if (folder / names.ANSWERS_FILE).is_file() else model(holdout)
     furthest = max(float(np.abs(model(holdout) - first).max(initial=0)) for _ in range(2))
     same = furthest <= _TWICE
     said = (
         "three answers in two processes are the same" if same else f"answers to the same rows differ by {furthest:.3g}"
     )
-    results = [Judged(DETERMINISTIC, same, said, Severity.ERROR, furthest, _TWICE, int(not same))]
-    anew = _opened(folder / TRAINED_ANEW, options)(holdout)
+    results = [Judged(names.DETERMINISTIC, same, said, Severity.ERROR, furthest, _TWICE, int(not same))]
+    anew = _opened(folder / names.TRAINED_ANEW_FILE, options)(holdout)
     return [*results, judge_trained_anew(options, holdout, first, anew)]
 
 
@@ -152,7 +150,7 @@ def judge_trained_anew(
     nothing else. One that has seen the holdout, other labels or fewer examples answers otherwise.
     """
     furthest = np.abs(answers - anew).max(axis=1, initial=0)
-    n_other = int((furthest > SAME_ANSWER).sum())
+    n_other = int((furthest > names.SAME_ANSWER).sum())
     said = f"trained anew on the declared examples it answers the same, within {furthest.max(initial=0):.2g}"
     seen = Evidence(options, None, holdout, holdout, answers)
     if n_other:
@@ -162,9 +160,11 @@ def judge_trained_anew(
             f" {furthest.max():.3f}: it was trained on other examples or labels, or does not keep to its seed"
             f" (log loss {before:.3f}, anew {after:.3f})"
         )
-    sample = seen.keys_of(holdout[furthest > SAME_ANSWER])
+    sample = seen.keys_of(holdout[furthest > names.SAME_ANSWER])
     worst = round(float(furthest.max(initial=0)), 6)
-    return Judged(TRAINED_AS_DECLARED, not n_other, said, Severity.ERROR, worst, SAME_ANSWER, n_other, sample)
+    return Judged(
+        names.TRAINED_AS_DECLARED, not n_other, said, Severity.ERROR, worst, names.SAME_ANSWER, n_other, sample
+    )
 
 
 if __name__ == "__main__":

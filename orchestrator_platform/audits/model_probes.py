@@ -12,15 +12,12 @@ import numpy as np
 from ..learning.resampling import Scored, measure, metric_value
 from ..records.findings import SAMPLE_LIMIT, Severity
 from .model_evidence import Evidence, Judged, judged_against
+from .model_names import LATENCY, MISSING, NEAR_DUPLICATES, ONE_FEATURE
 
 if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
-ONE_FEATURE, NEAR_DUPLICATES = "one_feature", "near_duplicate_texts"
-MISSING, LATENCY = "missing_features", "latency"
-CHECKS = (ONE_FEATURE, MISSING, LATENCY)
-TEXT_CHECKS = (NEAR_DUPLICATES,)
 _ALIKE, _AT_A_TIME = 0.9, 256
 _N_BINS, _SMOOTHING = 50, 20.0
 _MISSING_ROWS, _MOST_LOST = 500, 0.2

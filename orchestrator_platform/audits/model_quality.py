@@ -2,31 +2,17 @@
 whether its probabilities mean what they say.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 
 from ..learning.resampling import LOSSES, Measured, Scored, compare, measure, metric_value
 from ..records.findings import Severity
-from ..records.models import ModelOptions
-from .check_names import check_names
-from .model_evidence import SLICE, Evidence, Judged, judged_against
+from .model_evidence import Evidence, Judged, judged_against
+from .model_names import BASELINE, CALIBRATION, CHAMPION, SLICE, metric_checks, slice_checks
 
-BASELINE, CHAMPION, CALIBRATION = "baseline", "champion", "calibration"
-CHECKS = (BASELINE, CHAMPION, CALIBRATION)
 _CHANCE, _SIMULATIONS = 0.5, 200
-
-
-def metric_checks(options: ModelOptions) -> Mapping[str, float | None]:
-    """Returns the metrics that are measured, each the name of its check, with its floor: the main one always."""
-    floors: Mapping[str, float] = {str(name): floor for name, floor in options.floors.items()}
-    return {options.metric: floors.get(options.metric), **floors}
-
-
-def slice_checks(options: ModelOptions) -> tuple[str, ...]:
-    """Returns the names of the checks of slices, in their order."""
-    return check_names([f"slice {part.name}" for part in options.slices])
 
 
 def judge_baseline(seen: Evidence) -> Iterator[Judged]:

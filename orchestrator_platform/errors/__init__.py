@@ -37,6 +37,7 @@ OrchestratorError
     ├── ReaderFailed
     ├── DbtFailed
     ├── PythonTableFailed
+    ├── FeaturesFailed
     ├── TargetFailed
     ├── EmbeddingFailed
     ├── ProcessFailed
@@ -65,6 +66,7 @@ from .faults import (
     EndpointAnswerWrong,
     EndpointFailed,
     EndpointRefused,
+    FeaturesFailed,
     ForeignSnapshot,
     HomeMoved,
     LockTimeout,
@@ -123,6 +125,7 @@ __all__ = [
     "EndpointFailed",
     "EndpointRefused",
     "Fault",
+    "FeaturesFailed",
     "ForeignSnapshot",
     "HomeMoved",
     "LineageMoved",

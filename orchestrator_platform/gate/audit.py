@@ -20,7 +20,7 @@ from ..lake.history import read_receipt, read_receipts_at, read_snapshot_of, rea
 from ..lake.published import PublishedCut
 from ..lake.readers import attach_statement
 from ..records.candidates import AssetKind, Manifest, ParentRead
-from ..records.declarations import ModelBuild
+from ..records.declarations import FeaturesBuild, ModelBuild
 from ..records.findings import Finding
 from ..records.keys import AgentName, AssetKey
 from ..records.ledger import LedgerEntry, RowAddress
@@ -184,6 +184,8 @@ def _bring_near(
     judged = {plan.declaration.key for plan in plans}
     read = judged.union(*(plan.reads for plan in plans))
     raw = {plan.declaration.key for plan in plans if plan.declaration.kind is AssetKind.RAW}
+    # Of a log's records, those who judge features read the few that they look at.
+    raw |= {build.options.log for plan in plans if isinstance(build := plan.declaration.build, FeaturesBuild)}
     small = sorted(asset for asset in read - raw - local if asset in relations and sizes.get(asset, 0) <= _NEAR_ROWS)
     connection.execute(f"ATTACH IF NOT EXISTS ':memory:' AS {_NEAR}")
     for schema in sorted({asset.schema for asset in small}):

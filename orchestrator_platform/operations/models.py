@@ -11,8 +11,8 @@ import duckdb
 
 from ..audits.candidate_view import CandidateView, view_served
 from ..audits.model_audit import ModelBench
-from ..audits.model_checks import SPLIT, ModelView
-from ..audits.model_judging import SAME_ANSWER
+from ..audits.model_checks import ModelView
+from ..audits.model_names import SAME_ANSWER, SPLIT
 from ..errors import Misuse, UnknownAsset, UnknownVersion, VersionNotKept
 from ..gate.context import Gate
 from ..lake.history import read_receipt, read_receipts, read_snapshot_of
