@@ -6,6 +6,7 @@ that needs any is refused before anything of it is built.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,12 +63,8 @@ def _judge(
     np.save(folder / names.ANSWERS_FILE, answers)
     seen = Evidence(options, model, train, holdout, answers)
     if task["champion_until"]:
-        seen = replace(
-            seen,
-            # Opened where it is asked: whatever is wrong with it is for a person to decide, and no fault of the candidate.
-            champion=lambda examples: _opened(folder / names.CHAMPION_FILE, options)(examples),
-            champion_until=task["champion_until"],
-        )
+        champion = partial(_answer_of, folder / names.CHAMPION_FILE, options)
+        seen = replace(seen, champion=champion, champion_until=task["champion_until"])
     for name, judge in judges:
         say(f"judging {name.replace('_', ' ')}")
         results += judge(seen)
@@ -107,6 +104,11 @@ def _opened(file: Path, options: ModelOptions) -> Answer:
 
     model = unpack_model(file.read_bytes(), options.allowed_types)
     return lambda examples: predict(model, examples[list(options.features.names)])
+
+
+def _answer_of(file: Path, options: ModelOptions, examples: "pd.DataFrame") -> "npt.NDArray[np.float64]":
+    """Opened where it is asked: what is wrong with the champion is for a person, and no fault of the candidate."""
+    return _opened(file, options)(examples)
 
 
 def _answer(
