@@ -17,7 +17,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from small_models import items
 
 from orchestrator_platform.audits import model_names as names
@@ -74,7 +74,7 @@ def judged(
 ) -> Results:
     """Returns the results by check: of the judging process, and with `anew` of the comparing one, too."""
     train, held_out = parts or examples()
-    held_out = held_out.assign(**{names.CLUSTER: held_out["seen_at"].dt.dayofyear})
+    held_out = held_out.assign(**{names.CLUSTER: held_out["seen_at"].dt.day_of_year})
     for place, part in enumerate(options.slices):
         held_out[f"{names.SLICE}{place}"] = held_out.eval(part.where.replace(" = ", " == ")).to_numpy()
     train.to_parquet(folder / names.TRAIN_FILE)
@@ -96,7 +96,8 @@ def answered(folder: Path, task: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def failing(results: Results) -> set[str]:
-    return {check for check, result in results.items() if not result["passed"]}
+    """What keeps the model from being published; how long an answer takes here says nothing of the model."""
+    return {check for check, result in results.items() if not result["passed"] and result["severity"] != "warn"}
 
 
 def test_a_model_that_is_right_passes_every_check(tmp_path: Path) -> None:
@@ -195,7 +196,7 @@ def test_an_artefact_that_holds_another_type_is_refused_before_anything_is_judge
     class Harmful(LogisticRegression):
         pass
 
-    Harmful.__module__, Harmful.__qualname__ = "os", "system"
+    Harmful.__module__, Harmful.__name__ = "os", "system"
     harmful = fitted(examples()[0])
     harmful.steps[-1] = ("last", Harmful())
     results = judged(tmp_path, harmful)
@@ -218,8 +219,7 @@ def test_answers_that_are_no_probabilities_are_found(tmp_path: Path) -> None:
 
 
 def test_a_model_that_breaks_without_one_feature_is_found(tmp_path: Path) -> None:
-    model = fitted(examples()[0])
-    numbers = ColumnTransformer([("all", "passthrough", ["score", "size"])])
+    numbers = ColumnTransformer([("all", StandardScaler(), ["score", "size"])])
     model = make_pipeline(numbers, LogisticRegression()).fit(examples()[0], examples()[0]["late"])
     results = judged(tmp_path, model)
     assert failing(results) == {names.MISSING}
@@ -236,11 +236,12 @@ def test_a_champion_that_is_clearly_better_keeps_its_place(tmp_path: Path) -> No
 
 def test_noise_alone_neither_passes_nor_fails_a_candidate(tmp_path: Path) -> None:
     """What is a little worse on these examples, by less than others of their kind could tell, a person decides."""
-    train, held_out = examples()
-    held_out = held_out.head(100)
-    slightly = fitted(train.tail(150))
-    options = OPTIONS.model_copy(update={"tolerance": 0.0, "floors": {}, "slices": ()})
-    results = judged(tmp_path, slightly, champion=fitted(train), options=options, parts=(train, held_out))
+    train = examples()[0]
+    slightly_worse = fitted(train)
+    slightly_worse[-1].coef_[0, :4] = 0
+    options = OPTIONS.model_copy(update={"tolerance": 0.0})
+    results = judged(tmp_path, slightly_worse, champion=fitted(train), options=options)
+    assert not results[names.CHAMPION]["passed"]
     assert results[names.CHAMPION]["severity"] == "escalate"
     assert "within the noise" in results[names.CHAMPION]["message"]
 
