@@ -22,7 +22,9 @@ OrchestratorError
 │   ├── NotApprovable
 │   ├── NotReplayable
 │   ├── NotPermitted
-│   └── StatementRefused
+│   ├── StatementRefused
+│   ├── UntrustedModel
+│   └── ExamplesUnusable
 └── Fault                   something broke (exit 3)
     ├── ForeignSnapshot
     ├── CommitMismatch
@@ -94,6 +96,7 @@ from .refusals import (
     AlreadySettled,
     BaseMoved,
     CandidateRejected,
+    ExamplesUnusable,
     LineageMoved,
     NotApprovable,
     NotPermitted,
@@ -102,6 +105,7 @@ from .refusals import (
     SealBroken,
     StatementRefused,
     TargetRetracted,
+    UntrustedModel,
 )
 
 __all__ = [
@@ -124,6 +128,7 @@ __all__ = [
     "EndpointAnswerWrong",
     "EndpointFailed",
     "EndpointRefused",
+    "ExamplesUnusable",
     "Fault",
     "FeaturesFailed",
     "ForeignSnapshot",
@@ -151,6 +156,7 @@ __all__ = [
     "TrainingFailed",
     "UnknownAsset",
     "UnknownVersion",
+    "UntrustedModel",
     "VersionDamaged",
     "VersionNotKept",
 ]
