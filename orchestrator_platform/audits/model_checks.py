@@ -1,4 +1,4 @@
-"""What a model's row is audited for before the artefact is touched: that it is what it says, made from what is declared.
+"""What a model's row is audited for before the artefact is touched: that it is what it says and what is declared.
 
 Everything is derived anew from the artefact's bytes, the declaration and the pinned parents. The column `metrics` holds
 the trainer's numbers and is read by no audit.
@@ -21,10 +21,8 @@ from ..records.model_rows import ARTEFACT, SKOPS, ModelRow
 from ..records.models import ModelOptions
 from ..sql import identifier, literal
 from .candidate_view import CandidateView
+from .model_names import ARTEFACT_HASH, ARTEFACT_SIZE, ENOUGH, RECORDED, SPLIT
 
-ARTEFACT_HASH, RECORDED, ARTEFACT_SIZE = "artefact_hash", "recorded", "artefact_size"
-SPLIT, ENOUGH = "split_by_time", "enough_examples"
-CHECKS = (ARTEFACT_HASH, RECORDED, ARTEFACT_SIZE, SPLIT, ENOUGH)
 _MB = 1024 * 1024
 
 
@@ -183,7 +181,8 @@ def check_split(seen: ModelView) -> Iterator[Finding]:
     }
     wrong = [f"{name} is {_told(found)}, not {_told(due)}" for name, (found, due) in expected.items() if found != due]
     message = f"trained on {part.n_rows} examples until {part.last}, held out {seen.held_out.n_rows} since"
-    yield seen.finding(SPLIT, wrong, f"{message} {seen.holdout_since}")
+    until = str(row.trained_until)
+    yield seen.finding(SPLIT, wrong, f"{message} {seen.holdout_since}", measured=until, limit=str(part.last))
 
 
 def check_enough(seen: ModelView) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from ..gate.context import Gate
 from ..operations.component_files import (
     DbtTablesAttributes,
     EmbeddingAttributes,
+    FeaturesAttributes,
     ModelAttributes,
     PythonTableAttributes,
     SourceAttributes,
@@ -21,6 +22,7 @@ from ..projections.dagster_values import dagster_key
 from ..settings import Settings
 from .dbt_tables import dbt_assets
 from .embedding import embedding_assets
+from .features import features_assets
 from .jobs import platform_jobs, platform_sensors
 from .model import model_assets
 from .python_table import python_assets
@@ -69,6 +71,8 @@ def component_assets(gate: Gate) -> Iterator[dg.AssetsDefinition]:
                 yield from python_assets(gate, component.folder / component.attributes.module)
             case EmbeddingAttributes():
                 yield embedding_assets(gate, component.attributes.asset)
+            case FeaturesAttributes():
+                yield features_assets(gate, component.attributes.asset)
             case ModelAttributes():
                 yield model_assets(gate, component.attributes.asset)
 

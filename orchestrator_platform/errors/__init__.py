@@ -39,6 +39,7 @@ OrchestratorError
     ├── ReaderFailed
     ├── DbtFailed
     ├── PythonTableFailed
+    ├── FeaturesFailed
     ├── TargetFailed
     ├── EmbeddingFailed
     ├── ProcessFailed
@@ -67,6 +68,7 @@ from .faults import (
     EndpointAnswerWrong,
     EndpointFailed,
     EndpointRefused,
+    FeaturesFailed,
     ForeignSnapshot,
     HomeMoved,
     LockTimeout,
@@ -128,6 +130,7 @@ __all__ = [
     "EndpointRefused",
     "ExamplesUnusable",
     "Fault",
+    "FeaturesFailed",
     "ForeignSnapshot",
     "HomeMoved",
     "LineageMoved",

@@ -169,6 +169,16 @@ class PythonTableFailed(Fault):
         super().__init__(f"{file}:{line}: {function}() {problem}. Nothing was published. {fix}")
 
 
+class FeaturesFailed(Fault):
+    """The SQL of a table of features could not be run, or gave what is no table of features."""
+
+    code = "features_failed"
+
+    def __init__(self, *, file: str | Path, problem: str, fix: str) -> None:
+        self.file, self.problem, self.fix = str(file), problem, fix
+        super().__init__(f"{file}: {problem}. Nothing was published. {fix}")
+
+
 class TargetFailed(Fault):
     """A serving copy could not be asked, or not be brought to the published version."""
 

@@ -8,7 +8,7 @@ from ..records.keys import AssetKey
 
 
 def table_fingerprint(declaration: AssetDeclaration, parents: Mapping[AssetKey, str]) -> str:
-    """Returns the fingerprint of a table built from parents with these data versions; an optional one may be missing."""
+    """Returns the fingerprint of a table built from parents with these data versions; optional ones may be missing."""
     return sha256_of(
         {
             "asset": declaration.key,

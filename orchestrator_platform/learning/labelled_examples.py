@@ -1,5 +1,6 @@
 """The labelled examples of a model: the SQL that selects them, always in one order, and the frame that they become."""
 
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,12 @@ if TYPE_CHECKING:
 
 
 def labelled_examples(
-    options: ModelOptions, relation: str, *, before: date | None = None, since: date | None = None
+    options: ModelOptions,
+    relation: str,
+    *,
+    before: date | None = None,
+    since: date | None = None,
+    more: Sequence[str] = (),
 ) -> str:
     """Returns the query of the labelled examples: key, time, target as text, features, by time and key.
 
@@ -22,12 +28,13 @@ def labelled_examples(
         relation: The examples, as text that can stand after FROM.
         before: Only those of days before this one.
         since: Only those of this day and later; earlier than `train_since` there are none at all.
+        more: Other columns of the relation that are wanted beside them.
     """
     columns = [
         *(identifier(name) for name in options.key),
         f"CAST({identifier(options.time)} AS TIMESTAMP) AS {identifier(options.time)}",
         f"CAST({identifier(options.target)} AS VARCHAR) AS {identifier(options.target)}",
-        *(identifier(name) for name in options.features.names),
+        *(identifier(name) for name in (*options.features.names, *more)),
     ]
     listed = ", ".join(columns)
     order = ", ".join(identifier(name) for name in (options.time, *options.key))

@@ -34,7 +34,7 @@ class Scored:
     @cached_property
     def score(self) -> "Floats":
         """The probability of a positive class."""
-        return self.probabilities[:, self.positive].sum(axis=1)
+        return np.asarray(self.probabilities[:, self.positive].sum(axis=1), dtype=np.float64)
 
     @cached_property
     def is_positive(self) -> "npt.NDArray[np.bool_]":
@@ -178,4 +178,6 @@ def _mean(values: "Floats", weights: "Floats") -> "Floats":
 
 
 def _ratio(over: "Floats", under: "Floats") -> "Floats":
-    return np.divide(over, under, out=np.full(np.shape(over), np.nan), where=under > 0)
+    ratios = np.full(np.shape(over), np.nan)
+    np.divide(over, under, out=ratios, where=under > 0)
+    return ratios

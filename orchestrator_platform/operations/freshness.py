@@ -146,7 +146,7 @@ class _Ages:
         declaration = self.assets[asset]
         made = read_receipt(self.connection, asset, head.version)
         read = {parent.asset: parent for parent in made.parents} if made else {}
-        given = {parent: "" for parent in declaration.required_parents} | {p: read[p].data_version for p in read}
+        given = dict.fromkeys(declaration.required_parents, "") | {p: read[p].data_version for p in read}
         since = None
         for receipt in self._published_after(read.values()):
             given[receipt.asset] = receipt.data_version

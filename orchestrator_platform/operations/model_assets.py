@@ -10,7 +10,8 @@ from ..errors import DefinitionError, StatementRefused
 from ..records.base import sha256_of
 from ..records.candidates import AssetKind
 from ..records.contracts import Column, Contract
-from ..records.declarations import AssetDeclaration, FreeCheck, ModelBuild
+from ..records.declarations import AssetDeclaration, FeaturesBuild, FreeCheck, ModelBuild
+from ..records.features import LABEL_KNOWN_AT, LANDED_SEQ
 from ..records.keys import AgentName, AssetKey
 from ..records.model_rows import MODEL, MODEL_COLUMNS
 from ..records.models import Budget, ModelOptions
@@ -53,6 +54,7 @@ def declare_model(
     options = attributes.options()
     examples = _examples(component, options, declared)
     _require_columns(component, options, examples.contract)
+    _refuse_labels(component, options, examples)
     _require_conditions(component, options, examples.contract)
     build = _build(component, options)
     return AssetDeclaration(
@@ -127,6 +129,21 @@ def _require_columns(component: ComponentFile, options: ModelOptions, contract: 
                 raise _wrong(
                     component, attribute, f"{options.examples} has no column {name!r}", f"Its contract lists: {known}."
                 )
+
+
+def _refuse_labels(component: ComponentFile, options: ModelOptions, examples: AssetDeclaration) -> None:
+    """No label is a feature: what one is told of comes together with the others."""
+    if not isinstance(examples.build, FeaturesBuild):
+        return
+    labels = {*examples.build.label_columns, LABEL_KNOWN_AT, LANDED_SEQ}
+    for name in options.features.names:
+        if name in labels:
+            raise _wrong(
+                component,
+                "features",
+                f"{name!r} is a label of {options.examples}, or comes with one, and no feature",
+                f"Take it out. Labels there: {', '.join(sorted(labels - {LANDED_SEQ}))}.",
+            )
 
 
 def _require_conditions(component: ComponentFile, options: ModelOptions, contract: Contract) -> None:

@@ -30,6 +30,7 @@ from .component_files import (
     ComponentFile,
     DbtTablesAttributes,
     EmbeddingAttributes,
+    FeaturesAttributes,
     ModelAttributes,
     PythonTableAttributes,
     SourceAttributes,
@@ -37,6 +38,7 @@ from .component_files import (
 )
 from .dbt_meta import drift_of, freshness_of, group_of
 from .embedding_assets import declare_embedding, judged_by
+from .feature_assets import declare_features
 from .model_assets import declare_model, model_judged_by
 
 _NOBODY = AgentName("")
@@ -68,6 +70,7 @@ def load_declarations(settings: Settings, embedders: Embedders | None = None) ->
     dbt, variables = _load_dbt(settings, components)
     modules = tuple(sorted(settings.project.defs.rglob("*.py")))
     found = list(_declare(settings, components, dbt))
+    found += _features(settings, components, found)
     found += _embeddings(components, found, embedders or local_embedders(settings.home.cache / "embedders"))
     found += _models(components, found)
     parents = {declaration.key: declaration.parents for declaration in found}
@@ -167,6 +170,19 @@ def _declare(settings: Settings, components: Sequence[ComponentFile], dbt: DbtPr
                     yield _dbt_table(settings, component, component.attributes, node)
             case PythonTableAttributes():
                 yield from _python_tables(settings, component, component.attributes, depends_on)
+
+
+def _features(
+    settings: Settings, components: Sequence[ComponentFile], others: Sequence[AssetDeclaration]
+) -> Iterator[AssetDeclaration]:
+    declared = {declaration.key: declaration for declaration in others}
+    depends_on = sorted(settings.project.defs.rglob("*.py"))
+    for component in components:
+        if isinstance(component.attributes, FeaturesAttributes):
+            asset, named = component.attributes.asset, component.attributes.contract
+            contract = _pandera_contract(settings, component, asset, named, depends_on)
+            checks = _free_checks(component, component.attributes.checks)
+            yield declare_features(component, component.attributes, declared, contract, checks)
 
 
 def _embeddings(

@@ -12,6 +12,7 @@ from .candidates import AssetKind
 from .contracts import Contract
 from .embedders import EmbedderIdentity
 from .embeddings import EmbeddingOptions
+from .features import FeatureOptions
 from .findings import Severity
 from .freshness import Freshness
 from .keys import AgentName, AssetKey
@@ -123,6 +124,25 @@ class EmbeddingBuild:
 
 
 @dataclass(frozen=True)
+class FeaturesBuild:
+    """Built by SQL out of allowed places of a log's records.
+
+    `paths` are the columns with the steps that lead to them in a record, `allowed` the steps that each must begin
+    with. The SQL is the files' text as it was loaded.
+    """
+
+    options: FeatureOptions
+    folder: Path
+    paths: tuple[tuple[str, tuple[str | int, ...]], ...]
+    allowed: tuple[tuple[str | int, ...], ...]
+    sql: str
+    labels: str | None = None
+    examples: str | None = None
+    features: tuple[str, ...] = ()
+    label_columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class ModelBuild:
     """Built by training on the examples of a table; `file` holds the estimator of that name."""
 
@@ -162,7 +182,7 @@ class AssetDeclaration:
     contract: Contract
     parents: tuple[AssetKey, ...]
     code_version: str
-    build: SourceBuild | DbtBuild | PythonBuild | EmbeddingBuild | ModelBuild
+    build: SourceBuild | DbtBuild | PythonBuild | EmbeddingBuild | FeaturesBuild | ModelBuild
     producer: AgentName
     auditor: AgentName
     group: str

@@ -12,12 +12,12 @@ from ...errors import Misuse, StorageFailed
 from ...lake.published import PublishedCut
 from ...lake.writer import Quarantined
 from ...records.candidates import ParentRead
-from ...records.declarations import AssetDeclaration, DbtBuild, EmbeddingBuild, ModelBuild
+from ...records.declarations import AssetDeclaration, DbtBuild, EmbeddingBuild, FeaturesBuild, ModelBuild
 from ...records.keys import AssetKey
 from ...records.verdicts import Decision, Verdict
 from ...storage import storage_problem
 from ..audit import audit_candidates
-from ..build import Built, build_dbt_stage, build_python_stage, build_stages
+from ..build import Built, build_dbt_stage, build_features_stage, build_python_stage, build_stages
 from ..candidate import Closed, Draft, close_candidate, verify_files
 from ..context import Gate
 from ..fingerprint import table_fingerprint
@@ -77,6 +77,8 @@ class TablePass:
                 trainer = ModelTrainer(self.gate, self.workbench.folder / "training", self.order.rebuild)
                 read = self._parents_read(declaration)
                 built = trainer.train(connection, declaration, relations[options.examples], read)
+            case FeaturesBuild():
+                built = build_features_stage(connection, declaration, relations)
             case _:
                 built = build_python_stage(connection, declaration, relations)
         if built.counts is not None:
