@@ -12,6 +12,7 @@ from ..operations.component_files import (
     DbtTablesAttributes,
     EmbeddingAttributes,
     FeaturesAttributes,
+    ModelAttributes,
     PythonTableAttributes,
     SourceAttributes,
     read_component_files,
@@ -23,6 +24,7 @@ from .dbt_tables import dbt_assets
 from .embedding import embedding_assets
 from .features import features_assets
 from .jobs import platform_jobs, platform_sensors
+from .model import model_assets
 from .python_table import python_assets
 from .source import source_assets
 from .tree import PlatformTree
@@ -71,6 +73,8 @@ def component_assets(gate: Gate) -> Iterator[dg.AssetsDefinition]:
                 yield embedding_assets(gate, component.attributes.asset)
             case FeaturesAttributes():
                 yield features_assets(gate, component.attributes.asset)
+            case ModelAttributes():
+                yield model_assets(gate, component.attributes.asset)
 
 
 def _is_dg_project(settings: Settings) -> bool:

@@ -16,6 +16,7 @@ from ..records.declarations import (
     DriftAnswer,
     EmbeddingBuild,
     FeaturesBuild,
+    ModelBuild,
     SourceBuild,
 )
 
@@ -81,6 +82,8 @@ def _kinds(declaration: AssetDeclaration) -> set[str]:
         return {"ducklake", "huggingface" if build.options.embedder.kind == "minilm" else "embedding"}
     if isinstance(build, FeaturesBuild):
         return {"ducklake", "duckdb", "table"}
+    if isinstance(build, ModelBuild):
+        return {"ducklake", "scikitlearn"}
     return {"ducklake", "dbt" if isinstance(build, DbtBuild) else "python", "table"}
 
 

@@ -22,7 +22,9 @@ OrchestratorError
 │   ├── NotApprovable
 │   ├── NotReplayable
 │   ├── NotPermitted
-│   └── StatementRefused
+│   ├── StatementRefused
+│   ├── UntrustedModel
+│   └── ExamplesUnusable
 └── Fault                   something broke (exit 3)
     ├── ForeignSnapshot
     ├── CommitMismatch
@@ -40,6 +42,8 @@ OrchestratorError
     ├── FeaturesFailed
     ├── TargetFailed
     ├── EmbeddingFailed
+    ├── ProcessFailed
+    ├── TrainingFailed
     ├── EndpointFailed
     ├── EndpointRefused
     └── EndpointAnswerWrong
@@ -68,11 +72,13 @@ from .faults import (
     ForeignSnapshot,
     HomeMoved,
     LockTimeout,
+    ProcessFailed,
     PythonTableFailed,
     ReaderFailed,
     StorageFailed,
     TableFileDamaged,
     TargetFailed,
+    TrainingFailed,
     VersionDamaged,
 )
 from .misuse import (
@@ -90,6 +96,7 @@ from .refusals import (
     AlreadySettled,
     BaseMoved,
     CandidateRejected,
+    ExamplesUnusable,
     LineageMoved,
     NotApprovable,
     NotPermitted,
@@ -98,6 +105,7 @@ from .refusals import (
     SealBroken,
     StatementRefused,
     TargetRetracted,
+    UntrustedModel,
 )
 
 __all__ = [
@@ -120,6 +128,7 @@ __all__ = [
     "EndpointAnswerWrong",
     "EndpointFailed",
     "EndpointRefused",
+    "ExamplesUnusable",
     "Fault",
     "FeaturesFailed",
     "ForeignSnapshot",
@@ -134,6 +143,7 @@ __all__ = [
     "NotReplayable",
     "OrchestratorError",
     "ParentRetracted",
+    "ProcessFailed",
     "PythonTableFailed",
     "ReaderFailed",
     "Refusal",
@@ -143,8 +153,10 @@ __all__ = [
     "TableFileDamaged",
     "TargetFailed",
     "TargetRetracted",
+    "TrainingFailed",
     "UnknownAsset",
     "UnknownVersion",
+    "UntrustedModel",
     "VersionDamaged",
     "VersionNotKept",
 ]

@@ -206,6 +206,31 @@ class EmbeddingFailed(Fault):
         )
 
 
+class ProcessFailed(Fault):
+    """A process of its own, started for one task, did not do it."""
+
+    code = "process_failed"
+
+    def __init__(self, *, module: str, problem: str, said: str = "") -> None:
+        self.module, self.problem, self.said = module, problem, said
+        last = said.splitlines()[-1] if said else ""
+        more = f" Its last words: {last}" if last and last not in problem else ""
+        super().__init__(f"{module} failed: {problem}. Nothing was published.{more}")
+
+
+class TrainingFailed(Fault):
+    """A model could not be trained."""
+
+    code = "training_failed"
+
+    def __init__(self, *, asset: str, problem: str) -> None:
+        self.asset, self.problem = asset, problem
+        super().__init__(
+            f"Training {asset} failed: {problem}. What served before still serves; the trials that were done are kept."
+            f" Mend the estimator, the examples or the budget, then train again: `orchestrator train {asset}`."
+        )
+
+
 class EndpointFailed(Fault):
     """An endpoint of embeddings could not be reached, was too slow, or is overloaded, more often than is tried."""
 

@@ -9,18 +9,18 @@ import duckdb
 
 from ..errors import OrchestratorError
 from ..records.declarations import AssetDeclaration, DbtBuild, FeaturesBuild, PythonBuild
-from ..records.embeddings import EmbeddingCounts
 from ..records.keys import AssetKey
 from ..transforming.dbt_project import DbtProject
 from ..transforming.dbt_workbench import BuiltNode, build_dbt_nodes
 from ..transforming.features import build_features
 from ..transforming.python_table import load_python_tables, run_python_table
+from .outcomes import Counts
 from .workbench import Workbench
 
 
 @dataclass(frozen=True)
 class Built:
-    """What one build left in the workbench; `error` instead where it broke, `counts` where texts were embedded."""
+    """What one build left in the workbench; `error` instead where it broke, `counts` of an embedding or a model."""
 
     asset: AssetKey
     relation: str = ""
@@ -28,7 +28,7 @@ class Built:
     gone: str | None = None
     key: tuple[str, ...] = ()
     error: str = ""
-    counts: EmbeddingCounts | None = None
+    counts: Counts | None = None
 
 
 def build_stages(declarations: Sequence[AssetDeclaration]) -> tuple[tuple[AssetDeclaration, ...], ...]:

@@ -18,6 +18,7 @@ from ..records.embeddings import EmbeddingOptions
 from ..records.features import FeatureOptions
 from ..records.freshness import Freshness
 from ..records.keys import AssetKey
+from ..records.models import ModelOptions
 
 COMPONENT_PACKAGE = "orchestrator_platform.components"
 
@@ -94,7 +95,26 @@ class FeaturesAttributes(FeatureOptions):
         return FeatureOptions.model_validate({name: getattr(self, name) for name in FeatureOptions.model_fields})
 
 
-Attributes = SourceAttributes | DbtTablesAttributes | PythonTableAttributes | EmbeddingAttributes | FeaturesAttributes
+class ModelAttributes(ModelOptions):
+    """`asset` is the model's table, one row to each version; estimator and checks are files beside the component's."""
+
+    asset: AssetKey
+    description: str = ""
+    freshness: Freshness | None = None
+    checks: tuple[CheckAttributes, ...] = ()
+
+    def options(self) -> ModelOptions:
+        return ModelOptions.model_validate({name: getattr(self, name) for name in ModelOptions.model_fields})
+
+
+Attributes = (
+    SourceAttributes
+    | DbtTablesAttributes
+    | PythonTableAttributes
+    | EmbeddingAttributes
+    | FeaturesAttributes
+    | ModelAttributes
+)
 
 ATTRIBUTES: dict[str, type[Attributes]] = {
     "SourceComponent": SourceAttributes,
@@ -102,6 +122,7 @@ ATTRIBUTES: dict[str, type[Attributes]] = {
     "PythonTableComponent": PythonTableAttributes,
     "EmbeddingComponent": EmbeddingAttributes,
     "FeaturesComponent": FeaturesAttributes,
+    "ModelComponent": ModelAttributes,
 }
 
 
