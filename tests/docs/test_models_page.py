@@ -24,7 +24,9 @@ def test_who_follows_the_page_gets_a_model(
             (tmp_path / file).write_text(text, encoding="utf-8")
         elif language == "console":
             for line in text.splitlines():
-                arguments = [word.strip('"') for word in re.findall(r'"[^"]*"|\S+', line.removeprefix("$ orchestrator "))]
+                arguments = [
+                    word.strip('"') for word in re.findall(r'"[^"]*"|\S+', line.removeprefix("$ orchestrator "))
+                ]
                 assert run(arguments) == 0, line
     said = capsys.readouterr().out
     assert re.search(r"models\.late +waiting +waits for a person: .*`orchestrator train models\.late`", said)
