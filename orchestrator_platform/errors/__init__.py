@@ -19,6 +19,7 @@ OrchestratorError
 │   ├── TargetRetracted
 │   ├── AlreadyLanded
 │   ├── AlreadySettled
+│   ├── AskSettled
 │   ├── NotApprovable
 │   ├── NotReplayable
 │   ├── NotPermitted
@@ -38,6 +39,7 @@ OrchestratorError
     ├── DbtFailed
     ├── PythonTableFailed
     ├── TargetFailed
+    ├── AlertNotSent
     ├── EmbeddingFailed
     ├── EndpointFailed
     ├── EndpointRefused
@@ -54,6 +56,7 @@ from .family import (
     Refusal,
 )
 from .faults import (
+    AlertNotSent,
     BackupDamaged,
     CandidateDamaged,
     CatalogDamaged,
@@ -86,6 +89,7 @@ from .misuse import (
 from .refusals import (
     AlreadyLanded,
     AlreadySettled,
+    AskSettled,
     BaseMoved,
     CandidateRejected,
     LineageMoved,
@@ -103,8 +107,10 @@ __all__ = [
     "EXIT_MISUSE",
     "EXIT_NO",
     "AgentFileError",
+    "AlertNotSent",
     "AlreadyLanded",
     "AlreadySettled",
+    "AskSettled",
     "BackupDamaged",
     "BaseMoved",
     "CandidateDamaged",

@@ -12,6 +12,7 @@ import yaml
 from pydantic import Field, ValidationError
 
 from ..errors import DefinitionError
+from ..records.alerts import AlertOptions
 from ..records.base import Record
 from ..records.declarations import DriftAnswer, SourceOptions
 from ..records.embeddings import EmbeddingOptions
@@ -79,13 +80,14 @@ class EmbeddingAttributes(EmbeddingOptions):
         return EmbeddingOptions.model_validate({name: getattr(self, name) for name in EmbeddingOptions.model_fields})
 
 
-Attributes = SourceAttributes | DbtTablesAttributes | PythonTableAttributes | EmbeddingAttributes
+Attributes = SourceAttributes | DbtTablesAttributes | PythonTableAttributes | EmbeddingAttributes | AlertOptions
 
 ATTRIBUTES: dict[str, type[Attributes]] = {
     "SourceComponent": SourceAttributes,
     "DbtTablesComponent": DbtTablesAttributes,
     "PythonTableComponent": PythonTableAttributes,
     "EmbeddingComponent": EmbeddingAttributes,
+    "AlertsComponent": AlertOptions,
 }
 
 

@@ -17,6 +17,7 @@ from ..gate.context import Gate
 from ..gate.definition_files import hash_files
 from ..gate.land import raw_contract
 from ..learning.embedders import Embedders, local_embedders, opened_once
+from ..records.alerts import AlertOptions
 from ..records.base import sha256_of
 from ..records.candidates import AssetKind
 from ..records.contracts import Contract
@@ -48,6 +49,7 @@ class Declarations:
     dbt: DbtProject
     variables: Mapping[str, Any]
     files: Mapping[Path, str]
+    alerts: AlertOptions | None = None
 
 
 def load_declarations(settings: Settings, embedders: Embedders | None = None) -> Declarations:
@@ -69,7 +71,7 @@ def load_declarations(settings: Settings, embedders: Embedders | None = None) ->
     found += _embeddings(components, found, embedders or local_embedders(settings.home.cache / "embedders"))
     parents = {declaration.key: declaration.parents for declaration in found}
     declared = [_judged(settings, d, tests_judging(d.key, dbt.tests, parents), modules) for d in found]
-    return Declarations(tuple(_ordered(declared)), dbt, variables, files)
+    return Declarations(tuple(_ordered(declared)), dbt, variables, files, _alerts(components))
 
 
 def _judged(
@@ -118,7 +120,22 @@ def load_gate(settings: Settings, embedders: Embedders | None = None) -> Gate:
         judges=opened_once(embedders),
         variables=declared.variables,
         definition_files=declared.files,
+        alerts=declared.alerts,
     )
+
+
+def _alerts(components: Sequence[ComponentFile]) -> AlertOptions | None:
+    found = [(component, component.attributes) for component in components]
+    declared = [(component, options) for component, options in found if isinstance(options, AlertOptions)]
+    if len(declared) > 1:
+        component, first = declared[1][0], declared[0][0]
+        raise DefinitionError(
+            file=component.file,
+            line=component.line,
+            problem=f"whom to tell is declared already in {first.origin}",
+            fix="Keep one AlertsComponent, with all channels in it.",
+        )
+    return declared[0][1] if declared else None
 
 
 def selectable(declaration: AssetDeclaration) -> Selectable:
