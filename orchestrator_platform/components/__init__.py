@@ -3,7 +3,17 @@
 from .alerts import AlertsComponent
 from .dbt_tables import DbtTablesComponent
 from .embedding import EmbeddingComponent
+from .features import FeaturesComponent
+from .model import ModelComponent
 from .python_table import PythonTableComponent
 from .source import SourceComponent
 
-__all__ = ["AlertsComponent", "DbtTablesComponent", "EmbeddingComponent", "PythonTableComponent", "SourceComponent"]
+__all__ = [
+    "AlertsComponent",
+    "DbtTablesComponent",
+    "EmbeddingComponent",
+    "FeaturesComponent",
+    "ModelComponent",
+    "PythonTableComponent",
+    "SourceComponent",
+]

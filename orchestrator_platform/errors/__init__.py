@@ -23,7 +23,9 @@ OrchestratorError
 │   ├── NotApprovable
 │   ├── NotReplayable
 │   ├── NotPermitted
-│   └── StatementRefused
+│   ├── StatementRefused
+│   ├── UntrustedModel
+│   └── ExamplesUnusable
 └── Fault                   something broke (exit 3)
     ├── ForeignSnapshot
     ├── CommitMismatch
@@ -38,9 +40,12 @@ OrchestratorError
     ├── ReaderFailed
     ├── DbtFailed
     ├── PythonTableFailed
+    ├── FeaturesFailed
     ├── TargetFailed
     ├── AlertNotSent
     ├── EmbeddingFailed
+    ├── ProcessFailed
+    ├── TrainingFailed
     ├── EndpointFailed
     ├── EndpointRefused
     └── EndpointAnswerWrong
@@ -66,14 +71,17 @@ from .faults import (
     EndpointAnswerWrong,
     EndpointFailed,
     EndpointRefused,
+    FeaturesFailed,
     ForeignSnapshot,
     HomeMoved,
     LockTimeout,
+    ProcessFailed,
     PythonTableFailed,
     ReaderFailed,
     StorageFailed,
     TableFileDamaged,
     TargetFailed,
+    TrainingFailed,
     VersionDamaged,
 )
 from .misuse import (
@@ -92,6 +100,7 @@ from .refusals import (
     AskSettled,
     BaseMoved,
     CandidateRejected,
+    ExamplesUnusable,
     LineageMoved,
     NotApprovable,
     NotPermitted,
@@ -100,6 +109,7 @@ from .refusals import (
     SealBroken,
     StatementRefused,
     TargetRetracted,
+    UntrustedModel,
 )
 
 __all__ = [
@@ -124,7 +134,9 @@ __all__ = [
     "EndpointAnswerWrong",
     "EndpointFailed",
     "EndpointRefused",
+    "ExamplesUnusable",
     "Fault",
+    "FeaturesFailed",
     "ForeignSnapshot",
     "HomeMoved",
     "LineageMoved",
@@ -137,6 +149,7 @@ __all__ = [
     "NotReplayable",
     "OrchestratorError",
     "ParentRetracted",
+    "ProcessFailed",
     "PythonTableFailed",
     "ReaderFailed",
     "Refusal",
@@ -146,8 +159,10 @@ __all__ = [
     "TableFileDamaged",
     "TargetFailed",
     "TargetRetracted",
+    "TrainingFailed",
     "UnknownAsset",
     "UnknownVersion",
+    "UntrustedModel",
     "VersionDamaged",
     "VersionNotKept",
 ]

@@ -42,6 +42,7 @@ def test_the_components_are_those_that_yaml_may_name() -> None:
         "AlertsComponent",
         "DbtTablesComponent",
         "EmbeddingComponent",
+        "FeaturesComponent",
         "PythonTableComponent",
         "SourceComponent",
     ]
