@@ -5,6 +5,7 @@ from .dbt_tables import DbtTablesComponent
 from .embedding import EmbeddingComponent
 from .features import FeaturesComponent
 from .model import ModelComponent
+from .monitor import MonitorComponent
 from .python_table import PythonTableComponent
 from .source import SourceComponent
 
@@ -14,6 +15,7 @@ __all__ = [
     "EmbeddingComponent",
     "FeaturesComponent",
     "ModelComponent",
+    "MonitorComponent",
     "PythonTableComponent",
     "SourceComponent",
 ]

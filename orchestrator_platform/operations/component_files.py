@@ -20,6 +20,7 @@ from ..records.features import FeatureOptions
 from ..records.freshness import Freshness
 from ..records.keys import AssetKey
 from ..records.models import ModelOptions
+from ..records.monitors import MonitorOptions
 
 COMPONENT_PACKAGE = "orchestrator_platform.components"
 
@@ -108,6 +109,18 @@ class ModelAttributes(ModelOptions):
         return ModelOptions.model_validate({name: getattr(self, name) for name in ModelOptions.model_fields})
 
 
+class MonitorAttributes(MonitorOptions):
+    """`asset` is the table of measures; checks are files beside the component's."""
+
+    asset: AssetKey
+    description: str = ""
+    freshness: Freshness | None = None
+    checks: tuple[CheckAttributes, ...] = ()
+
+    def options(self) -> MonitorOptions:
+        return MonitorOptions.model_validate({name: getattr(self, name) for name in MonitorOptions.model_fields})
+
+
 Attributes = (
     SourceAttributes
     | DbtTablesAttributes
@@ -115,6 +128,7 @@ Attributes = (
     | EmbeddingAttributes
     | FeaturesAttributes
     | ModelAttributes
+    | MonitorAttributes
     | AlertOptions
 )
 
@@ -126,6 +140,7 @@ ATTRIBUTES: dict[str, type[Attributes]] = {
     "AlertsComponent": AlertOptions,
     "FeaturesComponent": FeaturesAttributes,
     "ModelComponent": ModelAttributes,
+    "MonitorComponent": MonitorAttributes,
 }
 
 

@@ -33,6 +33,7 @@ from .component_files import (
     EmbeddingAttributes,
     FeaturesAttributes,
     ModelAttributes,
+    MonitorAttributes,
     PythonTableAttributes,
     SourceAttributes,
     read_component_files,
@@ -41,6 +42,7 @@ from .dbt_meta import drift_of, freshness_of, group_of
 from .embedding_assets import declare_embedding, judged_by
 from .feature_assets import declare_features
 from .model_assets import declare_model, model_judged_by
+from .monitor_assets import declare_monitor
 
 _NOBODY = AgentName("")
 
@@ -75,6 +77,7 @@ def load_declarations(settings: Settings, embedders: Embedders | None = None) ->
     found += _features(settings, components, found)
     found += _embeddings(components, found, embedders or local_embedders(settings.home.cache / "embedders"))
     found += _models(components, found)
+    found += _monitors(components, found)
     parents = {declaration.key: declaration.parents for declaration in found}
     declared = [_judged(settings, d, tests_judging(d.key, dbt.tests, parents), modules) for d in found]
     return Declarations(tuple(_ordered(declared)), dbt, variables, files, _alerts(components))
@@ -210,6 +213,14 @@ def _embeddings(
         if isinstance(component.attributes, EmbeddingAttributes):
             checks = _free_checks(component, component.attributes.checks)
             yield declare_embedding(component, component.attributes, declared, checks, embedders)
+
+
+def _monitors(components: Sequence[ComponentFile], others: Sequence[AssetDeclaration]) -> Iterator[AssetDeclaration]:
+    declared = {declaration.key: declaration for declaration in others}
+    for component in components:
+        if isinstance(component.attributes, MonitorAttributes):
+            checks = _free_checks(component, component.attributes.checks)
+            yield declare_monitor(component, component.attributes, declared, checks)
 
 
 def _models(components: Sequence[ComponentFile], others: Sequence[AssetDeclaration]) -> Iterator[AssetDeclaration]:

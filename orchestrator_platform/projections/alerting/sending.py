@@ -111,14 +111,20 @@ class _PassingFailure(Exception):
 
 def _post(channel: Webhook, url: str, secret: str | None, message: Message, until: float) -> str:
     import httpx
-    from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+    from tenacity import (
+        Retrying,
+        retry_if_exception_type,
+        stop_after_attempt,
+        stop_after_delay,
+        wait_random_exponential,
+    )
 
     body = slack_body(message) if channel.format == "slack" else json_body(message)
     headers: dict[str, str] = {"content-type": "application/json", "user-agent": "orchestrator-platform"}
     headers |= signature(secret, message.id, message.at, body) if secret else {}
     retrying = Retrying(
         retry=retry_if_exception_type(_PassingFailure),
-        stop=stop_after_attempt(channel.retries + 1) | (lambda _: time.monotonic() >= until),
+        stop=stop_after_attempt(channel.retries + 1) | stop_after_delay(max(until - time.monotonic(), 0)),
         wait=wait_random_exponential(_FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS),
         reraise=True,
     )
