@@ -110,7 +110,9 @@ def _edges(n_of_day: "Sequence[int] | npt.NDArray[np.int64]", n_folds: int) -> l
     edges: list[int] = []
     for number in range(n_folds):
         wanted = filled[-1] * (0.5 + 0.5 * number / n_folds)
-        place = int(np.searchsorted(filled, wanted, side="left")) + 1 if number else int(np.searchsorted(filled, wanted))
+        place = (
+            int(np.searchsorted(filled, wanted, side="left")) + 1 if number else int(np.searchsorted(filled, wanted))
+        )
         least = edges[-1] + 1 if edges else 1
         edges.append(min(max(place, least), n_days - (n_folds - number)))
     return [*edges, n_days]
