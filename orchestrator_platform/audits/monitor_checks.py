@@ -127,7 +127,7 @@ def _check_measure(view: CandidateView, measure: Measure, check: str) -> Iterato
         " ORDER BY passed NULLS LAST, abs(value - coalesce(bound, 0)) DESC, feature",
     )
     failed = [row for row in newest if row["passed"] is False]
-    shown = (failed or sorted(newest, key=lambda row: -row["value"]) or [None])[0]
+    shown = next(iter(failed or sorted(newest, key=lambda row: -row["value"])), None)
     yield Finding(
         asset=view.asset,
         check=check,

@@ -92,10 +92,23 @@ def word_bins(reference: "pd.Series[Any]") -> Binning:
     return _counting([*named, OTHER, NULL], _words)
 
 
-def compare_columns(reference: "pd.Series[Any]", current: "pd.Series[Any]", kind: str) -> Shift:
-    """Returns how far a column moved; `kind` is `text`, `category` or `number`."""
-    binning = {"text": word_bins, "number": number_bins}.get(kind, category_bins)(reference)
-    return compare_counts(binning(reference), binning(current), len(reference), len(current))
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """A column as it was, with the bins that were made of it."""
+
+    binning: Binning
+    counts: "Counts"
+    n_rows: int
+
+    def compare(self, current: "pd.Series[Any]") -> Shift:
+        """Returns how far the column moved."""
+        return compare_counts(self.counts, self.binning(current), self.n_rows, len(current))
+
+
+def reference_of(column: "pd.Series[Any]", kind: str) -> Reference:
+    """Returns what a column is compared with later; `kind` is `text`, `category` or `number`."""
+    binning = {"text": word_bins, "number": number_bins}.get(kind, category_bins)(column)
+    return Reference(binning, binning(column), len(column))
 
 
 def kind_of(column: "pd.Series[Any]") -> str:

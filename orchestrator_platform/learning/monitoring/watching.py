@@ -10,7 +10,7 @@ import numpy as np
 
 from ...records.monitors import MODEL, Measure, MonitorOptions, MonitorRow
 from .performance import estimated_roc_auc, noise_of_difference, roc_auc
-from .stability import Shift, compare_columns, compare_counts, kind_of, number_bins
+from .stability import Reference, Shift, kind_of, reference_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -83,6 +83,22 @@ class _Watching:
     def is_positive(self) -> "Where":
         return np.asarray(self.later[self.watched.target].isin(list(self.watched.positive)))
 
+    @cached_property
+    def references(self) -> Mapping[str, Reference]:
+        """Each feature that is watched, as it was when the model was trained."""
+        columns = {name: self.trained_on[name] for name in self.watched.features if self.options.watches(name)}
+        return {name: reference_of(c, self.watched.features[name] or kind_of(c)) for name, c in columns.items()}
+
+    @cached_property
+    def _scores(self) -> "pd.Series[float]":
+        import pandas as pd
+
+        return pd.Series(self.scores)
+
+    @cached_property
+    def score_reference(self) -> Reference:
+        return reference_of(self._scores[self.is_reference], "number")
+
     def rows(self, month: str) -> Iterator[MonitorRow]:
         of_month = np.asarray([each == month for each in self.months])
         until = self.later[self.watched.time][of_month].max().to_pydatetime()
@@ -92,16 +108,13 @@ class _Watching:
             yield from (row.model_copy(update={"until": until}) for row in self._since_trained(month, until))
 
     def _measured(self, month: str, of_month: "Where") -> Iterator[MonitorRow]:
-        for name, kind in self.watched.features.items():
-            if not self.options.watches(name):
-                continue
-            reference, current = self.trained_on[name], self.later[name][of_month]
-            shift = compare_columns(reference, current, kind or kind_of(reference))
+        for name, reference in self.references.items():
+            shift = reference.compare(self.later[name][of_month])
             yield self._drift(month, name, Measure.INPUT_DRIFT, shift)
         # The reference is not compared with itself.
         new = of_month & ~self.is_reference
         if new.any() and self.is_reference.any():
-            yield self._drift(month, MODEL, Measure.SCORE_DRIFT, self._score_shift(new))
+            yield self._drift(month, MODEL, Measure.SCORE_DRIFT, self.score_reference.compare(self._scores[new]))
             yield from self._performance(month, new)
 
     def _drift(self, month: str, feature: str, measure: Measure, shift: Shift) -> MonitorRow:
@@ -118,13 +131,6 @@ class _Watching:
             n_reference=shift.n_reference,
             n_current=shift.n_current,
         )
-
-    def _score_shift(self, new: "Where") -> Shift:
-        import pandas as pd
-
-        reference, current = pd.Series(self.scores[self.is_reference]), pd.Series(self.scores[new])
-        binning = number_bins(reference)
-        return compare_counts(binning(reference), binning(current), len(reference), len(current))
 
     def _performance(self, month: str, new: "Where") -> Iterator[MonitorRow]:
         before, now = self.scores[self.is_reference], self.scores[new]

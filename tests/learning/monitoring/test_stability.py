@@ -1,12 +1,18 @@
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator_platform.learning.monitoring.stability import chi_squared, compare_columns, kind_of
+from orchestrator_platform.learning.monitoring.stability import Shift, chi_squared, kind_of, reference_of
 
 RANDOM = np.random.default_rng(7)
+
+
+def compare_columns(reference: "pd.Series[Any]", current: "pd.Series[Any]", kind: str) -> Shift:
+    return reference_of(reference, kind).compare(current)
 
 
 def shift(reference: object, current: object, kind: str) -> float:
