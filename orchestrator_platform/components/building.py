@@ -14,11 +14,13 @@ from .steps import Made, RunStart
 
 def build_selected(gate: Gate, assets: Sequence[AssetKey], run: RunStart) -> Made:
     """Builds the tables selected in one run together; where a person launched it, that answers what was asked."""
+    by_person = run.started is Invocation.MANUAL
+    reason = "a person materialized it in Dagster" if by_person else "materialized in Dagster"
 
     def work() -> BuildResult:
-        return build(gate, assets, reason="materialized in Dagster", on_behalf_of=run.name, started=run.started)
+        return build(gate, assets, reason=reason, on_behalf_of=run.name, started=run.started)
 
-    if run.started is Invocation.MANUAL:
+    if by_person:
         result = answered_by_start(gate, assets, load_person(), f"launched in Dagster as {run.name}", work)
     else:
         result = work()

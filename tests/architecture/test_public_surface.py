@@ -43,6 +43,8 @@ def test_the_components_are_those_that_yaml_may_name() -> None:
         "DbtTablesComponent",
         "EmbeddingComponent",
         "FeaturesComponent",
+        "ModelComponent",
+        "MonitorComponent",
         "PythonTableComponent",
         "SourceComponent",
     ]

@@ -9,21 +9,26 @@ from typing import Any
 
 import pytest
 from asking_project import ASKS
+from filelock import FileLock
 from receivers import STALLS, Hook, hook, mailbox
 from small_project import FILES, gate_of, make_project, write_orders
 
 from orchestrator_platform.errors import DefinitionError, Misuse
 from orchestrator_platform.gate.context import Gate
 from orchestrator_platform.gate.cycle.asks import Wanted
+from orchestrator_platform.gate.outcomes import Unchanged
+from orchestrator_platform.operations import alert_causes
 from orchestrator_platform.operations.alerts import raise_alerts, read_alerts, send_alerts, try_channels
 from orchestrator_platform.operations.asks import ask, deny_ask
 from orchestrator_platform.operations.build import build
 from orchestrator_platform.operations.discard import discard
 from orchestrator_platform.operations.land import land
+from orchestrator_platform.operations.project_assets import load_gate
 from orchestrator_platform.projections.serving import Serving, remember
-from orchestrator_platform.records.alerts import About, AlertOptions, Mail, Webhook
+from orchestrator_platform.records.alerts import About, AlertOptions, Channel, Log, Mail, Webhook
 from orchestrator_platform.records.asks import Evidence
 from orchestrator_platform.records.keys import AgentName, AssetKey
+from orchestrator_platform.settings import Settings
 
 Changes = dict[str, str]
 
@@ -53,8 +58,7 @@ def test_a_rejection_is_told_once_and_again_only_when_it_is_another(tmp_path: Pa
         build(gate_of(project))
         assert told(received) == []
         reject(project)
-        for _ in range(3):
-            build(gate_of(project))
+        build(gate_of(project))
         assert told(received) == [["rejected"]]
         discard(gate_of(project), 1, why="it is wrong", by="ada")
         reject(project, "again.csv")
@@ -63,46 +67,51 @@ def test_a_rejection_is_told_once_and_again_only_when_it_is_another(tmp_path: Pa
     assert ids == ["rejected:1", "rejected:2"]
 
 
-def test_a_channel_that_fails_harms_nothing_and_is_told_at_the_next_occasion(tmp_path: Path) -> None:
+def alerted(settings: Settings, *channels: Channel, about: tuple[About, ...] = (About.REJECTED,)) -> Gate:
+    """The project in which a candidate waits that was rejected, with these channels."""
+    return replace(load_gate(settings), alerts=AlertOptions(project="shop", channels=channels, about=about))
+
+
+def log_of(settings: Settings) -> list[str]:
+    file = settings.home.journal / "alerts.jsonl"
+    return [json.loads(line)["id"] for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def test_a_channel_that_fails_harms_nothing_and_is_told_at_the_next_occasion(settings: Settings) -> None:
     status = [500]
     with hook(lambda number: status[0]) as received:
-        hooked = f"{{kind: webhook, url: {received.url}, retries: 0}}"
-        project = make_project(tmp_path, changes=alerting("{kind: log}", hooked))
-        reject(project)
-        assert (project / "home/journal/alerts.jsonl").read_text().count("\n") == 1
-        by_channel = {each.channel.partition(":")[0]: each for each in read_alerts(gate_of(project))}
+        gate = alerted(settings, Log(), Webhook(url=received.url, retries=0))
+        build(gate)
+        assert log_of(settings) == ["rejected:1"]
+        by_channel = {each.channel.partition(":")[0]: each for each in read_alerts(gate)}
         assert by_channel["log"].sent_at is not None
         assert (by_channel["webhook"].sent_at, "status 500" in by_channel["webhook"].error) == (None, True)
         status[0] = 200
-        build(gate_of(project))
-        (again,) = (each.sent_at for each in read_alerts(gate_of(project)) if each.channel != "log")
-    assert again is not None
-    assert (project / "home/journal/alerts.jsonl").read_text().count("\n") == 1
+        build(gate)
+    (again,) = (each for each in read_alerts(gate) if each.channel != "log")
+    assert (again.sent_at is not None, again.n_failed, again.error) == (True, 1, "")
+    assert log_of(settings) == ["rejected:1"]
 
 
-def test_a_receiver_that_stalls_does_not_keep_a_build_from_its_end(tmp_path: Path) -> None:
+def test_a_receiver_that_stalls_does_not_keep_a_build_from_its_end(settings: Settings) -> None:
     with hook(lambda number: STALLS) as received:
-        stalling = f"{{kind: webhook, url: {received.url}, timeout_seconds: 0.2}}"
-        project = make_project(tmp_path, changes=alerting(stalling))
-        reject(project)
-        (stands,) = read_alerts(gate_of(project))
-    assert (stands.sent_at, stands.n_failed > 0) == (None, True)
+        gate = alerted(settings, Webhook(url=received.url, timeout_seconds=0.2))
+        assert build(gate).outcomes
+        (stands,) = read_alerts(gate)
+    assert (stands.sent_at, stands.n_failed) == (None, 1)
 
 
 def test_nothing_that_telling_people_breaks_makes_a_publication_look_undone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    project = make_project(tmp_path, changes=alerting("{kind: log}"))
-
     def breaks(*args: Any) -> None:
         raise ZeroDivisionError("by itself")
 
     monkeypatch.setattr("orchestrator_platform.operations.alerts.find_causes", breaks)
     said: list[str] = []
-    gate = replace(gate_of(project), say=said.append)
-    land(gate, "orders", [write_orders(project, "day1.csv", (1, "ann", 10, "open"))])
+    gate = replace(alerted(settings, Log()), say=said.append)
+    assert isinstance(build(gate, ["marts.ranking"], rebuild=True).outcomes[0], Unchanged)
     assert any("ZeroDivisionError: by itself" in each for each in said)
-    assert build(gate_of(project)).is_no is False
 
 
 def test_everything_that_people_should_know_of_is_a_cause(tmp_path: Path) -> None:
@@ -138,58 +147,57 @@ def at(project: Path, now: datetime) -> Gate:
 
 
 def test_a_serving_copy_that_lags_is_told_once_until_it_has_caught_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from orchestrator_platform.operations import alert_causes
-
-    project = make_project(tmp_path, changes=alerting("{kind: log}"))
-    gate, log = gate_of(project), project / "home/journal/alerts.jsonl"
-    copy = Serving(target="weaviate:embeddings.notes", asset=AssetKey("embeddings.notes"), error="the server is down")
-
-    monkeypatch.setattr(
-        alert_causes, "declared_targets", lambda gate: [SimpleNamespace(target=SimpleNamespace(name=copy.target))]
-    )
-    for error, lines in (("the server is down", 1), ("it is still down", 1), ("", 1), ("down again", 2)):
-        remember(gate.settings.home.projections, copy.model_copy(update={"error": error}))
+    gate = alerted(settings, Log(), about=(About.LAGGING,))
+    copy = Serving(target="weaviate:embeddings.notes", asset=AssetKey("embeddings.notes"))
+    declared = SimpleNamespace(target=SimpleNamespace(name=copy.target))
+    monkeypatch.setattr(alert_causes, "declared_targets", lambda gate: [declared])
+    for error, n_told in (("the server is down", 1), ("it is still down", 1), ("", 1), ("down again", 2)):
+        remember(settings.home.projections, copy.model_copy(update={"error": error}))
         raise_alerts(gate)
-        assert log.read_text().count("\n") == lines
+        assert len(log_of(settings)) == n_told
 
 
-def test_mail_and_webhook_are_told_each_for_themselves_and_can_be_tried(tmp_path: Path) -> None:
+def test_mail_and_webhook_are_told_each_for_themselves_and_can_be_tried(settings: Settings) -> None:
     with hook() as received, mailbox() as box:
-        smtp = f"{{kind: smtp, host: 127.0.0.1, port: {box.port}, security: none, sender: a@b.c, recipients: [d@e.f]}}"
-        project = make_project(
-            tmp_path, changes=alerting(smtp, f"{{kind: webhook, url: {received.url}, format: slack}}")
-        )
-        assert [each.problem for each in try_channels(gate_of(project))] == ["", ""]
+        mail = Mail(host="127.0.0.1", port=box.port, security="none", sender="a@b.c", recipients=("d@e.f",))
+        gate = alerted(settings, mail, Webhook(url=received.url, format="slack"))
+        assert [each.problem for each in try_channels(gate)] == ["", ""]
         assert box.mails[0]["Subject"] == "[shop] a test of this channel"
         box.refuses_all = True
-        reject(project)
+        send_alerts(gate)
         assert len(received.bodies) == 2
-        assert [each.sent_at is None for each in read_alerts(gate_of(project))] == [True, False]
+        assert [each.sent_at is None for each in read_alerts(gate)] == [True, False]
         box.refuses_all = False
-        send_alerts(gate_of(project))
+        send_alerts(gate)
     assert [mail["Subject"] for mail in box.mails[1:]] == ["[shop] marts.totals rejected"]
     assert len(received.bodies) == 2
 
 
-def test_a_lost_or_damaged_note_tells_once_more(tmp_path: Path) -> None:
-    project = make_project(tmp_path, changes=alerting("{kind: log}"))
-    reject(project)
-    (project / "home/projections/alerts.json").write_text("[{", encoding="utf-8")
-    send_alerts(gate_of(project))
-    send_alerts(gate_of(project))
-    assert (project / "home/journal/alerts.jsonl").read_text().count("\n") == 2
+def test_a_lost_or_damaged_note_tells_once_more(settings: Settings) -> None:
+    gate = alerted(settings, Log())
+    send_alerts(gate)
+    (settings.home.projections / "alerts.json").write_text("[{", encoding="utf-8")
+    for _ in range(2):
+        send_alerts(gate)
+    assert log_of(settings) == ["rejected:1", "rejected:1"]
 
 
-def test_without_the_component_nobody_is_told(tmp_path: Path) -> None:
-    project = make_project(tmp_path)
-    reject(project)
-    assert raise_alerts(gate_of(project)) == ()
-    assert not (project / "home/journal/alerts.jsonl").exists()
+def test_while_another_process_tells_people_this_one_tells_nobody(settings: Settings) -> None:
+    gate = alerted(settings, Log())
+    with FileLock(settings.home.projections / ".alerts.lock"):
+        (stands,) = send_alerts(gate)
+    assert (stands.sent_at, log_of(settings)) == (None, [])
+
+
+def test_without_the_component_nobody_is_told(settings: Settings) -> None:
+    gate = load_gate(settings)
+    build(gate)
+    assert (raise_alerts(gate), log_of(settings)) == ((), [])
     for act in (send_alerts, try_channels, read_alerts):
         with pytest.raises(Misuse, match="declares no alerts"):
-            act(gate_of(project))
+            act(gate)
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ COMPONENT = """
       model: models.late
       reference_days: 10
       min_rows: 100
+      limits: {age_days: 60}
 """
 ASKING = FILES["agents/maker.md"].replace("[land, build,", "[land, ask, build,")
 CHANGES = {"defs/monitors/defs.yaml": COMPONENT, "agents/maker.md": ASKING}

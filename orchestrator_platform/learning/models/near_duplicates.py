@@ -8,6 +8,7 @@ import numpy as np
 
 ALIKE = 0.9
 _ROWS_AT_ONCE = 512
+_ANY = r"\S+"
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ def near_duplicates(
 
     if not any(text.strip() for text in [*train_texts, *test_texts]):
         return ()
-    words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"\S+", dtype=np.float32)
+    words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=_ANY, dtype=np.float32)
     # Words of both sides are weighed: one that only the test text has makes it less like any other.
     weighed = words.fit_transform([*train_texts, *test_texts]).tocsr()
     trained, tested = weighed[: len(train_texts)].T.tocsr(), weighed[len(train_texts) :]
