@@ -19,6 +19,7 @@ OrchestratorError
 │   ├── TargetRetracted
 │   ├── AlreadyLanded
 │   ├── AlreadySettled
+│   ├── AskSettled
 │   ├── NotApprovable
 │   ├── NotReplayable
 │   ├── NotPermitted
@@ -41,6 +42,7 @@ OrchestratorError
     ├── PythonTableFailed
     ├── FeaturesFailed
     ├── TargetFailed
+    ├── AlertNotSent
     ├── EmbeddingFailed
     ├── ProcessFailed
     ├── TrainingFailed
@@ -59,6 +61,7 @@ from .family import (
     Refusal,
 )
 from .faults import (
+    AlertNotSent,
     BackupDamaged,
     CandidateDamaged,
     CatalogDamaged,
@@ -94,6 +97,7 @@ from .misuse import (
 from .refusals import (
     AlreadyLanded,
     AlreadySettled,
+    AskSettled,
     BaseMoved,
     CandidateRejected,
     ExamplesUnusable,
@@ -113,8 +117,10 @@ __all__ = [
     "EXIT_MISUSE",
     "EXIT_NO",
     "AgentFileError",
+    "AlertNotSent",
     "AlreadyLanded",
     "AlreadySettled",
+    "AskSettled",
     "BackupDamaged",
     "BaseMoved",
     "CandidateDamaged",

@@ -13,6 +13,7 @@ from ..authority.agent_files import Principal
 from ..authority.seats import Seats
 from ..lake.layout import LakeLayout
 from ..learning.embedders import Embedders
+from ..records.alerts import AlertOptions
 from ..records.declarations import AssetDeclaration, ModelBuild
 from ..records.keys import AgentName, AssetKey, CandidateId
 from ..settings import Settings
@@ -38,7 +39,8 @@ class Gate:
     """`assets` come parents first. `say` tells a person what is being done.
 
     `definition_files` are the files that declare the assets, with their sha256 as they were loaded; `embedders` open
-    what embeddings are built with, `judges` what they are judged with: never the same one.
+    what embeddings are built with, `judges` what they are judged with: never the same one. `alerts` is whom the project
+    tells what.
     """
 
     settings: Settings
@@ -50,6 +52,7 @@ class Gate:
     judges: Embedders
     variables: Mapping[str, Any] = field(default_factory=dict)
     definition_files: Mapping[Path, str] = field(default_factory=dict)
+    alerts: AlertOptions | None = None
     now: Callable[[], datetime] = utc_now
     new_id: Callable[[], str] = new_id
     say: Callable[[str], None] = silent

@@ -102,6 +102,17 @@ def read_escalated(
     return frozenset(CandidateId(row[0]) for row in rows)
 
 
+def read_asking_events(connection: duckdb.DuckDBPyConnection) -> tuple[Event, ...]:
+    """Returns the committed events by which something was asked of a person, or answered, oldest first."""
+    rows = connection.execute(
+        f"SELECT event FROM lake.{SCHEMA}.outbox"
+        " WHERE json_extract_string(event, '$.act') = 'ask'"
+        " OR (json_extract_string(event, '$.act') = 'approve' AND json_extract(event, '$.inputs.ask') IS NOT NULL)"
+        " ORDER BY snapshot, json_extract_string(event, '$.id')"
+    ).fetchall()
+    return tuple(Event.model_validate_json(row[0]) for row in rows)
+
+
 def read_receipts_after(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> tuple[Receipt, ...]:
     """Returns all receipts of later snapshots than this one, oldest first."""
     rows = connection.execute(
@@ -205,6 +216,12 @@ def read_quarantine(connection: duckdb.DuckDBPyConnection) -> tuple[QuarantineEn
     return tuple(
         QuarantineEntry.model_validate(row | {"reasons": json.loads(row["reasons"])}) for row in _dictionaries(cursor)
     )
+
+
+def read_files_refused(connection: duckdb.DuckDBPyConnection) -> frozenset[int]:
+    """Returns the numbers of the entries that hold a landed file as a whole."""
+    rows = connection.execute(f"SELECT DISTINCT id FROM lake.{SCHEMA}.quarantine_rows WHERE line IS NULL").fetchall()
+    return frozenset(row[0] for row in rows)
 
 
 def read_quarantined_rows(

@@ -41,7 +41,8 @@ class TargetState:
 def project(gate: Gate) -> tuple[Projection, ...]:
     """Applies the outbox to every target that this process can reach, and brings up the serving copies.
 
-    Those that already served what is published when they were last looked at are not asked again.
+    Those that already served what is published when they were last looked at are not asked again. Then people are asked
+    what monitors give reason for, and told what they should know of.
     """
     applied = catch_up(gate.settings, gate.layout)
     targets = declared_targets(gate)
@@ -49,6 +50,12 @@ def project(gate: Gate) -> tuple[Projection, ...]:
         cut = _cut(gate)
         behind = [declared for declared in targets if _is_behind_as_noted(gate, declared, cut)]
         _bring_up(gate, behind)
+    # Both look at what brings assets through the gate, which ends here.
+    from .alerts import raise_alerts
+    from .monitor_asks import ask_where_due
+
+    ask_where_due(gate)
+    raise_alerts(gate)
     return applied
 
 

@@ -11,13 +11,14 @@ from ...audits.candidate_view import next_relation
 from ...errors import Misuse, StorageFailed
 from ...lake.published import PublishedCut
 from ...lake.writer import Quarantined
+from ...learning.monitoring.measuring import Watching
 from ...records.candidates import ParentRead
-from ...records.declarations import AssetDeclaration, DbtBuild, EmbeddingBuild, FeaturesBuild, ModelBuild
+from ...records.declarations import AssetDeclaration, DbtBuild, EmbeddingBuild, FeaturesBuild, ModelBuild, MonitorBuild
 from ...records.keys import AssetKey
 from ...records.verdicts import Decision, Verdict
 from ...storage import storage_problem
 from ..audit import audit_candidates
-from ..build import Built, build_dbt_stage, build_features_stage, build_python_stage, build_stages
+from ..build import Built, build_dbt_stage, build_features_stage, build_monitor_stage, build_python_stage, build_stages
 from ..candidate import Closed, Draft, close_candidate, verify_files
 from ..context import Gate
 from ..fingerprint import table_fingerprint
@@ -77,6 +78,8 @@ class TablePass:
                 trainer = ModelTrainer(self.gate, self.workbench.folder / "training", self.order.rebuild)
                 read = self._parents_read(declaration)
                 built = trainer.train(connection, declaration, relations[options.examples], read)
+            case MonitorBuild():
+                built = self._watch(connection, declaration, declaration.build, relations)
             case FeaturesBuild():
                 built = build_features_stage(connection, declaration, relations)
             case _:
@@ -84,6 +87,26 @@ class TablePass:
         if built.counts is not None:
             self.counts[declaration.key] = built.counts
         return built
+
+    def _watch(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        declaration: AssetDeclaration,
+        build: MonitorBuild,
+        relations: Mapping[AssetKey, str],
+    ) -> Built:
+        return build_monitor_stage(
+            Watching(
+                connection=connection,
+                options=build.options,
+                model=build.model,
+                row=relations.get(build.options.model, ""),
+                examples=relations[build.model.examples],
+                scratch=self.workbench.folder / "watching" / declaration.key,
+                say=self.gate.say,
+            ),
+            declaration,
+        )
 
     def _build_dbt(self, stage: Sequence[AssetDeclaration]) -> tuple[Built, ...]:
         # Only what the models declare to read is shown to them: another read would leave no parent in the receipt.
