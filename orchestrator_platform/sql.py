@@ -22,3 +22,8 @@ def read_columns(connection: duckdb.DuckDBPyConnection, relation: str) -> tuple[
     """
     rows = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
     return tuple(SchemaColumn(name=row[0], type=row[1]) for row in rows)
+
+
+def told_bytes(expression: str) -> str:
+    """Returns the expression that tells a BLOB by its size and hash, as text."""
+    return f"format('{{:,}} bytes, sha256 {{}}', octet_length({expression}), sha256({expression}))"

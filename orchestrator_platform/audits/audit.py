@@ -8,13 +8,13 @@ from pathlib import Path
 from ..learning.embedders import Embedders
 from ..records.candidates import AssetKind
 from ..records.contracts import Contract
-from ..records.declarations import AssetDeclaration, EmbeddingBuild, SourceBuild
+from ..records.declarations import AssetDeclaration, EmbeddingBuild, FeaturesBuild, ModelBuild, SourceBuild
 from ..records.findings import Finding
 from ..records.keys import AssetKey
 from ..storage import storage_failure
 from ..transforming.dbt_project import DbtTest
 from ..transforming.recorded_tests import DbtTestResult
-from . import embedding_audit, raw_checks, table_checks
+from . import embedding_audit, feature_audit, model_audit, raw_checks, table_checks
 from .candidate_view import CandidateView
 from .check_names import check_name, rule_check_names
 from .checks_kept import CHECKS_KEPT, check_checks_kept
@@ -28,8 +28,8 @@ from .free_checks import run_free_check
 class AuditPlan:
     """Everything that must be found out about one asset.
 
-    `tests` are the dbt tests that judge it, `read` the contracts of the other tables that they read. `embedders` and
-    `cache`, both the auditor's own, are for what only an embedding needs.
+    `tests` are the dbt tests that judge it, `read` the contracts of the other tables that they and the audit of a model
+    read. `embedders` and `cache`, both the auditor's own, are for what embeddings and models need.
     """
 
     declaration: AssetDeclaration
@@ -50,9 +50,13 @@ class AuditPlan:
         names += [table_checks.ROWS_CHECK] if contract.rows else []
         names += raw_checks.CHECKS if declaration.kind is AssetKind.RAW else ()
         names += embedding_audit.check_names(declaration.build)
+        names += feature_audit.check_names(declaration.build)
+        names += model_audit.check_names(declaration.build)
         names += test_check_names(self.tests).values()
         names += [check.name for check in declaration.checks]
-        return tuple(dict.fromkeys([*names, CHECKS_KEPT, *DRIFT_CHECKS]))
+        # A model's one row is other than the one before by its nature: it is compared by what it answers.
+        drift = () if isinstance(declaration.build, ModelBuild) else DRIFT_CHECKS
+        return tuple(dict.fromkeys([*names, CHECKS_KEPT, *drift]))
 
     @property
     def beside(self) -> frozenset[AssetKey]:
@@ -64,7 +68,7 @@ class AuditPlan:
         """Other assets that the audit reads: what it finds holds for these versions of them."""
         promise = self.declaration.contract.rows
         read = {asset for test in self.tests for asset in test.assets} | ({promise.parent} if promise else set())
-        if isinstance(self.declaration.build, EmbeddingBuild):
+        if isinstance(self.declaration.build, EmbeddingBuild | FeaturesBuild | ModelBuild):
             read |= set(self.declaration.parents)
         return frozenset(read - {self.declaration.key})
 
@@ -112,11 +116,17 @@ def _checks(
         ]
     if isinstance(build, EmbeddingBuild) and plan.embedders is not None:
         checks += embedding_audit.embedding_checks(view, declaration, plan.embedders, plan.cache)
+    if isinstance(build, FeaturesBuild):
+        checks += feature_audit.feature_checks(view, declaration)
+    if isinstance(build, ModelBuild):
+        examples = next((contract for contract in plan.read if contract.asset == build.options.examples), None)
+        checks += model_audit.model_checks(view, declaration, examples, plan.cache)
     checks.append(("dbt tests", lambda: findings_of_tests(view.asset, plan.tests, test_results, contract, plan.read)))
     for check in declaration.checks:
         checks.append((check.name, partial(run_free_check, view, contract, check)))
     checks.append((CHECKS_KEPT, lambda: [check_checks_kept(view, plan.checks, plan.tests, declaration.checks)]))
-    checks.append(("drift", lambda: check_drift(view, contract, plan.drift_limits, declaration.drift.severity)))
+    if not isinstance(build, ModelBuild):
+        checks.append(("drift", lambda: check_drift(view, contract, plan.drift_limits, declaration.drift.severity)))
     return checks
 
 

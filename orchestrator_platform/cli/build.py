@@ -12,7 +12,10 @@ from .projections import tell_lagging
 from .text import plural, table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..gate.context import Gate
+    from ..gate.plan import Planned
     from ..operations.build import BuildResult
 
 
@@ -39,7 +42,7 @@ def build(place: Place, assets: tuple[str, ...], rebuild: bool, dry_run: bool, w
         result = build_assets(
             gate, assets, reason=why or "build what changed", on_behalf_of=on_behalf_of, rebuild=rebuild
         )
-    click.echo(_as_json(gate, result) if place.as_json else _as_text(gate, result))
+    click.echo(result_json(gate, result) if place.as_json else result_text(gate, result))
     tell_lagging(gate)
     return EXIT_NO if result.is_no else 0
 
@@ -54,15 +57,20 @@ def named_at_prompt(gate: "Gate", name: str) -> str:
 def _plan(place: Place, assets: tuple[str, ...], *, rebuild: bool) -> int:
     from ..operations.build import plan
 
-    planned = plan(place.gate(), assets, rebuild=rebuild)
+    tell_plan(place, plan(place.gate(), assets, rebuild=rebuild))
+    return 0
+
+
+def tell_plan(place: Place, planned: "Sequence[Planned]") -> None:
+    """Prints what would be built, and why."""
     if place.as_json:
         click.echo(json_text([{"asset": item.asset, "need": item.need, "why": item.why} for item in planned]))
     else:
         click.echo(table(("asset", "need", "why"), [(item.asset, item.need, item.why) for item in planned]))
-    return 0
 
 
-def _as_json(gate: "Gate", result: "BuildResult") -> str:
+def result_json(gate: "Gate", result: "BuildResult") -> str:
+    """Returns what became of each asset as a JSON list."""
     from ..operations.status import read_serving
     from .outcomes import outcome_json
 
@@ -70,7 +78,8 @@ def _as_json(gate: "Gate", result: "BuildResult") -> str:
     return json_text([outcome_json(outcome, serving) for outcome in result.outcomes])
 
 
-def _as_text(gate: "Gate", result: "BuildResult") -> str:
+def result_text(gate: "Gate", result: "BuildResult") -> str:
+    """Returns what became of each asset, a line for each."""
     from ..gate.outcomes import Unchanged
     from ..operations.status import read_serving
     from .outcomes import outcome_lines, warnings_of

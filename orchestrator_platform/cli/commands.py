@@ -11,6 +11,8 @@ from .place import Opened, home_options
 _MODULES: Mapping[str, str] = {
     "land": "land",
     "build": "build",
+    "train": "train",
+    "model": "model",
     "audit": "audit",
     "selftest": "selftest",
     "approve": "approve",

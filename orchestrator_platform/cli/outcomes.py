@@ -9,6 +9,7 @@ from ..gate.quarantine import counts, describe_finding
 from ..records.embeddings import EmbeddingCounts
 from ..records.findings import Finding
 from ..records.keys import AssetKey, Version
+from ..records.model_rows import TrainingCounts
 from .text import count, plural, visible, width
 
 _NAMED_FINDINGS = 3
@@ -102,7 +103,14 @@ def _published(outcome: Published) -> str:
     receipt = outcome.receipt
     change = f"version {receipt.base_version or 'none'} → {receipt.version}"
     rows = f"{change}, {plural(receipt.n_rows, 'row')} (+{count(receipt.n_inserted)} −{count(receipt.n_deleted)})"
-    return f"{rows}; {_embedded(outcome.counts)}" if outcome.counts else rows
+    return f"{rows}; {_made(outcome.counts)}" if outcome.counts else rows
+
+
+def _made(counts: EmbeddingCounts | TrainingCounts) -> str:
+    if isinstance(counts, EmbeddingCounts):
+        return _embedded(counts)
+    n_examples, n_trials = plural(counts.n_examples, "example"), plural(counts.n_trials, "trial")
+    return f"{n_examples}, {n_trials}, {counts.seconds:.1f} s, {counts.peak_mb:,.0f} MB"
 
 
 def _embedded(counts: EmbeddingCounts) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from ..sql import told_bytes
 from .json_text import json_lines, unique_names
 from .text import plural, table
 
@@ -15,6 +16,8 @@ _NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "
             "UHUGEINT", "FLOAT", "DOUBLE", "DECIMAL")  # fmt: skip
 # Python's values cannot hold all of these; DuckDB's own text for them can.
 _AS_TEXT = ("DATE", "TIME", "INTERVAL", "BIT")
+# A larger value is shown by its size and hash: nobody reads megabytes of digits.
+_SHOWN_BYTES = 64
 
 
 def csv_lines(result: "duckdb.DuckDBPyRelation", limit: int | None) -> Iterator[str]:
@@ -70,6 +73,12 @@ def _projected(result: "duckdb.DuckDBPyRelation", *, as_text: bool) -> "duckdb.D
     """Columns are named by their place, because two of them may have one name."""
     chosen = []
     for index, type_ in enumerate(map(str, result.types), start=1):
+        if type_ == "BLOB":
+            small = f"CAST(#{index} AS VARCHAR)" if as_text else f"lower(hex(#{index}))"
+            chosen.append(
+                f"CASE WHEN octet_length(#{index}) > {_SHOWN_BYTES} THEN {told_bytes(f'#{index}')} ELSE {small} END"
+            )
+            continue
         plain = type_.startswith(_AS_TEXT) and "[" not in type_
         chosen.append(f"CAST(#{index} AS VARCHAR)" if as_text or plain else f"#{index}")
     return result.project(", ".join(chosen))

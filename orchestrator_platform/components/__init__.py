@@ -2,7 +2,16 @@
 
 from .dbt_tables import DbtTablesComponent
 from .embedding import EmbeddingComponent
+from .features import FeaturesComponent
+from .model import ModelComponent
 from .python_table import PythonTableComponent
 from .source import SourceComponent
 
-__all__ = ["DbtTablesComponent", "EmbeddingComponent", "PythonTableComponent", "SourceComponent"]
+__all__ = [
+    "DbtTablesComponent",
+    "EmbeddingComponent",
+    "FeaturesComponent",
+    "ModelComponent",
+    "PythonTableComponent",
+    "SourceComponent",
+]

@@ -11,6 +11,8 @@ from ..gate.context import Gate
 from ..operations.component_files import (
     DbtTablesAttributes,
     EmbeddingAttributes,
+    FeaturesAttributes,
+    ModelAttributes,
     PythonTableAttributes,
     SourceAttributes,
     read_component_files,
@@ -20,7 +22,9 @@ from ..projections.dagster_values import dagster_key
 from ..settings import Settings
 from .dbt_tables import dbt_assets
 from .embedding import embedding_assets
+from .features import features_assets
 from .jobs import platform_jobs, platform_sensors
+from .model import model_assets
 from .python_table import python_assets
 from .source import source_assets
 from .tree import PlatformTree
@@ -67,6 +71,10 @@ def component_assets(gate: Gate) -> Iterator[dg.AssetsDefinition]:
                 yield from python_assets(gate, component.folder / component.attributes.module)
             case EmbeddingAttributes():
                 yield embedding_assets(gate, component.attributes.asset)
+            case FeaturesAttributes():
+                yield features_assets(gate, component.attributes.asset)
+            case ModelAttributes():
+                yield model_assets(gate, component.attributes.asset)
 
 
 def _is_dg_project(settings: Settings) -> bool:

@@ -10,7 +10,15 @@ from ..audits.raw_checks import ALL_COLUMNS
 from ..errors import DefinitionError
 from ..gate.context import Gate
 from ..projections.dagster_values import FRESHNESS, SERVED, contract_schema, dagster_key
-from ..records.declarations import AssetDeclaration, DbtBuild, DriftAnswer, EmbeddingBuild, SourceBuild
+from ..records.declarations import (
+    AssetDeclaration,
+    DbtBuild,
+    DriftAnswer,
+    EmbeddingBuild,
+    FeaturesBuild,
+    ModelBuild,
+    SourceBuild,
+)
 
 _OWN = (SERVED, FRESHNESS)
 _SERVED_SAYS = "The version that serves was judged by an agent that did not make it, and can be read."
@@ -72,6 +80,10 @@ def _kinds(declaration: AssetDeclaration) -> set[str]:
         return {"ducklake", "json" if named in _LANDED else str(named)}
     if isinstance(build, EmbeddingBuild):
         return {"ducklake", "huggingface" if build.options.embedder.kind == "minilm" else "embedding"}
+    if isinstance(build, FeaturesBuild):
+        return {"ducklake", "duckdb", "table"}
+    if isinstance(build, ModelBuild):
+        return {"ducklake", "scikitlearn"}
     return {"ducklake", "dbt" if isinstance(build, DbtBuild) else "python", "table"}
 
 

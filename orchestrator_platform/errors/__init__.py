@@ -22,7 +22,9 @@ OrchestratorError
 │   ├── NotApprovable
 │   ├── NotReplayable
 │   ├── NotPermitted
-│   └── StatementRefused
+│   ├── StatementRefused
+│   ├── UntrustedModel
+│   └── ExamplesUnusable
 └── Fault                   something broke (exit 3)
     ├── ForeignSnapshot
     ├── CommitMismatch
@@ -37,8 +39,11 @@ OrchestratorError
     ├── ReaderFailed
     ├── DbtFailed
     ├── PythonTableFailed
+    ├── FeaturesFailed
     ├── TargetFailed
     ├── EmbeddingFailed
+    ├── ProcessFailed
+    ├── TrainingFailed
     ├── EndpointFailed
     ├── EndpointRefused
     └── EndpointAnswerWrong
@@ -63,14 +68,17 @@ from .faults import (
     EndpointAnswerWrong,
     EndpointFailed,
     EndpointRefused,
+    FeaturesFailed,
     ForeignSnapshot,
     HomeMoved,
     LockTimeout,
+    ProcessFailed,
     PythonTableFailed,
     ReaderFailed,
     StorageFailed,
     TableFileDamaged,
     TargetFailed,
+    TrainingFailed,
     VersionDamaged,
 )
 from .misuse import (
@@ -88,6 +96,7 @@ from .refusals import (
     AlreadySettled,
     BaseMoved,
     CandidateRejected,
+    ExamplesUnusable,
     LineageMoved,
     NotApprovable,
     NotPermitted,
@@ -96,6 +105,7 @@ from .refusals import (
     SealBroken,
     StatementRefused,
     TargetRetracted,
+    UntrustedModel,
 )
 
 __all__ = [
@@ -118,7 +128,9 @@ __all__ = [
     "EndpointAnswerWrong",
     "EndpointFailed",
     "EndpointRefused",
+    "ExamplesUnusable",
     "Fault",
+    "FeaturesFailed",
     "ForeignSnapshot",
     "HomeMoved",
     "LineageMoved",
@@ -131,6 +143,7 @@ __all__ = [
     "NotReplayable",
     "OrchestratorError",
     "ParentRetracted",
+    "ProcessFailed",
     "PythonTableFailed",
     "ReaderFailed",
     "Refusal",
@@ -140,8 +153,10 @@ __all__ = [
     "TableFileDamaged",
     "TargetFailed",
     "TargetRetracted",
+    "TrainingFailed",
     "UnknownAsset",
     "UnknownVersion",
+    "UntrustedModel",
     "VersionDamaged",
     "VersionNotKept",
 ]

@@ -169,6 +169,16 @@ class PythonTableFailed(Fault):
         super().__init__(f"{file}:{line}: {function}() {problem}. Nothing was published. {fix}")
 
 
+class FeaturesFailed(Fault):
+    """The SQL of a table of features could not be run, or gave what is no table of features."""
+
+    code = "features_failed"
+
+    def __init__(self, *, file: str | Path, problem: str, fix: str) -> None:
+        self.file, self.problem, self.fix = str(file), problem, fix
+        super().__init__(f"{file}: {problem}. Nothing was published. {fix}")
+
+
 class TargetFailed(Fault):
     """A serving copy could not be asked, or not be brought to the published version."""
 
@@ -193,6 +203,31 @@ class EmbeddingFailed(Fault):
         super().__init__(
             f"The embedder {embedder} {problem}. Batches that were done before are kept. Its files may be damaged, or"
             " are no sentence encoder: try them alone, or choose another embedder."
+        )
+
+
+class ProcessFailed(Fault):
+    """A process of its own, started for one task, did not do it."""
+
+    code = "process_failed"
+
+    def __init__(self, *, module: str, problem: str, said: str = "") -> None:
+        self.module, self.problem, self.said = module, problem, said
+        last = said.splitlines()[-1] if said else ""
+        more = f" Its last words: {last}" if last and last not in problem else ""
+        super().__init__(f"{module} failed: {problem}. Nothing was published.{more}")
+
+
+class TrainingFailed(Fault):
+    """A model could not be trained."""
+
+    code = "training_failed"
+
+    def __init__(self, *, asset: str, problem: str) -> None:
+        self.asset, self.problem = asset, problem
+        super().__init__(
+            f"Training {asset} failed: {problem}. What served before still serves; the trials that were done are kept."
+            f" Mend the estimator, the examples or the budget, then train again: `orchestrator train {asset}`."
         )
 
 

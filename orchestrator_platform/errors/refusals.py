@@ -150,3 +150,27 @@ class StatementRefused(Refusal):
     def __init__(self, *, where: str, statement: str, why: str) -> None:
         self.where, self.statement, self.why = where, statement, why
         super().__init__(f"{where} may not run {statement}: {why}. Nothing was built from it.")
+
+
+class UntrustedModel(Refusal):
+    """An artefact holds what no artefact may hold, or is none."""
+
+    code = "untrusted_model"
+
+    def __init__(self, *, culprits: Sequence[str], problem: str) -> None:
+        self.culprits, self.problem = tuple(culprits), problem
+        named = f": {', '.join(self.culprits[:10])}" if self.culprits else ""
+        super().__init__(
+            f"The artefact was not loaded, {problem}{named}. Nothing in it was run."
+            " Train the model again; a type that it needs and that you trust belongs into `allowed_types`."
+        )
+
+
+class ExamplesUnusable(Refusal):
+    """Nothing can be learned, or nothing said about what was learned, from the examples that there are."""
+
+    code = "examples_unusable"
+
+    def __init__(self, *, model: str, problem: str, fix: str) -> None:
+        self.model, self.problem, self.fix = model, problem, fix
+        super().__init__(f"{model} cannot be trained: {problem}. No model was made. {fix}")

@@ -16,9 +16,11 @@ from ..authority.agent_files import Principal
 from ..authority.permissions import require, require_distinct
 from ..authority.seats import Seats
 from ..lake.content import Content, measure_content
-from ..lake.history import read_receipts_at
+from ..lake.history import read_receipt, read_receipts_at, read_snapshot_of, read_versions_of
 from ..lake.published import PublishedCut
-from ..records.candidates import AssetKind, Manifest
+from ..lake.readers import attach_statement
+from ..records.candidates import AssetKind, Manifest, ParentRead
+from ..records.declarations import FeaturesBuild, ModelBuild
 from ..records.findings import Finding
 from ..records.keys import AgentName, AssetKey
 from ..records.ledger import LedgerEntry, RowAddress
@@ -83,7 +85,8 @@ def audit_candidates(
         bases = read_receipts_at(connection, [(m.asset, m.base_version) for m, _ in items if m.base_version])
         for manifest, plan in items:
             receipt = bases.get((manifest.asset, manifest.base_version)) if manifest.base_version else None
-            view = view_candidate(connection, manifest, bench.candidates / manifest.id, at_hand, receipt)
+            read = at_hand | _pinned(bench, connection, plan, manifest.parents)
+            view = view_candidate(connection, manifest, bench.candidates / manifest.id, read, receipt)
             findings = audit_candidate(view, plan, results)
             verdicts.append(_verdict(bench, manifest, plan, findings, now))
     return tuple(verdicts)
@@ -110,9 +113,35 @@ def audit_served(bench: Bench, receipt: Receipt, plan: AuditPlan, records: Serve
     with _open(bench) as connection:
         at_hand = _bring_near(connection, [plan], bench.cut.relations(), sizes, bench.local)
         results = _run_tests(bench, [plan], at_hand)
-        view = view_served(connection, receipt, at_hand, bench.scratch / "served", records.ledger, records.rejected)
+        read = at_hand | _pinned(bench, connection, plan, receipt.parents)
+        view = view_served(connection, receipt, read, bench.scratch / "served", records.ledger, records.rejected)
         findings = (*audit_candidate(view, plan, results), _content_kept(connection, receipt, at_hand[receipt.asset]))
         return _verdict(bench, view.manifest, plan, findings, now)
+
+
+def _pinned(
+    bench: Bench, connection: duckdb.DuckDBPyConnection, plan: AuditPlan, parents: Sequence[ParentRead]
+) -> dict[AssetKey, str]:
+    """The parents of a model as they were read: what it was trained on is not what was published since.
+
+    A version that is not kept any more cannot be read, so that whatever needs it fails.
+    """
+    if not isinstance(plan.declaration.build, ModelBuild):
+        return {}
+    pinned = {}
+    published = read_versions_of(connection, [parent.candidate for parent in parents if parent.candidate is not None])
+    for parent in parents:
+        version = parent.version if parent.candidate is None else published.get(parent.candidate)
+        head = bench.cut.heads.get(parent.asset)
+        if version is None or (head is not None and head.version == version):
+            continue
+        receipt = read_receipt(connection, parent.asset, version)
+        snapshot = read_snapshot_of(connection, receipt) if receipt is not None else None
+        alias = f"snapshot_{snapshot}"
+        if snapshot is not None:
+            connection.execute(attach_statement(bench.cut.layout, snapshot, alias=alias))
+        pinned[parent.asset] = f"{alias}.{parent.asset.quoted}"
+    return pinned
 
 
 def _content_kept(connection: duckdb.DuckDBPyConnection, receipt: Receipt, relation: str) -> Finding:
@@ -155,6 +184,8 @@ def _bring_near(
     judged = {plan.declaration.key for plan in plans}
     read = judged.union(*(plan.reads for plan in plans))
     raw = {plan.declaration.key for plan in plans if plan.declaration.kind is AssetKind.RAW}
+    # Of a log's records, those who judge features read the few that they look at.
+    raw |= {build.options.log for plan in plans if isinstance(build := plan.declaration.build, FeaturesBuild)}
     small = sorted(asset for asset in read - raw - local if asset in relations and sizes.get(asset, 0) <= _NEAR_ROWS)
     connection.execute(f"ATTACH IF NOT EXISTS ':memory:' AS {_NEAR}")
     for schema in sorted({asset.schema for asset in small}):

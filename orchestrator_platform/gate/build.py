@@ -1,4 +1,4 @@
-"""Builds tables in the workbench: dbt models in one call, Python tables one by one."""
+"""Builds tables in the workbench: dbt models in one call, Python tables and tables of features one by one."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,18 +8,19 @@ from typing import Any
 import duckdb
 
 from ..errors import OrchestratorError
-from ..records.declarations import AssetDeclaration, DbtBuild, PythonBuild
-from ..records.embeddings import EmbeddingCounts
+from ..records.declarations import AssetDeclaration, DbtBuild, FeaturesBuild, PythonBuild
 from ..records.keys import AssetKey
 from ..transforming.dbt_project import DbtProject
 from ..transforming.dbt_workbench import BuiltNode, build_dbt_nodes
+from ..transforming.features import build_features
 from ..transforming.python_table import load_python_tables, run_python_table
+from .outcomes import Counts
 from .workbench import Workbench
 
 
 @dataclass(frozen=True)
 class Built:
-    """What one build left in the workbench; `error` instead where it broke, `counts` where texts were embedded."""
+    """What one build left in the workbench; `error` instead where it broke, `counts` of an embedding or a model."""
 
     asset: AssetKey
     relation: str = ""
@@ -27,7 +28,7 @@ class Built:
     gone: str | None = None
     key: tuple[str, ...] = ()
     error: str = ""
-    counts: EmbeddingCounts | None = None
+    counts: Counts | None = None
 
 
 def build_stages(declarations: Sequence[AssetDeclaration]) -> tuple[tuple[AssetDeclaration, ...], ...]:
@@ -98,6 +99,20 @@ def build_python_stage(
     try:
         tables = {str(table.key): table for table in load_python_tables(build.file)}
         relation = run_python_table(tables[declaration.key], connection, relations)
+    except OrchestratorError as error:
+        return Built(declaration.key, error=str(error))
+    return Built(declaration.key, relation=relation, key=tuple(declaration.contract.grain or ()))
+
+
+def build_features_stage(
+    connection: duckdb.DuckDBPyConnection, declaration: AssetDeclaration, relations: Mapping[AssetKey, str]
+) -> Built:
+    """Returns the features of every key of the log; only what they are declared to be made of is shown to their SQL."""
+    build = declaration.build
+    assert isinstance(build, FeaturesBuild)
+    try:
+        shown = {parent: relations[parent] for parent in declaration.parents}
+        relation = build_features(connection, declaration.key, build, shown)
     except OrchestratorError as error:
         return Built(declaration.key, error=str(error))
     return Built(declaration.key, relation=relation, key=tuple(declaration.contract.grain or ()))

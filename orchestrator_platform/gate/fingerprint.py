@@ -8,14 +8,18 @@ from ..records.keys import AssetKey
 
 
 def table_fingerprint(declaration: AssetDeclaration, parents: Mapping[AssetKey, str]) -> str:
-    """Returns the fingerprint of a table built from parents with these data versions."""
+    """Returns the fingerprint of a table built from parents with these data versions; optional ones may be missing."""
     return sha256_of(
         {
             "asset": declaration.key,
             "code": declaration.code_version,
             "contract": declaration.contract.hash(),
             "audits": declaration.audits,
-            "parents": {parent: parents[parent] for parent in declaration.parents},
+            "parents": {
+                parent: parents[parent]
+                for parent in declaration.parents
+                if parent in parents or parent not in declaration.optional_parents
+            },
         }
     )
 

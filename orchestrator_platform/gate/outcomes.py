@@ -6,17 +6,20 @@ from ..records.candidates import Manifest
 from ..records.embeddings import EmbeddingCounts
 from ..records.findings import Finding
 from ..records.keys import AssetKey
+from ..records.model_rows import TrainingCounts
 from ..records.receipts import Receipt
 from ..records.verdicts import Verdict
+
+Counts = EmbeddingCounts | TrainingCounts
 
 
 @dataclass(frozen=True)
 class Published:
-    """A new version serves. `counts` is what the producer of an embedding says that it did."""
+    """A new version serves. `counts` is what the producer of an embedding or a model says that it did."""
 
     asset: AssetKey
     receipt: Receipt
-    counts: EmbeddingCounts | None = None
+    counts: Counts | None = None
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -12,7 +12,8 @@ from .fingerprint import beside_fingerprint, table_fingerprint
 
 class Need(StrEnum):
     """CURRENT: same inputs as what serves. STALE: to be built. HELD: these inputs were rejected or rolled back.
-    ESCALATED: what they gave waits for a person. WAITING: a parent is missing.
+    ESCALATED: what they gave waits for a person. WAITING: a parent is missing. UNSTARTED: it is to be built, and only a
+    person can start that.
     """
 
     CURRENT = "current"
@@ -20,6 +21,7 @@ class Need(StrEnum):
     HELD = "held"
     ESCALATED = "escalated"
     WAITING = "waiting"
+    UNSTARTED = "unstarted"
 
 
 @dataclass(frozen=True)
@@ -99,12 +101,13 @@ def _plan_one(
     key = declaration.key
     stale = {parent for parent in declaration.parents if parent in needs and needs[parent].need is Need.STALE}
     served = {asset for asset, head in heads.items() if not head.withdrawn}
-    missing = [parent for parent in declaration.parents if parent not in served and parent not in stale]
+    missing = [parent for parent in declaration.required_parents if parent not in served and parent not in stale]
     if missing:
         return Planned(key, Need.WAITING, f"{', '.join(missing)} is not published")
     if stale:
         return Planned(key, Need.STALE, f"{', '.join(sorted(stale))} is built anew")
-    fingerprint = table_fingerprint(declaration, {parent: heads[parent].data_version for parent in declaration.parents})
+    read = {parent: heads[parent].data_version for parent in declaration.parents if parent in served}
+    fingerprint = table_fingerprint(declaration, read)
     if rebuild:
         return Planned(key, Need.STALE, "a full rebuild was asked for")
     if known.is_current(key, fingerprint, heads.get(key)):

@@ -9,7 +9,7 @@ from ..authority.permissions import person, require, require_distinct
 from ..authority.seats import Seats
 from ..errors import SealBroken
 from ..records.candidates import Manifest
-from ..records.declarations import AssetDeclaration, SourceBuild
+from ..records.declarations import AssetDeclaration, ModelBuild, SourceBuild
 from ..records.keys import AgentName, AssetKey, CandidateId, Version
 from ..records.receipts import Head
 from ..records.verdicts import Approval, Verdict, decide, seal_of
@@ -86,6 +86,8 @@ def check_seal(
 
 def _again(declaration: AssetDeclaration) -> str:
     build = declaration.build
+    if isinstance(build, ModelBuild):
+        return f"orchestrator train {declaration.key}"
     return f"orchestrator land {build.name}" if isinstance(build, SourceBuild) else ""
 
 

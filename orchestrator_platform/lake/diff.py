@@ -11,7 +11,7 @@ import duckdb
 
 from ..records.diffs import ROWS_SHOWN, ChangedRow, ColumnDiff, ColumnValues, SchemaChange, Way
 from ..records.findings import MASK, VALUE_LIMIT
-from ..sql import literal
+from ..sql import literal, told_bytes
 from .content import Content, hash_algorithm, measure_content
 from .differing_rows import DIFFERENCES, has_unique_key, join_rows, list_states, net_change
 from .state import Change, Shared, State, schema_changes, shared_columns
@@ -165,7 +165,8 @@ def _rows(
     is_shown: Callable[[str], bool],
 ) -> tuple[dict[str, Any], ...]:
     side = "a" if kind == "added" else "b"
-    found = _first(connection, kind, [_text(f"{side}{i}") for i in range(len(shared))], side, shared, grain)
+    wanted = [_text(f"{side}{i}", column) for i, column in enumerate(shared)]
+    found = _first(connection, kind, wanted, side, shared, grain)
     return tuple(
         {column.name: _shown(column, value, is_shown) for column, value in zip(shared, row, strict=True)}
         for row in found
@@ -178,7 +179,10 @@ def _changed(
     grain: Sequence[str],
     is_shown: Callable[[str], bool],
 ) -> tuple[ChangedRow, ...]:
-    wanted = [f"{_text(f'b{i}')}, {_text(f'a{i}')}, b{i} IS DISTINCT FROM a{i}" for i in range(len(shared))]
+    wanted = [
+        f"{_text(f'b{i}', column)}, {_text(f'a{i}', column)}, b{i} IS DISTINCT FROM a{i}"
+        for i, column in enumerate(shared)
+    ]
     changed = []
     for row in _first(connection, "changed", wanted, "a", shared, grain):
         cells = [(column, *row[i * 3 : i * 3 + 3]) for i, column in enumerate(shared)]
@@ -211,8 +215,8 @@ def _first(
     ).fetchall()
 
 
-def _text(column: str) -> str:
-    return f"left({column}::VARCHAR, {VALUE_LIMIT})"
+def _text(value: str, column: Shared) -> str:
+    return told_bytes(value) if column.type == "BLOB" else f"left({value}::VARCHAR, {VALUE_LIMIT})"
 
 
 def _shown(column: Shared, value: str | None, is_shown: Callable[[str], bool]) -> str | None:

@@ -68,10 +68,12 @@ def build(
     return BuildResult(tuple(outcomes.values()))
 
 
-def plan(gate: Gate, assets: Collection[str] = (), *, rebuild: bool = False) -> tuple[Planned, ...]:
+def plan(
+    gate: Gate, assets: Collection[str] = (), *, rebuild: bool = False, on_behalf_of: str = ""
+) -> tuple[Planned, ...]:
     """Returns what `build` would do, without doing it."""
     cut = cut_published(gate.layout, gate.settings.lock_timeout_seconds)
-    return plan_tables(gate, _order(gate, assets, "", "", rebuild=rebuild), cut, known_inputs(gate, cut))
+    return plan_tables(gate, _order(gate, assets, "", on_behalf_of, rebuild=rebuild), cut, known_inputs(gate, cut))
 
 
 def _order(gate: Gate, assets: Collection[str], reason: str, on_behalf_of: str, *, rebuild: bool) -> Order:
@@ -80,7 +82,8 @@ def _order(gate: Gate, assets: Collection[str], reason: str, on_behalf_of: str, 
     if unknown:
         raise UnknownAsset(name=unknown[0], known=sorted(tables))
     goal = frozenset(AssetKey(name) for name in assets) if assets else frozenset(tables)
-    return Order(goal, ORCHESTRATOR, reason, on_behalf_of, rebuild, started_by(on_behalf_of))
+    named = goal if assets else frozenset()
+    return Order(goal, ORCHESTRATOR, reason, on_behalf_of, rebuild, started_by(on_behalf_of), named)
 
 
 def _build_once(gate: Gate, order: Order) -> tuple[Outcome, ...]:

@@ -15,8 +15,10 @@ from ..errors import DefinitionError
 from ..records.base import Record
 from ..records.declarations import DriftAnswer, SourceOptions
 from ..records.embeddings import EmbeddingOptions
+from ..records.features import FeatureOptions
 from ..records.freshness import Freshness
 from ..records.keys import AssetKey
+from ..records.models import ModelOptions
 
 COMPONENT_PACKAGE = "orchestrator_platform.components"
 
@@ -79,19 +81,57 @@ class EmbeddingAttributes(EmbeddingOptions):
         return EmbeddingOptions.model_validate({name: getattr(self, name) for name in EmbeddingOptions.model_fields})
 
 
-Attributes = SourceAttributes | DbtTablesAttributes | PythonTableAttributes | EmbeddingAttributes
+class FeaturesAttributes(FeatureOptions):
+    """`asset` is the table of features, `contract` is `file.py:Class`; this and all SQL are files beside this one."""
+
+    asset: AssetKey
+    contract: str
+    description: str = ""
+    drift: DriftAnswer = DriftAnswer.WARN
+    freshness: Freshness | None = None
+    checks: tuple[CheckAttributes, ...] = ()
+
+    def options(self) -> FeatureOptions:
+        return FeatureOptions.model_validate({name: getattr(self, name) for name in FeatureOptions.model_fields})
+
+
+class ModelAttributes(ModelOptions):
+    """`asset` is the model's table, one row to each version; estimator and checks are files beside the component's."""
+
+    asset: AssetKey
+    description: str = ""
+    freshness: Freshness | None = None
+    checks: tuple[CheckAttributes, ...] = ()
+
+    def options(self) -> ModelOptions:
+        return ModelOptions.model_validate({name: getattr(self, name) for name in ModelOptions.model_fields})
+
+
+Attributes = (
+    SourceAttributes
+    | DbtTablesAttributes
+    | PythonTableAttributes
+    | EmbeddingAttributes
+    | FeaturesAttributes
+    | ModelAttributes
+)
 
 ATTRIBUTES: dict[str, type[Attributes]] = {
     "SourceComponent": SourceAttributes,
     "DbtTablesComponent": DbtTablesAttributes,
     "PythonTableComponent": PythonTableAttributes,
     "EmbeddingComponent": EmbeddingAttributes,
+    "FeaturesComponent": FeaturesAttributes,
+    "ModelComponent": ModelAttributes,
 }
 
 
 @dataclass(frozen=True)
 class ComponentFile:
-    """One component: its attributes, the file and line where it begins, and the lines where its attributes do."""
+    """One component: its attributes, the file and line where it begins, and the lines where its attributes do.
+
+    `lines` are by attribute; what an attribute lists by name is there too, as `attribute.name`.
+    """
 
     file: Path
     line: int
@@ -159,8 +199,14 @@ def _component(file: Path, node: yaml.Node, name: str, value: dict[str, Any]) ->
             fix=f"The attributes of {name} are: {', '.join(model.model_fields)}.",
         ) from error
     _refuse_templates(file, node, value)
-    lines = {str(key): _line_of(node, ["attributes", str(key)]) for key in value.get("attributes") or {}}
-    return ComponentFile(file, node.start_mark.line + 1, attributes, lines)
+    return ComponentFile(file, node.start_mark.line + 1, attributes, dict(_lines(node, value)))
+
+
+def _lines(node: yaml.Node, value: dict[str, Any]) -> Iterator[tuple[str, int]]:
+    for key, said in (value.get("attributes") or {}).items():
+        yield str(key), _line_of(node, ["attributes", str(key)])
+        for name in said if isinstance(said, dict) else ():
+            yield f"{key}.{name}", _line_of(node, ["attributes", str(key), str(name)])
 
 
 def _refuse_templates(file: Path, node: yaml.Node, value: dict[str, Any]) -> None:

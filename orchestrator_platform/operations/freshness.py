@@ -133,16 +133,20 @@ class _Ages:
         item, head = self.planned.get(asset), self.heads.get(asset)
         if item is None or item.need is Need.CURRENT or head is None:
             return None
-        parents = self.assets[asset].parents
+        # What only a person builds anew keeps nothing late that is made of what serves of it.
+        parents = [p for p in self.assets[asset].parents if p not in self.planned or not self._waits(p)]
         moments = [self._left_behind_at(asset, head), *(self._overtaken_at(parent) for parent in parents)]
         return min((moment for moment in moments if moment), default=head.published_at)
+
+    def _waits(self, asset: AssetKey) -> bool:
+        return self.planned[asset].need is Need.UNSTARTED
 
     def _left_behind_at(self, asset: AssetKey, head: Head) -> datetime | None:
         """When a parent's content last became another than any that is known to give what serves."""
         declaration = self.assets[asset]
         made = read_receipt(self.connection, asset, head.version)
         read = {parent.asset: parent for parent in made.parents} if made else {}
-        given = {parent: read[parent].data_version if parent in read else "" for parent in declaration.parents}
+        given = dict.fromkeys(declaration.required_parents, "") | {p: read[p].data_version for p in read}
         since = None
         for receipt in self._published_after(read.values()):
             given[receipt.asset] = receipt.data_version

@@ -30,12 +30,16 @@ from .component_files import (
     ComponentFile,
     DbtTablesAttributes,
     EmbeddingAttributes,
+    FeaturesAttributes,
+    ModelAttributes,
     PythonTableAttributes,
     SourceAttributes,
     read_component_files,
 )
 from .dbt_meta import drift_of, freshness_of, group_of
 from .embedding_assets import declare_embedding, judged_by
+from .feature_assets import declare_features
+from .model_assets import declare_model, model_judged_by
 
 _NOBODY = AgentName("")
 
@@ -66,7 +70,9 @@ def load_declarations(settings: Settings, embedders: Embedders | None = None) ->
     dbt, variables = _load_dbt(settings, components)
     modules = tuple(sorted(settings.project.defs.rglob("*.py")))
     found = list(_declare(settings, components, dbt))
+    found += _features(settings, components, found)
     found += _embeddings(components, found, embedders or local_embedders(settings.home.cache / "embedders"))
+    found += _models(components, found)
     parents = {declaration.key: declaration.parents for declaration in found}
     declared = [_judged(settings, d, tests_judging(d.key, dbt.tests, parents), modules) for d in found]
     return Declarations(tuple(_ordered(declared)), dbt, variables, files)
@@ -87,7 +93,7 @@ def _audits(declaration: AssetDeclaration, tests: Sequence[DbtTest]) -> str:
     checks = [[check.name, check.severity, check.function, check.code_version] for check in declaration.checks]
     versions = sorted([test.unique_id, test.code_version] for test in tests)
     asks: list[list[object]] = [["drift", declaration.drift]] if declaration.drift is not DriftAnswer.WARN else []
-    asks += judged_by(declaration)
+    asks += [*judged_by(declaration), *model_judged_by(declaration)]
     return sha256_of([checks, versions, *asks]) if checks or versions or asks else ""
 
 
@@ -166,6 +172,19 @@ def _declare(settings: Settings, components: Sequence[ComponentFile], dbt: DbtPr
                 yield from _python_tables(settings, component, component.attributes, depends_on)
 
 
+def _features(
+    settings: Settings, components: Sequence[ComponentFile], others: Sequence[AssetDeclaration]
+) -> Iterator[AssetDeclaration]:
+    declared = {declaration.key: declaration for declaration in others}
+    depends_on = sorted(settings.project.defs.rglob("*.py"))
+    for component in components:
+        if isinstance(component.attributes, FeaturesAttributes):
+            asset, named = component.attributes.asset, component.attributes.contract
+            contract = _pandera_contract(settings, component, asset, named, depends_on)
+            checks = _free_checks(component, component.attributes.checks)
+            yield declare_features(component, component.attributes, declared, contract, checks)
+
+
 def _embeddings(
     components: Sequence[ComponentFile], others: Sequence[AssetDeclaration], embedders: Embedders
 ) -> Iterator[AssetDeclaration]:
@@ -174,6 +193,14 @@ def _embeddings(
         if isinstance(component.attributes, EmbeddingAttributes):
             checks = _free_checks(component, component.attributes.checks)
             yield declare_embedding(component, component.attributes, declared, checks, embedders)
+
+
+def _models(components: Sequence[ComponentFile], others: Sequence[AssetDeclaration]) -> Iterator[AssetDeclaration]:
+    declared = {declaration.key: declaration for declaration in others}
+    for component in components:
+        if isinstance(component.attributes, ModelAttributes):
+            checks = _free_checks(component, component.attributes.checks)
+            yield declare_model(component, component.attributes, declared, checks)
 
 
 def _source(

@@ -84,7 +84,7 @@ def _state(cut: PublishedCut, key: AssetKey, need: Need | None) -> State:
             return State.WAITING
         case _ if key in cut.heads and cut.heads[key].withdrawn:
             return State.WITHDRAWN
-        case Need.STALE if key in cut.heads:
+        case Need.STALE | Need.UNSTARTED if key in cut.heads:
             return State.BEHIND
         case _:
             return State.CURRENT if key in cut.heads else State.UNPUBLISHED

@@ -12,9 +12,11 @@ from .candidates import AssetKind
 from .contracts import Contract
 from .embedders import EmbedderIdentity
 from .embeddings import EmbeddingOptions
+from .features import FeatureOptions
 from .findings import Severity
 from .freshness import Freshness
 from .keys import AgentName, AssetKey
+from .models import ModelOptions
 
 
 class FileFormat(StrEnum):
@@ -122,6 +124,34 @@ class EmbeddingBuild:
 
 
 @dataclass(frozen=True)
+class FeaturesBuild:
+    """Built by SQL out of allowed places of a log's records.
+
+    `paths` are the columns with the steps that lead to them in a record, `allowed` the steps that each must begin
+    with. The SQL is the files' text as it was loaded.
+    """
+
+    options: FeatureOptions
+    folder: Path
+    paths: tuple[tuple[str, tuple[str | int, ...]], ...]
+    allowed: tuple[tuple[str | int, ...], ...]
+    sql: str
+    labels: str | None = None
+    examples: str | None = None
+    features: tuple[str, ...] = ()
+    label_columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ModelBuild:
+    """Built by training on the examples of a table; `file` holds the estimator of that name."""
+
+    options: ModelOptions
+    file: Path
+    estimator: str
+
+
+@dataclass(frozen=True)
 class FreeCheck:
     """A check that the project brings along: a SQL file that selects failing rows, or a Python function.
 
@@ -143,7 +173,8 @@ class AssetDeclaration:
     UI shows; `atomic` names a group that is published whole or not at all; `audits` is the hash of
     the checks that the project brings along, dbt's tests among them; `drift` is what drift leads to;
     `freshness` is how old what serves may become, `None` where nothing is promised; `declared_in` are the
-    files and folders that all this was read from.
+    files and folders that all this was read from; `optional_parents` are those of the parents without which it is
+    built all the same.
     """
 
     key: AssetKey
@@ -151,7 +182,7 @@ class AssetDeclaration:
     contract: Contract
     parents: tuple[AssetKey, ...]
     code_version: str
-    build: SourceBuild | DbtBuild | PythonBuild | EmbeddingBuild
+    build: SourceBuild | DbtBuild | PythonBuild | EmbeddingBuild | FeaturesBuild | ModelBuild
     producer: AgentName
     auditor: AgentName
     group: str
@@ -164,3 +195,9 @@ class AssetDeclaration:
     declared_in: tuple[Path, ...] = ()
     drift: DriftAnswer = DriftAnswer.WARN
     freshness: Freshness | None = None
+    optional_parents: frozenset[AssetKey] = frozenset()
+
+    @property
+    def required_parents(self) -> tuple[AssetKey, ...]:
+        """The parents without which it cannot be built."""
+        return tuple(parent for parent in self.parents if parent not in self.optional_parents)

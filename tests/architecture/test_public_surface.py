@@ -41,6 +41,7 @@ def test_the_components_are_those_that_yaml_may_name() -> None:
     assert sorted(components.__all__) == [
         "DbtTablesComponent",
         "EmbeddingComponent",
+        "FeaturesComponent",
         "PythonTableComponent",
         "SourceComponent",
     ]

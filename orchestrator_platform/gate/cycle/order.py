@@ -11,7 +11,6 @@ from ...authority.agent_files import Invocation
 from ...lake.published import PublishedCut
 from ...records.candidates import Manifest
 from ...records.declarations import AssetDeclaration, SourceBuild
-from ...records.embeddings import EmbeddingCounts
 from ...records.events import Event
 from ...records.keys import AgentName, AssetKey, CandidateId
 from ...records.ledger import QuarantineEntry
@@ -20,6 +19,7 @@ from ...records.verdicts import VERDICT, Decision, Verdict
 from ..audit import Bench
 from ..context import Gate
 from ..fingerprint import beside_fingerprint, raw_fingerprint, table_fingerprint
+from ..outcomes import Counts
 from ..plan import served_beside
 from ..publish import Done, Publication, publish
 from ..quarantine import quarantine_candidate
@@ -30,7 +30,10 @@ from ..workbench import Workbench
 
 @dataclass(frozen=True)
 class Order:
-    """What is asked, by which agent, on behalf of whom and why; `started` says whether a person did."""
+    """What is asked, by which agent, on behalf of whom and why; `started` says whether a person did.
+
+    `named` are the assets that were asked for by name: nothing else of an order trains a model.
+    """
 
     goal: frozenset[AssetKey]
     agent: AgentName
@@ -38,6 +41,7 @@ class Order:
     on_behalf_of: str = ""
     rebuild: bool = False
     started: Invocation = Invocation.AUTOMATIC
+    named: frozenset[AssetKey] = frozenset()
 
 
 def bench_of(gate: Gate, cut: PublishedCut, workbench: Workbench) -> Bench:
@@ -83,7 +87,8 @@ def fingerprint_now(declaration: AssetDeclaration, manifest: Manifest, files: It
         hashes = sorted(files)
         return raw_fingerprint(declaration, hashes) if hashes else manifest.fingerprint
     read = {parent.asset: parent.data_version for parent in manifest.parents}
-    return table_fingerprint(declaration, read) if read.keys() == set(declaration.parents) else manifest.fingerprint
+    fits = set(declaration.required_parents) <= read.keys() <= set(declaration.parents)
+    return table_fingerprint(declaration, read) if fits else manifest.fingerprint
 
 
 def entry_for(gate: Gate, heads: Mapping[AssetKey, Head], manifest: Manifest, verdict: Verdict) -> QuarantineEntry:
@@ -100,7 +105,7 @@ def entry_for(gate: Gate, heads: Mapping[AssetKey, Head], manifest: Manifest, ve
 
 
 def judged_events(
-    gate: Gate, order: Order, manifest: Manifest, verdict: Verdict, counts: EmbeddingCounts | None = None
+    gate: Gate, order: Order, manifest: Manifest, verdict: Verdict, counts: Counts | None = None
 ) -> Iterable[Event]:
     """Yields what the producer and the auditor of one candidate did."""
     made = counts.model_dump(mode="json", exclude_defaults=True) if counts else {}

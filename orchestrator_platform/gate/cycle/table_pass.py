@@ -12,24 +12,24 @@ from ...errors import Misuse, StorageFailed
 from ...lake.published import PublishedCut
 from ...lake.writer import Quarantined
 from ...records.candidates import ParentRead
-from ...records.declarations import AssetDeclaration, DbtBuild, EmbeddingBuild
-from ...records.embeddings import EmbeddingCounts
+from ...records.declarations import AssetDeclaration, DbtBuild, EmbeddingBuild, FeaturesBuild, ModelBuild
 from ...records.keys import AssetKey
 from ...records.verdicts import Decision, Verdict
 from ...storage import storage_problem
 from ..audit import audit_candidates
-from ..build import Built, build_dbt_stage, build_python_stage, build_stages
+from ..build import Built, build_dbt_stage, build_features_stage, build_python_stage, build_stages
 from ..candidate import Closed, Draft, close_candidate, verify_files
 from ..context import Gate
 from ..fingerprint import table_fingerprint
 from ..memory import remember_unchanged
-from ..outcomes import Escalated, Failed, Held, Outcome, Published, Rejected, Unchanged, Withheld
+from ..outcomes import Counts, Escalated, Failed, Held, Outcome, Published, Rejected, Unchanged, Withheld
 from ..plan import KnownInputs
 from ..publish import Publication
 from ..rebuild import made_by_other_code
 from ..withhold import blamed_for, root_causes, withheld_by
 from ..workbench import Workbench
 from .embedding import EmbeddingBuilder
+from .model import ModelTrainer
 from .order import Order, bench_of, entry_for, judged_events, judged_in, keep_verdict, publish_in, remove_candidate
 
 
@@ -43,7 +43,7 @@ class TablePass:
     workbench: Workbench
     closed: dict[AssetKey, Closed] = field(default_factory=dict)
     outcomes: dict[AssetKey, Outcome] = field(default_factory=dict)
-    counts: dict[AssetKey, EmbeddingCounts] = field(default_factory=dict)
+    counts: dict[AssetKey, Counts] = field(default_factory=dict)
 
     def run(self, stale: Sequence[AssetDeclaration], known: KnownInputs) -> Mapping[AssetKey, Outcome]:
         """Returns an outcome for each of the assets, which come parents first."""
@@ -69,10 +69,18 @@ class TablePass:
 
     def _build_one(self, connection: duckdb.DuckDBPyConnection, declaration: AssetDeclaration) -> Built:
         relations = self._relations()
-        if not isinstance(declaration.build, EmbeddingBuild):
-            return build_python_stage(connection, declaration, relations)
-        builder = EmbeddingBuilder(self.gate, self.cut, self.order.rebuild)
-        built = builder.build(connection, declaration, relations[declaration.build.options.source])
+        match declaration.build:
+            case EmbeddingBuild(options=options):
+                builder = EmbeddingBuilder(self.gate, self.cut, self.order.rebuild)
+                built = builder.build(connection, declaration, relations[options.source])
+            case ModelBuild(options=options):
+                trainer = ModelTrainer(self.gate, self.workbench.folder / "training", self.order.rebuild)
+                read = self._parents_read(declaration)
+                built = trainer.train(connection, declaration, relations[options.examples], read)
+            case FeaturesBuild():
+                built = build_features_stage(connection, declaration, relations)
+            case _:
+                built = build_python_stage(connection, declaration, relations)
         if built.counts is not None:
             self.counts[declaration.key] = built.counts
         return built
@@ -153,7 +161,7 @@ class TablePass:
         return self._spoiled(declaration) or self._settled(declaration, known)
 
     def _spoiled(self, declaration: AssetDeclaration) -> Outcome | None:
-        spoiled = tuple(parent for parent in declaration.parents if self._is_spoiled(parent))
+        spoiled = tuple(parent for parent in declaration.required_parents if self._is_spoiled(parent))
         return Withheld(declaration.key, spoiled) if spoiled else None
 
     def _settled(self, declaration: AssetDeclaration, known: KnownInputs) -> Outcome | None:
@@ -174,7 +182,12 @@ class TablePass:
         return isinstance(self.outcomes.get(parent), Failed | Held | Withheld)
 
     def _parents_read(self, declaration: AssetDeclaration) -> tuple[ParentRead, ...]:
-        return tuple(self._parent_read(parent) for parent in declaration.parents)
+        read = [parent for parent in declaration.parents if self._is_there(parent, declaration)]
+        return tuple(self._parent_read(parent) for parent in read)
+
+    def _is_there(self, parent: AssetKey, declaration: AssetDeclaration) -> bool:
+        head = self.cut.heads.get(parent)
+        return parent in self.closed or parent not in declaration.optional_parents or bool(head and not head.withdrawn)
 
     def _parent_read(self, parent: AssetKey) -> ParentRead:
         closed, head = self.closed.get(parent), self.cut.heads.get(parent)

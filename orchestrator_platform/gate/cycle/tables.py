@@ -1,13 +1,14 @@
 """Builds tables and brings them through the gate."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from ...authority.acts import Act
+from ...authority.agent_files import Invocation
 from ...authority.permissions import require, require_start
 from ...errors import NotPermitted
 from ...lake.history import read_quarantine, read_retractions
 from ...lake.published import PublishedCut, cut_published
+from ...records.declarations import AssetDeclaration, ModelBuild
 from ...records.keys import AssetKey
 from ..context import Gate
 from ..memory import load_unchanged
@@ -39,8 +40,19 @@ def known_inputs(gate: Gate, cut: PublishedCut) -> KnownInputs:
 
 
 def plan_tables(gate: Gate, order: Order, cut: PublishedCut, known: KnownInputs) -> tuple[Planned, ...]:
-    """Returns what the order would do, without doing it."""
-    return plan_build(list(gate.assets.values()), order.goal, cut.heads, known, rebuild=order.rebuild)
+    """Returns what the order would do, without doing it.
+
+    What only a person may start, and none did, is left as it serves, and the others are planned over that.
+    """
+    declared = list(gate.assets.values())
+    asked = plan_build(declared, order.goal, cut.heads, known, rebuild=order.rebuild)
+    refused = _refused(gate, order, asked)
+    if not refused:
+        return asked
+    rest = plan_build(declared, order.goal - refused.keys(), cut.heads, known, rebuild=order.rebuild)
+    planned = {item.asset: item for item in rest}
+    planned |= {asset: Planned(asset, Need.UNSTARTED, _waits_why(error)) for asset, error in refused.items()}
+    return tuple(planned[item.asset] for item in asked)
 
 
 def build_tables(gate: Gate, order: Order) -> tuple[Outcome, ...]:
@@ -55,46 +67,72 @@ def build_tables(gate: Gate, order: Order) -> tuple[Outcome, ...]:
     """
     cut = cut_published(gate.layout, gate.settings.lock_timeout_seconds)
     known = known_inputs(gate, cut)
-    asked = plan_tables(gate, order, cut, known)
-    unstarted = _unstarted(gate, order, asked)
-    planned = plan_tables(gate, replace(order, goal=order.goal - unstarted.keys()), cut, known)
+    planned = plan_tables(gate, order, cut, known)
+    _require_anything_started(gate, order, planned)
     outcomes: dict[AssetKey, Outcome] = {
-        item.asset: _not_built(item) for item in planned if item.need is not Need.STALE
+        item.asset: _not_built(gate, order, item) for item in planned if item.need is not Need.STALE
     }
-    outcomes |= {asset: Waiting(asset, str(error)) for asset, error in unstarted.items()}
     stale = [gate.assets[item.asset] for item in planned if item.need is Need.STALE]
     if stale:
         for declaration in stale:
-            for act in (Act.BUILD, Act.PUBLISH):
+            for act in (_makes(declaration), Act.PUBLISH):
                 require(gate.principals[declaration.producer], act, declaration.key, gate.seats)
         with open_workbench(gate.settings.home.workbenches, gate.new_id(), cut) as workbench:
             outcomes |= TablePass(gate, order, cut, workbench).run(stale, known)
-    return tuple(outcomes[item.asset] for item in asked)
+    return tuple(outcomes[item.asset] for item in planned)
 
 
-def _unstarted(gate: Gate, order: Order, asked: Sequence[Planned]) -> dict[AssetKey, NotPermitted]:
-    """What only a person may start; it waits, and the others are built over what serves of it.
+def _makes(declaration: AssetDeclaration) -> Act:
+    return Act.TRAIN if isinstance(declaration.build, ModelBuild) else Act.BUILD
 
-    Raises:
-        NotPermitted: There is nothing else in the order.
-    """
+
+def _refused(gate: Gate, order: Order, planned: Sequence[Planned]) -> dict[AssetKey, NotPermitted]:
+    """What is to be built and may not be started as the order was."""
     refused: dict[AssetKey, NotPermitted] = {}
-    for item in asked:
+    for item in planned:
         try:
             if item.need is Need.STALE:
-                require_start(gate.principals[gate.assets[item.asset].producer], order.started)
+                _require_started(gate, order, gate.assets[item.asset])
         except NotPermitted as error:
             refused[item.asset] = error
-    if refused and refused.keys() == order.goal:
-        raise next(iter(refused.values()))
     return refused
 
 
-def _not_built(item: Planned) -> Outcome:
+def _require_started(gate: Gate, order: Order, declaration: AssetDeclaration) -> None:
+    """A manual agent needs a person; a model needs one who named it, whatever its agent's file says."""
+    require_start(gate.principals[declaration.producer], order.started)
+    if isinstance(declaration.build, ModelBuild) and not _trains(order, declaration.key):
+        raise NotPermitted(
+            agent=declaration.producer,
+            act="train",
+            subject=declaration.key,
+            why=f"only a person starts that, by its name: `orchestrator train {declaration.key}`",
+        )
+
+
+def _trains(order: Order, asset: AssetKey) -> bool:
+    return order.started is Invocation.MANUAL and asset in order.named
+
+
+def _waits_why(error: NotPermitted) -> str:
+    return f"waits for a person: {error.why}"
+
+
+def _require_anything_started(gate: Gate, order: Order, planned: Sequence[Planned]) -> None:
+    """Raises NotPermitted where all that was asked for by name needs a person to start it."""
+    refused = [item.asset for item in planned if item.need is Need.UNSTARTED]
+    if refused and len(refused) == len(planned) and order.goal <= order.named:
+        _require_started(gate, order, gate.assets[refused[0]])
+
+
+def _not_built(gate: Gate, order: Order, item: Planned) -> Outcome:
+    asset, is_model = item.asset, isinstance(gate.assets[item.asset].build, ModelBuild)
     match item.need:
+        case Need.HELD if is_model and not _trains(order, asset):
+            return Waiting(asset, f"{item.why}, then a person trains it: `orchestrator train {asset}`")
         case Need.HELD | Need.ESCALATED:
             return Held(item.asset, item.why)
-        case Need.WAITING:
+        case Need.WAITING | Need.UNSTARTED:
             return Waiting(item.asset, item.why)
         case _:
             return Unchanged(item.asset, item.why)

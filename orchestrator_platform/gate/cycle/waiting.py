@@ -9,7 +9,7 @@ from ...errors import AlreadySettled, BaseMoved, CandidateDamaged, Misuse, SealB
 from ...lake.history import read_events_of, read_quarantine_entry, read_versions_of
 from ...lake.published import PublishedCut
 from ...records.candidates import Manifest
-from ...records.declarations import AssetDeclaration, SourceBuild
+from ...records.declarations import AssetDeclaration, ModelBuild, SourceBuild
 from ...records.events import Event
 from ...records.keys import AssetKey, CandidateId
 from ...records.ledger import QuarantineEntry, QuarantineState
@@ -94,4 +94,6 @@ def make_again(declaration: AssetDeclaration, *, anew: bool = False) -> str:
     build = declaration.build
     if isinstance(build, SourceBuild):
         return f"orchestrator land {build.name}"
+    if isinstance(build, ModelBuild):
+        return f"orchestrator train{' --rebuild' if anew else ''} {declaration.key}"
     return f"orchestrator build{' --rebuild' if anew else ''} {declaration.key}"

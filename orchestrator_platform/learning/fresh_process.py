@@ -1,0 +1,162 @@
+"""Runs a module of ours in a fresh Python: limits, a clean environment, and nothing of this process but files.
+
+The task is a folder. What the module is told, and what it answers, are files in it; while it works it says how far it
+is. It ends with its parent, however that ends.
+"""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from ..errors import ProcessFailed
+
+TASK, ANSWER = "task.json", "answer.json"
+_MB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class ProcessLimits:
+    """`memory_mb` is what may be allocated beside what the interpreter maps."""
+
+    memory_mb: int = 6144
+    timeout_seconds: float = 3600
+
+
+def run_fresh(
+    module: str, folder: Path, task: Mapping[str, Any], limits: ProcessLimits, say: Callable[[str], None]
+) -> dict[str, Any]:
+    """Returns what `python -m module folder` answered.
+
+    Raises:
+        ProcessFailed: It broke, was ended, or took longer than it may.
+    """
+    (folder / TASK).write_text(json.dumps({**task, "memory_mb": limits.memory_mb}), encoding="utf-8")
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(  # noqa: S603  # our own module under our own interpreter
+            [sys.executable, "-P", "-s", "-m", module, str(folder)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            cwd=folder,
+            # A hash seed of its own would make sets of texts, and what is made of them, differ from run to run.
+            env={"PYTHONHASHSEED": "0", "PATH": os.defpath, "HOME": str(folder), "LANG": "C.UTF-8"},
+        )
+        try:
+            problem = _follow(process, limits, say)
+        finally:
+            process.kill()
+            process.wait()
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    pipe.close()
+        if problem:
+            raise ProcessFailed(module=module, problem=problem, said=_tail(errors))
+    return _answer(folder, module)
+
+
+def _follow(process: "subprocess.Popen[bytes]", limits: ProcessLimits, say: Callable[[str], None]) -> str:
+    """What went wrong, nothing where nothing did."""
+    timer = threading.Timer(limits.timeout_seconds, process.kill)
+    timer.start()
+    problem = ""
+    try:
+        assert process.stdout is not None
+        for line in process.stdout:
+            told = _told(line)
+            if "problem" in told:
+                problem = str(told["problem"])
+            elif "say" in told:
+                say(str(told["say"]))
+        exit_code = process.wait()
+    finally:
+        timed_out = not timer.is_alive() and process.returncode not in {0, None}
+        timer.cancel()
+    if problem or not exit_code:
+        return problem
+    if timed_out:
+        return f"it took longer than {limits.timeout_seconds:g} s"
+    return f"it was ended by signal {-exit_code}" if exit_code < 0 else f"it ended with exit code {exit_code}"
+
+
+def _told(line: bytes) -> dict[str, Any]:
+    try:
+        told = json.loads(line)
+    except ValueError:
+        return {}  # a killed process may leave half a line
+    return told if isinstance(told, dict) else {}
+
+
+def _tail(errors: Any) -> str:
+    errors.seek(0)
+    return str(errors.read()[-2_000:].decode("utf-8", "replace")).strip()
+
+
+def _answer(folder: Path, module: str) -> dict[str, Any]:
+    try:
+        answer = json.loads((folder / ANSWER).read_bytes())
+    except (OSError, ValueError) as error:
+        raise ProcessFailed(module=module, problem="it left no answer", said=str(error)) from error
+    assert isinstance(answer, dict)
+    return answer
+
+
+Work = Callable[[Path, dict[str, Any], Callable[[str], None]], dict[str, Any]]
+"""Does a task in its folder and returns the answer."""
+
+
+def answer_task(work: Work) -> NoReturn:
+    """Does, inside the fresh process, the task of the folder that it was called with, and ends the process."""
+    # What a library prints must not be taken for progress.
+    with os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8") as out:
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+
+        def tell(**told: str) -> None:
+            out.write(json.dumps(told) + "\n")
+            out.flush()
+
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+        folder = Path(sys.argv[1])
+        task = json.loads((folder / TASK).read_bytes())
+        try:
+            _limit_memory(int(task["memory_mb"]))
+            answer = work(folder, task, lambda text: tell(say=text))
+        except MemoryError:
+            tell(problem=f"it needs more than {task['memory_mb']} MB of memory")
+            raise SystemExit(1) from None
+        except Exception as error:
+            tell(problem=f"{type(error).__name__}: {error}"[:2_000])
+            raise
+        partial = folder / f"{ANSWER}.partial"
+        partial.write_text(json.dumps({**answer, "peak_mb": _peak_mb()}), encoding="utf-8")
+        partial.replace(folder / ANSWER)
+    raise SystemExit(0)
+
+
+def _end_with_parent() -> None:
+    """The parent holds the other end of standard input, and says nothing: it ends when the parent does."""
+    os.read(sys.stdin.fileno(), 1)
+    os._exit(1)
+
+
+def _limit_memory(memory_mb: int) -> None:
+    statm = Path("/proc/self/statm")
+    mapped = int(statm.read_text().split()[0]) * resource.getpagesize() if statm.exists() else 1 << 30
+    limit = mapped + memory_mb * _MB
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    if hard != resource.RLIM_INFINITY:
+        limit = min(limit, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _peak_mb() -> float:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (_MB if sys.platform == "darwin" else 1024), 1)

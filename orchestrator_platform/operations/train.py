@@ -1,0 +1,63 @@
+"""Trains models because a person asks for it: the use case behind `orchestrator train`."""
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from ..errors import Misuse, UnknownAsset
+from ..gate.context import Gate
+from ..gate.plan import Planned
+from ..records.declarations import ModelBuild
+from ..records.keys import AssetKey
+from .build import BuildResult, build, plan
+from .model_assets import with_budget
+
+
+def train(
+    gate: Gate,
+    assets: Collection[str],
+    *,
+    reason: str,
+    on_behalf_of: str,
+    rebuild: bool = False,
+    trials: int | None = None,
+    minutes: float | None = None,
+) -> BuildResult:
+    """Trains these models and brings them through the gate.
+
+    A model whose inputs did not change is not trained again, unless that or another budget is asked for.
+
+    Args:
+        on_behalf_of: The person who starts it.
+
+    Raises:
+        UnknownAsset: A name is no model of the project.
+        Misuse: No name was given.
+        NotPermitted: It was started by no person.
+    """
+    gate = _for_training(gate, assets, trials, minutes)
+    anew = rebuild or trials is not None or minutes is not None
+    return build(gate, assets, reason=reason or "train", on_behalf_of=on_behalf_of, rebuild=anew)
+
+
+def plan_training(gate: Gate, assets: Collection[str], *, on_behalf_of: str, rebuild: bool) -> tuple[Planned, ...]:
+    """Returns what `train` would do, without doing it."""
+    gate = _for_training(gate, assets, None, None)
+    return plan(gate, assets, rebuild=rebuild, on_behalf_of=on_behalf_of)
+
+
+def _for_training(gate: Gate, assets: Collection[str], trials: int | None, minutes: float | None) -> Gate:
+    models = [key for key, declared in gate.assets.items() if isinstance(declared.build, ModelBuild)]
+    if not assets:
+        known = ", ".join(models) or "none"
+        raise Misuse(f"No model was named, and a model is trained only by its name. Nothing was done. Known: {known}.")
+    for name in assets:
+        if name not in models:
+            raise UnknownAsset(name=name, known=models)
+    changed = {}
+    for name in assets:
+        declaration = gate.assets[AssetKey(name)]
+        assert isinstance(declaration.build, ModelBuild)
+        asked = {"trials": trials, "minutes": minutes}
+        given = {field: value for field, value in asked.items() if value is not None}
+        changed[declaration.key] = with_budget(declaration, declaration.build.options.budget.model_copy(update=given))
+    return replace(gate, assets={**gate.assets, **changed})
