@@ -5,6 +5,7 @@ from .embedding import EmbeddingComponent
 from .features import FeaturesComponent
 from .model import ModelComponent
 from .python_table import PythonTableComponent
+from .scores import ScoresComponent
 from .source import SourceComponent
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     "FeaturesComponent",
     "ModelComponent",
     "PythonTableComponent",
+    "ScoresComponent",
     "SourceComponent",
 ]

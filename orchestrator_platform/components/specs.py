@@ -17,6 +17,7 @@ from ..records.declarations import (
     EmbeddingBuild,
     FeaturesBuild,
     ModelBuild,
+    ScoresBuild,
     SourceBuild,
 )
 
@@ -84,6 +85,8 @@ def _kinds(declaration: AssetDeclaration) -> set[str]:
         return {"ducklake", "duckdb", "table"}
     if isinstance(build, ModelBuild):
         return {"ducklake", "scikitlearn"}
+    if isinstance(build, ScoresBuild):
+        return {"ducklake", "scikitlearn", "table"}
     return {"ducklake", "dbt" if isinstance(build, DbtBuild) else "python", "table"}
 
 

@@ -24,7 +24,9 @@ OrchestratorError
 │   ├── NotPermitted
 │   ├── StatementRefused
 │   ├── UntrustedModel
-│   └── ExamplesUnusable
+│   ├── ExamplesUnusable
+│   ├── ModelNotServed
+│   └── RowsRefused
 └── Fault                   something broke (exit 3)
     ├── ForeignSnapshot
     ├── CommitMismatch
@@ -44,6 +46,7 @@ OrchestratorError
     ├── EmbeddingFailed
     ├── ProcessFailed
     ├── TrainingFailed
+    ├── ScoringFailed
     ├── EndpointFailed
     ├── EndpointRefused
     └── EndpointAnswerWrong
@@ -75,6 +78,7 @@ from .faults import (
     ProcessFailed,
     PythonTableFailed,
     ReaderFailed,
+    ScoringFailed,
     StorageFailed,
     TableFileDamaged,
     TargetFailed,
@@ -98,10 +102,12 @@ from .refusals import (
     CandidateRejected,
     ExamplesUnusable,
     LineageMoved,
+    ModelNotServed,
     NotApprovable,
     NotPermitted,
     NotReplayable,
     ParentRetracted,
+    RowsRefused,
     SealBroken,
     StatementRefused,
     TargetRetracted,
@@ -136,6 +142,7 @@ __all__ = [
     "LineageMoved",
     "LockTimeout",
     "Misuse",
+    "ModelNotServed",
     "NewerHome",
     "NoCandidate",
     "NotApprovable",
@@ -147,6 +154,8 @@ __all__ = [
     "PythonTableFailed",
     "ReaderFailed",
     "Refusal",
+    "RowsRefused",
+    "ScoringFailed",
     "SealBroken",
     "StatementRefused",
     "StorageFailed",

@@ -19,6 +19,7 @@ from ..records.features import FeatureOptions
 from ..records.freshness import Freshness
 from ..records.keys import AssetKey
 from ..records.models import ModelOptions
+from ..records.scores import ScoresOptions
 
 COMPONENT_PACKAGE = "orchestrator_platform.components"
 
@@ -107,6 +108,19 @@ class ModelAttributes(ModelOptions):
         return ModelOptions.model_validate({name: getattr(self, name) for name in ModelOptions.model_fields})
 
 
+class ScoresAttributes(ScoresOptions):
+    """`asset` is the table of scores; checks are files beside the component's."""
+
+    asset: AssetKey
+    description: str = ""
+    drift: DriftAnswer = DriftAnswer.WARN
+    freshness: Freshness | None = None
+    checks: tuple[CheckAttributes, ...] = ()
+
+    def options(self) -> ScoresOptions:
+        return ScoresOptions.model_validate({name: getattr(self, name) for name in ScoresOptions.model_fields})
+
+
 Attributes = (
     SourceAttributes
     | DbtTablesAttributes
@@ -114,6 +128,7 @@ Attributes = (
     | EmbeddingAttributes
     | FeaturesAttributes
     | ModelAttributes
+    | ScoresAttributes
 )
 
 ATTRIBUTES: dict[str, type[Attributes]] = {
@@ -123,6 +138,7 @@ ATTRIBUTES: dict[str, type[Attributes]] = {
     "EmbeddingComponent": EmbeddingAttributes,
     "FeaturesComponent": FeaturesAttributes,
     "ModelComponent": ModelAttributes,
+    "ScoresComponent": ScoresAttributes,
 }
 
 

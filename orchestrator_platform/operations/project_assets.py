@@ -33,6 +33,7 @@ from .component_files import (
     FeaturesAttributes,
     ModelAttributes,
     PythonTableAttributes,
+    ScoresAttributes,
     SourceAttributes,
     read_component_files,
 )
@@ -40,6 +41,7 @@ from .dbt_meta import drift_of, freshness_of, group_of
 from .embedding_assets import declare_embedding, judged_by
 from .feature_assets import declare_features
 from .model_assets import declare_model, model_judged_by
+from .scores_assets import declare_scores, scores_judged_by
 
 _NOBODY = AgentName("")
 
@@ -73,6 +75,7 @@ def load_declarations(settings: Settings, embedders: Embedders | None = None) ->
     found += _features(settings, components, found)
     found += _embeddings(components, found, embedders or local_embedders(settings.home.cache / "embedders"))
     found += _models(components, found)
+    found += _scores(components, found)
     parents = {declaration.key: declaration.parents for declaration in found}
     declared = [_judged(settings, d, tests_judging(d.key, dbt.tests, parents), modules) for d in found]
     return Declarations(tuple(_ordered(declared)), dbt, variables, files)
@@ -93,7 +96,7 @@ def _audits(declaration: AssetDeclaration, tests: Sequence[DbtTest]) -> str:
     checks = [[check.name, check.severity, check.function, check.code_version] for check in declaration.checks]
     versions = sorted([test.unique_id, test.code_version] for test in tests)
     asks: list[list[object]] = [["drift", declaration.drift]] if declaration.drift is not DriftAnswer.WARN else []
-    asks += [*judged_by(declaration), *model_judged_by(declaration)]
+    asks += [*judged_by(declaration), *model_judged_by(declaration), *scores_judged_by(declaration)]
     return sha256_of([checks, versions, *asks]) if checks or versions or asks else ""
 
 
@@ -201,6 +204,14 @@ def _models(components: Sequence[ComponentFile], others: Sequence[AssetDeclarati
         if isinstance(component.attributes, ModelAttributes):
             checks = _free_checks(component, component.attributes.checks)
             yield declare_model(component, component.attributes, declared, checks)
+
+
+def _scores(components: Sequence[ComponentFile], others: Sequence[AssetDeclaration]) -> Iterator[AssetDeclaration]:
+    declared = {declaration.key: declaration for declaration in others}
+    for component in components:
+        if isinstance(component.attributes, ScoresAttributes):
+            checks = _free_checks(component, component.attributes.checks)
+            yield declare_scores(component, component.attributes, declared, checks)
 
 
 def _source(

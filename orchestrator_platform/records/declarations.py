@@ -17,6 +17,7 @@ from .findings import Severity
 from .freshness import Freshness
 from .keys import AgentName, AssetKey
 from .models import ModelOptions
+from .scores import ScoresOptions
 
 
 class FileFormat(StrEnum):
@@ -152,6 +153,14 @@ class ModelBuild:
 
 
 @dataclass(frozen=True)
+class ScoresBuild:
+    """Built by letting a published model answer; `model` is what the project declares of it."""
+
+    options: ScoresOptions
+    model: ModelOptions
+
+
+@dataclass(frozen=True)
 class FreeCheck:
     """A check that the project brings along: a SQL file that selects failing rows, or a Python function.
 
@@ -182,7 +191,7 @@ class AssetDeclaration:
     contract: Contract
     parents: tuple[AssetKey, ...]
     code_version: str
-    build: SourceBuild | DbtBuild | PythonBuild | EmbeddingBuild | FeaturesBuild | ModelBuild
+    build: SourceBuild | DbtBuild | PythonBuild | EmbeddingBuild | FeaturesBuild | ModelBuild | ScoresBuild
     producer: AgentName
     auditor: AgentName
     group: str
