@@ -27,8 +27,8 @@ def judge_baseline(seen: Evidence) -> Iterator[Judged]:
     unsure = auc.low <= _CHANCE or gain.low <= 0
     if auc.high < _CHANCE:
         said += f". Worse than guessing: with its labels swapped it would reach {1 - auc.value:.3f}"
-    severity = Severity.ERROR if clearly or failed else Severity.ESCALATE
     bad = failed or unsure
+    severity = Severity.ESCALATE if bad and not (clearly or failed) else Severity.ERROR
     yield Judged(BASELINE, not bad, said, severity, round(auc.value, 4), _CHANCE, int(bad))
 
 

@@ -76,7 +76,7 @@ def train_model(stage: TrainingStage) -> TrainedModel:
     n_examples = write_examples(stage.connection, query, stage.scratch / EXAMPLES)
     if not n_examples:
         raise TrainingFailed(asset=stage.declaration.key, problem=f"no row of {stage.options.examples} has a label")
-    stage.say(f"training {stage.declaration.key} on the labelled of {n_examples} examples")
+    stage.say(f"training {stage.declaration.key}: {n_examples} labelled examples, with those held out")
     answer = _run(stage)
     artefact = (stage.scratch / ARTEFACT).read_bytes()
     _insert(stage, artefact, answer)

@@ -33,6 +33,8 @@ class Vulnerability(pa.DataFrameModel):  # type: ignore[misc]  # pandera comes w
     cvss_a: str = pa.Field(nullable=True, description="Impact on availability.")
     n_references: pd.Int64Dtype = pa.Field(ge=0, description="How many references are listed.")
     reference_hosts: str = pa.Field(nullable=True, description="The hosts of the references.")
+    reference_sites: str = pa.Field(nullable=True, description="The hosts, each with the first part of its path.")
+    reference_site: str = pa.Field(nullable=True, description="That of the first reference.")
     reference_tags: str = pa.Field(nullable=True, description="The kinds of the references, as tagged.")
     cve_year: pd.Int64Dtype = pa.Field(nullable=True, description="The year in the identifier.")
     days_since_published: pd.Int64Dtype = pa.Field(nullable=True, description="Age of the publication when seen.")

@@ -38,7 +38,10 @@ named AS (
         lower(trim(regexp_replace(vendors[1], '[\s_]+', ' ', 'g'))) AS first_vendor,
         lower(trim(regexp_replace(products[1], '[\s_]+', ' ', 'g'))) AS first_product,
         list_distinct(list_transform(
-            urls, lambda url: lower(regexp_extract(url, '^[A-Za-z]+://(?:www\.)?([^/:?#]+)', 1)))) AS hosts
+            urls, lambda url: lower(regexp_extract(url, '^[A-Za-z]+://(?:www\.)?([^/:?#]+)', 1)))) AS hosts,
+        -- A host and what its address begins with: whose repository, which of a vendor's lists.
+        list_distinct(list_transform(
+            urls, lambda url: lower(regexp_extract(url, '^[A-Za-z]+://(?:www\.)?([^/?#\s]+(?:/[^/?#\s]+)?)', 1)))) AS sites
     FROM scored
 )
 
@@ -73,6 +76,8 @@ SELECT
     nullif(regexp_extract(vector, '(?:^|/)V?A:([A-Z])', 1), '') AS cvss_a,
     coalesce(len(urls), 0) AS n_references,
     nullif(list_aggregate(list_sort(hosts), 'string_agg', ' '), '') AS reference_hosts,
+    nullif(list_aggregate(list_sort(sites), 'string_agg', ' '), '') AS reference_sites,
+    nullif(lower(regexp_extract(urls[1], '^[A-Za-z]+://(?:www\.)?([^/?#\s]+(?:/[^/?#\s]+)?)', 1)), '') AS reference_site,
     nullif(list_aggregate(list_sort(list_distinct(tags)), 'string_agg', ' '), '') AS reference_tags,
     try_cast(regexp_extract(cve_id, '^CVE-([0-9]{4})-', 1) AS BIGINT) AS cve_year,
     date_diff('day', make_timestamp(epoch_us(try_cast(published AS TIMESTAMPTZ))), seen_at) AS days_since_published,

@@ -1,6 +1,7 @@
-"""How the labels are learned: words, tokens and history of a vulnerability, by logistic regression and by boosted trees.
+"""How the labels are learned: words, tokens and history of a vulnerability, by logistic regression and boosted trees.
 
-Logistic regression reads all of them; trees read numbers and history. A search says how much the trees' opinion counts.
+Logistic regression reads all of them; trees read numbers, history and what is common. A search says how much the
+trees' opinion counts.
 """
 
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     import optuna
 
 TEXTS = ("title", "description")
-LISTS = ("cwes", "platforms", "reference_hosts", "reference_tags")
+LISTS = ("cwes", "platforms", "reference_hosts", "reference_sites", "reference_tags")
 CVSS = tuple(f"cvss_{part}" for part in ("av", "ac", "at", "pr", "ui", "s", "c", "i", "a"))
 CATEGORIES = ("assigner", "vendor", "product", "cwe", "cvss_version", "cvss_vector", *CVSS, *LISTS)
 NUMBERS = ("cvss_score", "n_products", "n_references")
@@ -22,12 +23,13 @@ LABELS = ("exploitation_poc", "exploitation_active", "automatable_yes", "technic
 # How often each label was given to earlier examples of the same group: the part, and the total that it is of.
 HISTORY = {
     f"n_by_{group}_{label}": f"n_by_{group}"
-    for group in ("assigner", "vendor", "product", "cwe", "cvss_vector")
+    for group in ("assigner", "vendor", "product", "cwe", "cvss_vector", "reference_site")
     for label in LABELS
 }
 COUNTS = (*HISTORY, *dict.fromkeys(HISTORY.values()))
-# Dense columns come first, so that trees find them without knowing how many words there are.
-_N_DENSE = len(COUNTS) + 2 * len(NUMBERS) + len(CVSS)
+# Columns for trees come first, so that they are found without knowing how many words there are.
+_N_COMMON = 60
+_N_FOR_TREES = len(COUNTS) + 2 * len(NUMBERS) + len(CVSS) + _N_COMMON
 
 
 def prepare() -> Any:
@@ -46,11 +48,12 @@ def prepare() -> Any:
             ("history", make_pipeline(SmoothedRates(HISTORY), StandardScaler()), list(COUNTS)),
             ("numbers", make_pipeline(KnownNumbers(), StandardScaler()), list(NUMBERS)),
             ("letters", make_pipeline(letters, StandardScaler()), list(CVSS)),
+            ("common", Tokens(lists=LISTS, most=_N_COMMON), list(CATEGORIES)),
             ("tokens", Tokens(lists=LISTS), list(CATEGORIES)),
             ("words", WordWeights(), list(TEXTS)),
         ],
         sparse_threshold=1.0,
-        transformer_weights={"history": 0.1, "numbers": 0.1, "letters": 0.1},
+        transformer_weights={"history": 0.1, "numbers": 0.1, "letters": 0.1, "common": 0.1},
     )
 
 
@@ -65,14 +68,15 @@ def build(parameters: Mapping[str, Any], seed: int) -> Any:
     trees = HistGradientBoostingClassifier(
         learning_rate=parameters["rate"],
         max_iter=80,
+        max_features=0.3,
         max_leaf_nodes=parameters["leaves"],
-        min_samples_leaf=30,
+        min_samples_leaf=20,
         l2_regularization=5.0,
         early_stopping=False,
         random_state=seed,
     )
     share = parameters["trees"]
-    return Blend([words, DenseBlock(trees, _N_DENSE)], [1 - share, share])
+    return Blend([words, DenseBlock(trees, _N_FOR_TREES)], [1 - share, share])
 
 
 def suggest(trial: "optuna.Trial") -> dict[str, Any]:
@@ -80,8 +84,8 @@ def suggest(trial: "optuna.Trial") -> dict[str, Any]:
     return {
         "c": trial.suggest_float("c", 0.2, 4.0, log=True),
         "trees": trial.suggest_float("trees", 0.0, 0.7, step=0.1),
-        "rate": trial.suggest_float("rate", 0.03, 0.15, log=True),
-        "leaves": trial.suggest_int("leaves", 7, 23, step=4),
+        "rate": trial.suggest_float("rate", 0.04, 0.2, log=True),
+        "leaves": trial.suggest_int("leaves", 6, 14, step=4),
         "evenness": trial.suggest_float("evenness", 0.0, 0.6, step=0.2),
     }
 

@@ -51,7 +51,9 @@ def plan_tables(gate: Gate, order: Order, cut: PublishedCut, known: KnownInputs)
         return asked
     rest = plan_build(declared, order.goal - refused.keys(), cut.heads, known, rebuild=order.rebuild)
     planned = {item.asset: item for item in rest}
-    planned |= {asset: Planned(asset, Need.UNSTARTED, _waits_why(error)) for asset, error in refused.items()}
+    planned |= {
+        asset: Planned(asset, Need.UNSTARTED, f"waits for a person: {error.why}") for asset, error in refused.items()
+    }
     return tuple(planned[item.asset] for item in asked)
 
 
@@ -106,16 +108,12 @@ def _require_started(gate: Gate, order: Order, declaration: AssetDeclaration) ->
             agent=declaration.producer,
             act="train",
             subject=declaration.key,
-            why=f"only a person starts that, by its name: `orchestrator train {declaration.key}`",
+            why=f"only a person starts that, by name: `orchestrator train {declaration.key}`",
         )
 
 
 def _trains(order: Order, asset: AssetKey) -> bool:
     return order.started is Invocation.MANUAL and asset in order.named
-
-
-def _waits_why(error: NotPermitted) -> str:
-    return f"waits for a person: {error.why}"
 
 
 def _require_anything_started(gate: Gate, order: Order, planned: Sequence[Planned]) -> None:

@@ -66,6 +66,7 @@ ALLOWED_TYPES: frozenset[str] = frozenset(
         *(f"orchestrator_platform.learning.models.{name}" for name in _PLATFORM),
         *(f"numpy.{name}" for name in _NUMPY),
         *(f"builtins.{name}" for name in _PLAIN),
+        "numpy.random._generator.Generator",
         "numpy.random.mtrand.RandomState",
         "scipy.sparse._csr.csr_matrix",
         "scipy.sparse._csr.csr_array",
@@ -90,6 +91,7 @@ ALLOWED_NODES: frozenset[str] = frozenset(
         "ReduceNode",
         "LossNode",
         "TreeNode",
+        "RandomGeneratorNode",
         "RandomStateNode",
     }
 )

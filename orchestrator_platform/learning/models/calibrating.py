@@ -79,7 +79,7 @@ class CalibratedModel(BaseEstimator, ClassifierMixin):  # type: ignore[misc]  # 
         self.preparation, self.classifier, self.classes, self.known = preparation, classifier, classes, known
         self.slope, self.shifts = slope, shifts
 
-    def fit(self, frame: "pd.DataFrame", y: object = None) -> Self:
+    def fit(self, frame: "pd.DataFrame", y: object = None) -> Self:  # noqa: ARG002  # scikit-learn passes it
         return self
 
     @property

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class KnownNumbers(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """The numbers, then for each column whether it is missing; always two columns for one."""
 
-    def fit(self, frame: "pd.DataFrame", y: object = None) -> Self:
+    def fit(self, frame: "pd.DataFrame", y: object = None) -> Self:  # noqa: ARG002  # scikit-learn passes it
         values = _numbers(frame)
         known = [column[~np.isnan(column)] for column in values.T]
         self.middles_ = np.asarray([np.median(column) if len(column) else 0.0 for column in known])

@@ -21,7 +21,7 @@ class SmoothedRates(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # s
     def __init__(self, totals: Mapping[str, str], strength: float = 5.0) -> None:
         self.totals, self.strength = totals, strength
 
-    def fit(self, frame: "pd.DataFrame", y: object = None) -> Self:
+    def fit(self, frame: "pd.DataFrame", y: object = None) -> Self:  # noqa: ARG002  # scikit-learn passes it
         sums = {name: float(frame[name].sum()) for name in {*self.totals, *self.totals.values()}}
         shares = [(sums[part] + 1) / (sums[total] + 2) for part, total in self.totals.items()]
         self.shares_ = np.asarray(shares, dtype=np.float64)

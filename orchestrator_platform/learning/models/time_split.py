@@ -69,7 +69,7 @@ def days_of(examples: "pd.DataFrame", time: str) -> "npt.NDArray[np.datetime64]"
 
 
 def holdout_begins(days: "npt.NDArray[np.datetime64]", holdout: Holdout) -> "np.datetime64 | None":
-    """Returns the first day of the holdout: that which is declared, or the last `days` days that have examples begin."""
+    """Returns the first day of the holdout: that which is declared, or that of the last `days` with examples."""
     if holdout.since is not None:
         return np.datetime64(holdout.since)
     assert holdout.days is not None
@@ -90,7 +90,7 @@ def folds_of(examples: "pd.DataFrame", options: ModelOptions) -> tuple[Fold, ...
     if len(different) <= n_folds:
         raise ExamplesUnusable(
             model=options.name,
-            problem=f"{n_folds} folds in the order of time need {n_folds + 1} days of examples, there are {len(different)}",
+            problem=f"{n_folds} folds in the order of time need {n_folds + 1} days of examples, not {len(different)}",
             fix="Wait for more days, or declare fewer folds.",
         )
     edges = _edges(n_of_day, n_folds)
@@ -110,7 +110,9 @@ def _edges(n_of_day: "Sequence[int] | npt.NDArray[np.int64]", n_folds: int) -> l
     edges: list[int] = []
     for number in range(n_folds):
         wanted = filled[-1] * (0.5 + 0.5 * number / n_folds)
-        place = int(np.searchsorted(filled, wanted, side="left")) + 1 if number else int(np.searchsorted(filled, wanted))
+        place = (
+            int(np.searchsorted(filled, wanted, side="left")) + 1 if number else int(np.searchsorted(filled, wanted))
+        )
         least = edges[-1] + 1 if edges else 1
         edges.append(min(max(place, least), n_days - (n_folds - number)))
     return [*edges, n_days]

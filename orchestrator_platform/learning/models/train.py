@@ -1,10 +1,11 @@
 """Examples and an estimator in, an artefact out: split by time, search, calibrate, fit to all that came before.
 
-Everything but the artefact's own fit to the training part is chosen on folds inside it; the holdout is measured once, at
-the end, and chooses nothing.
+Parameters, calibration and thresholds are chosen on folds of the training part; the holdout is measured once, at the
+end, and chooses nothing.
 """
 
 import datetime as dt
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,7 +84,7 @@ def train(
     from threadpoolctl import threadpool_limits
 
     split = split_by_time(examples, options)
-    # One thread: sums of floats depend on how they are shared out, and two that wait for each other are slower than one.
+    # One thread: sums of floats depend on how they are shared out, and two that wait for each other are slow.
     with threadpool_limits(limits=1):
         folds = _prepare_folds(split.train, options, estimator, say)
         trials: tuple[Trial, ...] = ()
@@ -170,4 +171,4 @@ def _numbers(scored: Scored) -> dict[str, Any]:
     """Metrics by name; one that these examples do not have is left out."""
     values = {name: metric_value(name, scored) for name in METRICS}
     counts = {"n": len(scored.truth), "n_positive": int(scored.is_positive.sum())}
-    return {**counts, **{name: round(value, 6) for name, value in values.items() if value == value}}
+    return {**counts, **{name: round(value, 6) for name, value in values.items() if math.isfinite(value)}}

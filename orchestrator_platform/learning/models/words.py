@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 _BETWEEN = "\n"
+_ANY = r"\S+"
 
 
 class _Vocabulary(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -28,7 +29,7 @@ class _Vocabulary(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sci
         self.fit_transform(frame, y)
         return self
 
-    def fit_transform(self, frame: "pd.DataFrame", y: object = None, **_: object) -> "csr_matrix":
+    def fit_transform(self, frame: "pd.DataFrame", y: object = None, **_: object) -> "csr_matrix":  # noqa: ARG002  # scikit-learn passes it
         counter = self._new_counter(None)
         counts = counter.fit_transform(self._texts(frame))
         terms = _BETWEEN.join(counter.get_feature_names_out())
@@ -87,18 +88,21 @@ class WordWeights(_Vocabulary):
 
 
 class Tokens(_Vocabulary):
-    """One column for each value of each category: `column=value`; a value that fewer than `least` rows have is left out.
+    """One column for each value of each category: `column=value`; a value that fewer than `least` rows have is left
+    out, and so is all but the `most` frequent.
 
     The texts of the columns in `lists` are lists: each of their words is a value. A missing value is a value. `weight`
     is what a value counts, beside words whose row has the length 1.
     """
 
-    def __init__(self, lists: tuple[str, ...] = (), least: int = 2, weight: float = 0.3) -> None:
-        self.lists, self.least, self.weight = lists, least, weight
+    def __init__(
+        self, lists: tuple[str, ...] = (), least: int = 2, weight: float = 0.3, most: int | None = None
+    ) -> None:
+        self.lists, self.least, self.weight, self.most = lists, least, weight, most
 
     def _new_counter(self, terms: list[str] | None) -> CountVectorizer:
-        limits = {"vocabulary": terms} if terms else {"min_df": self.least}
-        return CountVectorizer(token_pattern=r"\S+", lowercase=False, binary=True, dtype=np.float32, **limits)
+        limits = {"vocabulary": terms} if terms else {"min_df": self.least, "max_features": self.most}
+        return CountVectorizer(token_pattern=_ANY, lowercase=False, binary=True, dtype=np.float32, **limits)
 
     def _texts(self, frame: "pd.DataFrame") -> list[str]:
         columns = [list(self._tokens(name, frame[name])) for name in frame.columns]
@@ -111,7 +115,7 @@ class Tokens(_Vocabulary):
             one_each = words if name in self.lists and words else ["_".join(words)]
             yield " ".join(f"{kept}={word}" for word in one_each)
 
-    def _weigh(self, counts: "csr_matrix", *, fitting: bool) -> "csr_matrix":
+    def _weigh(self, counts: "csr_matrix", *, fitting: bool) -> "csr_matrix":  # noqa: ARG002  # scikit-learn passes it
         counts.data *= np.float32(self.weight)
         return counts
 
