@@ -2,17 +2,29 @@
 
 import shutil
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 from small_models import MODEL, PERSON, gate_of_models, make_models
 from small_project import DBT_PROJECT
 
+from orchestrator_platform.audits import model_audit
+from orchestrator_platform.gate import train as train_stage
 from orchestrator_platform.gate.outcomes import Outcome
 from orchestrator_platform.learning.fresh_process import ProcessLimits, run_fresh
+from orchestrator_platform.learning.models.artefact import pack_model
 from orchestrator_platform.learning.scoring_process import SCORES as SCORES_FILE
+from orchestrator_platform.learning.training_process import ARTEFACT
 from orchestrator_platform.operations.build import build
 from orchestrator_platform.operations.platform import Platform
 from orchestrator_platform.operations.train import train
@@ -96,3 +108,35 @@ def scoring_with(plant: Any) -> Any:
         return answer
 
     return run
+
+
+def publish_model(folder: Path, c: float = 1.0) -> Outcome:
+    """Brings a real, small model through the gate without a search and without its audit, which have tests of their
+    own: what comes after a model is tested with many.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train_stage, "run_fresh", partial(_fitted, folder / "defs/items/items.parquet", c))
+        patch.setattr(model_audit, "check_names", lambda _: ())
+        patch.setattr(model_audit, "model_checks", lambda *_: ())
+        outcome = train_late(folder, rebuild=True)
+    return outcome
+
+
+def _fitted(examples: Path, c: float, module: str, folder: Path, *_: Any) -> dict[str, Any]:
+    frame = pd.read_parquet(examples).dropna(subset="late")
+    columns = ColumnTransformer(
+        [("vendor", OneHotEncoder(handle_unknown="ignore"), ["vendor"]), ("numbers", SimpleImputer(), ["score", "size"])]
+    )
+    pipeline = make_pipeline(columns, LogisticRegression(C=c, max_iter=500)).fit(frame, frame.late)
+    (folder / ARTEFACT).write_bytes(pack_model(pipeline))
+    return {
+        "parameters": {"c": c},
+        "thresholds": {"positive": 0.5},
+        "search": [],
+        "metrics": {},
+        "trained_from": frame.seen_at.min().isoformat(),
+        "trained_until": frame.seen_at.max().isoformat(),
+        "n_examples": len(frame),
+        "seconds": 0.1,
+        "peak_mb": 1.0,
+    }

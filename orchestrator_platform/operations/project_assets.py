@@ -37,7 +37,7 @@ from .component_files import (
     SourceAttributes,
     read_component_files,
 )
-from .dbt_meta import drift_of, freshness_of, group_of
+from .dbt_meta import drift_of, freshness_of, group_of, measures_of
 from .embedding_assets import declare_embedding, judged_by
 from .feature_assets import declare_features
 from .model_assets import declare_model, model_judged_by
@@ -262,6 +262,7 @@ def _dbt_table(
         declared_in=(component.file,),
         drift=drift_of(file, node, attributes.drift),
         freshness=freshness_of(file, node, attributes.freshness),
+        measures=measures_of(file, node),
     )
 
 

@@ -183,7 +183,7 @@ class AssetDeclaration:
     the checks that the project brings along, dbt's tests among them; `drift` is what drift leads to;
     `freshness` is how old what serves may become, `None` where nothing is promised; `declared_in` are the
     files and folders that all this was read from; `optional_parents` are those of the parents without which it is
-    built all the same.
+    built all the same; `measures` are names and expressions in SQL that people are told of each version.
     """
 
     key: AssetKey
@@ -205,6 +205,7 @@ class AssetDeclaration:
     drift: DriftAnswer = DriftAnswer.WARN
     freshness: Freshness | None = None
     optional_parents: frozenset[AssetKey] = frozenset()
+    measures: tuple[tuple[str, str], ...] = ()
 
     @property
     def required_parents(self) -> tuple[AssetKey, ...]:

@@ -16,9 +16,9 @@ from small_scores import (
     build_all,
     copied,
     make_scores,
+    publish_model,
     query,
     scoring_with,
-    train_late,
 )
 
 from orchestrator_platform.errors import DefinitionError
@@ -44,7 +44,7 @@ def untrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def scored(untrained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = copied(untrained, tmp_path_factory.mktemp("scored") / "project")
-    assert isinstance(train_late(folder), Published)
+    assert isinstance(publish_model(folder), Published)
     outcomes = build_all(folder)
     assert isinstance(outcomes[SCORES], Published), outcomes[SCORES]
     assert isinstance(outcomes[QUEUE], Published)
@@ -109,9 +109,7 @@ def test_another_model_scores_every_row_and_a_rollback_takes_scores_and_what_is_
     folder: Path,
 ) -> None:
     first = {name: query(folder, f"FROM {name} ORDER BY item_id") for name in (SCORES, QUEUE)}
-    estimator = folder / "defs/models/estimator.py"
-    estimator.write_text(estimator.read_text().replace("0.1, 10, log", "20, 90, log"))
-    assert isinstance(train_late(folder), Published)
+    assert isinstance(publish_model(folder, c=0.01), Published)
     outcomes = build_all(folder)
     assert counts(outcomes[SCORES]) == (len(first[SCORES]), 0, 0)
     assert query(folder, f"SELECT DISTINCT model_version FROM {QUEUE} WHERE source = 'predicted'") == [(2,)]
