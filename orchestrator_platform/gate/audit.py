@@ -20,7 +20,7 @@ from ..lake.history import read_receipt, read_receipts_at, read_snapshot_of, rea
 from ..lake.published import PublishedCut
 from ..lake.readers import attach_statement
 from ..records.candidates import AssetKind, Manifest, ParentRead
-from ..records.declarations import FeaturesBuild, ModelBuild, MonitorBuild
+from ..records.declarations import FeaturesBuild, ModelBuild, MonitorBuild, ScoresBuild
 from ..records.findings import Finding
 from ..records.keys import AgentName, AssetKey
 from ..records.ledger import LedgerEntry, RowAddress
@@ -122,11 +122,11 @@ def audit_served(bench: Bench, receipt: Receipt, plan: AuditPlan, records: Serve
 def _pinned(
     bench: Bench, connection: duckdb.DuckDBPyConnection, plan: AuditPlan, parents: Sequence[ParentRead]
 ) -> dict[AssetKey, str]:
-    """The parents of a model or monitor as they were read: what it was made of is not what was published since.
+    """The parents of a model, a monitor and scores as they were read: what was published since is another thing.
 
     A version that is not kept any more cannot be read, so that whatever needs it fails.
     """
-    if not isinstance(plan.declaration.build, ModelBuild | MonitorBuild):
+    if not isinstance(plan.declaration.build, ModelBuild | MonitorBuild | ScoresBuild):
         return {}
     pinned = {}
     published = read_versions_of(connection, [parent.candidate for parent in parents if parent.candidate is not None])

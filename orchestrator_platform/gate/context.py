@@ -14,7 +14,7 @@ from ..authority.seats import Seats
 from ..lake.layout import LakeLayout
 from ..learning.embedders import Embedders
 from ..records.alerts import AlertOptions
-from ..records.declarations import AssetDeclaration, ModelBuild
+from ..records.declarations import AssetDeclaration, ModelBuild, ScoresBuild
 from ..records.keys import AgentName, AssetKey, CandidateId
 from ..settings import Settings
 from ..transforming.dbt_project import DbtProject
@@ -69,7 +69,7 @@ class Gate:
         parents = {key: declared.parents for key, declared in self.assets.items()}
         tests = tests_judging(asset, self.dbt.tests, parents)
         others = {other for test in tests for other in test.assets if other != asset and other in self.assets}
-        if isinstance(declaration.build, ModelBuild):
+        if isinstance(declaration.build, ModelBuild | ScoresBuild):
             others |= set(declaration.parents)
         read = tuple(self.assets[other].contract for other in sorted(others))
         home = self.settings.home

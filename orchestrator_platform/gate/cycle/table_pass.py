@@ -13,7 +13,15 @@ from ...lake.published import PublishedCut
 from ...lake.writer import Quarantined
 from ...learning.monitoring.measuring import Watching
 from ...records.candidates import ParentRead
-from ...records.declarations import AssetDeclaration, DbtBuild, EmbeddingBuild, FeaturesBuild, ModelBuild, MonitorBuild
+from ...records.declarations import (
+    AssetDeclaration,
+    DbtBuild,
+    EmbeddingBuild,
+    FeaturesBuild,
+    ModelBuild,
+    MonitorBuild,
+    ScoresBuild,
+)
 from ...records.keys import AssetKey
 from ...records.verdicts import Decision, Verdict
 from ...storage import storage_problem
@@ -32,6 +40,7 @@ from ..workbench import Workbench
 from .embedding import EmbeddingBuilder
 from .model import ModelTrainer
 from .order import Order, bench_of, entry_for, judged_events, judged_in, keep_verdict, publish_in, remove_candidate
+from .scores import ScoresBuilder
 
 
 @dataclass
@@ -80,6 +89,9 @@ class TablePass:
                 built = trainer.train(connection, declaration, relations[options.examples], read)
             case MonitorBuild():
                 built = self._watch(connection, declaration, declaration.build, relations)
+            case ScoresBuild():
+                scorer = ScoresBuilder(self.gate, self.cut, self.workbench.folder / "scoring", self.order.rebuild)
+                built = scorer.build(connection, declaration, relations, self._parents_read(declaration))
             case FeaturesBuild():
                 built = build_features_stage(connection, declaration, relations)
             case _:
