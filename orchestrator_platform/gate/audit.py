@@ -32,6 +32,8 @@ from ..transforming.workbench import connect_workbench
 
 CONTENT_KEPT = "content_kept"
 _NEAR, _NEAR_ROWS = "near", 200_000
+# DuckDB shares the work on a table among threads by row groups; where there is one, to wake the others is all it costs.
+_ONE_ROW_GROUP = 122_880
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def audit_candidates(
     relations |= {manifest.asset: next_relation(manifest, bench.candidates / manifest.id) for manifest, _ in items}
     sizes = {asset: head.n_rows for asset, head in bench.cut.heads.items()}
     sizes |= {manifest.asset: manifest.n_rows for manifest, _ in items}
-    with _open(bench) as connection:
+    with _open(bench, sizes) as connection:
         local = bench.local - {manifest.asset for manifest, _ in items}
         at_hand = _bring_near(connection, [plan for _, plan in items], relations, sizes, local)
         results = _run_tests(bench, [plan for _, plan in items], at_hand)
@@ -107,7 +109,7 @@ def audit_served(bench: Bench, receipt: Receipt, plan: AuditPlan, records: Serve
     require_distinct(receipt.producer, auditor, receipt.asset)
     require(bench.principals[auditor], Act.AUDIT, receipt.asset, bench.seats)
     sizes = {asset: head.n_rows for asset, head in bench.cut.heads.items()}
-    with _open(bench) as connection:
+    with _open(bench, sizes) as connection:
         at_hand = _bring_near(connection, [plan], bench.cut.relations(), sizes, bench.local)
         results = _run_tests(bench, [plan], at_hand)
         view = view_served(connection, receipt, at_hand, bench.scratch / "served", records.ledger, records.rejected)
@@ -133,10 +135,12 @@ def _content_kept(connection: duckdb.DuckDBPyConnection, receipt: Receipt, relat
 
 
 @contextmanager
-def _open(bench: Bench) -> Iterator[duckdb.DuckDBPyConnection]:
+def _open(bench: Bench, sizes: Mapping[AssetKey, int]) -> Iterator[duckdb.DuckDBPyConnection]:
     """One scratch database for all that judges: what was brought near is there for dbt's tests as well."""
     with connect_workbench(_database(bench), bench.cut.setup()) as connection:
         connection.execute("SET enable_progress_bar = false")
+        if max(sizes.values(), default=0) <= _ONE_ROW_GROUP:
+            connection.execute("SET threads = 1")
         yield connection
 
 
@@ -182,12 +186,13 @@ def _run_tests(bench: Bench, plans: Sequence[AuditPlan], relations: Mapping[Asse
     tests = [test.unique_id for plan in plans for test in plan.tests]
     if not tests:
         return {}
+    read = {asset for plan in plans for test in plan.tests for asset in test.assets}
     results = run_dbt_tests(
         bench.dbt,
         tests,
         _database(bench),
         setup=bench.cut.setup(),
-        relations=relations,
+        relations={asset: relations[asset] for asset in read if asset in relations},
         variables=bench.variables,
     )
     return {result.unique_id: result for result in results}

@@ -25,7 +25,7 @@ from .recorded_builds import (
     replay_builds,
     steady_statements,
 )
-from .recorded_tests import DbtTestResult, load_recorded_tests, record_tests, run_recorded_test, sample_rows
+from .recorded_tests import DbtTestResult, load_recorded_tests, record_tests, run_recorded_tests, sample_rows
 from .statements_kept import StatementRecorder
 from .workbench import PART, connect_workbench, exists, show_published
 
@@ -80,7 +80,7 @@ def build_dbt_nodes(
     if not nodes:
         return ()
     with connect_workbench(workbench, setup) as connection:
-        show_published(connection, published)
+        show_published(connection, published, based_on={node.key for node in nodes})
         situations = Situations(connection, published.keys(), full_refresh=full_refresh)
         replayed = replay_builds(connection, nodes, load_recorded_builds(project.manifest.parent), situations)
     rest = [node for node in nodes if node.unique_id not in replayed]
@@ -167,12 +167,8 @@ def run_dbt_tests(
     call = DbtCall(project.root, workbench, setup, variables, on_event=on_event)
     results = _run_and_record(project, call, [test for test in tests if test not in known])
     with connect_workbench(workbench, setup) as connection:
-        return tuple(
-            run_recorded_test(connection, known[test])
-            if test in known
-            else _tested(connection, test, results.get(test))
-            for test in tests
-        )
+        judged = run_recorded_tests(connection, [known[test] for test in tests if test in known])
+        return tuple(judged.get(test) or _tested(connection, test, results.get(test)) for test in tests)
 
 
 def _run_and_record(project: DbtProject, call: DbtCall, tests: Sequence[str]) -> dict[str, Any]:

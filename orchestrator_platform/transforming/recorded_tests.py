@@ -7,7 +7,9 @@ code of the project behind it names a clock, an identity of the run or the state
 import json
 import os
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +20,7 @@ from ..storage import storage_failure
 from .statements_kept import StatementRecorder, is_steady
 
 FILE = "tests.json"
+_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,24 @@ def _recorded(node: Any, statement: str) -> RecordedTest:
         warn_if=str(node.config.warn_if),
         error_if=str(node.config.error_if),
     )
+
+
+def run_recorded_tests(
+    connection: duckdb.DuckDBPyConnection, tests: Sequence[RecordedTest]
+) -> dict[str, DbtTestResult]:
+    """Returns what dbt would say of each test, by its name. They only read, so as many run at once as may."""
+    if not tests:
+        return {}
+    with ThreadPoolExecutor(max_workers=min(_AT_ONCE, os.cpu_count() or 1, len(tests))) as pool:
+        return {result.unique_id: result for result in pool.map(partial(_run_beside, connection), tests)}
+
+
+def _run_beside(connection: duckdb.DuckDBPyConnection, test: RecordedTest) -> DbtTestResult:
+    cursor = connection.cursor()
+    try:
+        return run_recorded_test(cursor, test)
+    finally:
+        cursor.close()
 
 
 def run_recorded_test(connection: duckdb.DuckDBPyConnection, test: RecordedTest) -> DbtTestResult:

@@ -7,7 +7,7 @@ from ...authority.acts import Act
 from ...authority.permissions import require, require_start
 from ...errors import NotPermitted
 from ...lake.history import read_quarantine, read_retractions
-from ...lake.published import PublishedCut, cut_published
+from ...lake.published import PublishedCut
 from ...records.keys import AssetKey
 from ..context import Gate
 from ..memory import load_unchanged
@@ -53,7 +53,7 @@ def build_tables(gate: Gate, order: Order) -> tuple[Outcome, ...]:
         BaseMoved: Another publication of one of the assets came first; order again.
         NotPermitted: An agent may not do its part, or all that is asked needs a person to start it.
     """
-    cut = cut_published(gate.layout, gate.settings.lock_timeout_seconds)
+    cut = gate.cut()
     known = known_inputs(gate, cut)
     asked = plan_tables(gate, order, cut, known)
     unstarted = _unstarted(gate, order, asked)
