@@ -18,6 +18,7 @@ from ..authority.seats import Seats
 from ..lake.content import Content, measure_content
 from ..lake.history import read_receipts_at
 from ..lake.published import PublishedCut
+from ..lake.session import suit_threads
 from ..records.candidates import AssetKind, Manifest
 from ..records.findings import Finding
 from ..records.keys import AgentName, AssetKey
@@ -32,8 +33,6 @@ from ..transforming.workbench import connect_workbench
 
 CONTENT_KEPT = "content_kept"
 _NEAR, _NEAR_ROWS = "near", 200_000
-# DuckDB shares the work on a table among threads by row groups; where there is one, to wake the others is all it costs.
-_ONE_ROW_GROUP = 122_880
 
 
 @dataclass(frozen=True)
@@ -139,8 +138,7 @@ def _open(bench: Bench, sizes: Mapping[AssetKey, int]) -> Iterator[duckdb.DuckDB
     """One scratch database for all that judges: what was brought near is there for dbt's tests as well."""
     with connect_workbench(_database(bench), bench.cut.setup()) as connection:
         connection.execute("SET enable_progress_bar = false")
-        if max(sizes.values(), default=0) <= _ONE_ROW_GROUP:
-            connection.execute("SET threads = 1")
+        suit_threads(connection, max(sizes.values(), default=0))
         yield connection
 
 

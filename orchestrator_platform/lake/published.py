@@ -17,7 +17,7 @@ from .catalog import is_at_home
 from .history import read_heads
 from .layout import LakeLayout
 from .readers import attach_statement, connect_reader, latest_snapshot
-from .session import load_statements
+from .session import load_statements, suit_threads
 from .writer import open_writer
 
 
@@ -129,4 +129,7 @@ def _cut(layout: LakeLayout) -> PublishedCut:
     snapshot = latest_snapshot(layout.readers)
     assert snapshot is not None
     root = connect_reader(layout, snapshot)
-    return PublishedCut(layout, snapshot, read_heads(root), root)
+    suit_threads(root, 0)
+    heads = read_heads(root)
+    suit_threads(root, max((head.n_rows for head in heads.values()), default=0))
+    return PublishedCut(layout, snapshot, heads, root)

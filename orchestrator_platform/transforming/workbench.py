@@ -65,11 +65,11 @@ def show_published(
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
     for schema in sorted({key.schema for key in published}):
         connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
+    # To ask first what is there would cost more: DuckDB looks through every attached database.
     for key, relation in published.items():
-        if not exists(connection, key.schema, key.name):
-            connection.execute(f"CREATE VIEW {key.quoted} AS FROM {relation}")
-            if key in based_on:
-                connection.execute(f"CREATE OR REPLACE VIEW {beside(BASE, key)} AS FROM {relation}")
+        connection.execute(f"CREATE VIEW IF NOT EXISTS {key.quoted} AS FROM {relation}")
+        if key in based_on:
+            connection.execute(f"CREATE VIEW IF NOT EXISTS {beside(BASE, key)} AS FROM {relation}")
 
 
 def exists(connection: duckdb.DuckDBPyConnection, schema: str, name: str) -> bool:
