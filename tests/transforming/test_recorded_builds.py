@@ -121,7 +121,8 @@ def test_a_model_that_sees_more_than_its_parents_is_always_built_by_dbt_and_so_i
 
 
 def test_a_macro_that_stands_in_for_one_of_dbts_own_is_looked_at(shop, asked):
-    text = "{% macro duckdb__create_table_as(temporary, relation, sql, language='sql', partitioned_by=none, sorted_by=none) %}"
+    arguments = "temporary, relation, sql, language='sql', partitioned_by=none, sorted_by=none"
+    text = f"{{% macro duckdb__create_table_as({arguments}) %}}"
     text += "{# run_started_at #}create table {{ relation }} as ({{ sql }}){% endmacro %}"
     shop.write({"macros/stand_in.sql": text})
     build(shop)
@@ -142,11 +143,8 @@ def test_a_project_with_hooks_is_always_built_by_dbt(shop, asked):
 
 
 def test_what_breaks_without_dbt_is_told_by_dbt_and_leaves_nothing_half_built(shop, asked):
-    shop.write(
-        {
-            "models/odd.sql": "{{ config(materialized='table') }} select cast(amount as tinyint) as amount from {{ ref('big') }}"
-        }
-    )
+    odd = "select cast(amount as tinyint) as amount from {{ ref('big') }}"
+    shop.write({"models/odd.sql": "{{ config(materialized='table') }} " + odd})
     build(shop)
     shop.sql("INSERT INTO raw.orders VALUES (3, 3000)")
     asked.clear()
