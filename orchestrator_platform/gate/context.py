@@ -12,6 +12,7 @@ from ..audits.dbt_checks import tests_judging
 from ..authority.agent_files import Principal
 from ..authority.seats import Seats
 from ..lake.layout import LakeLayout
+from ..lake.published import KeptCut, PublishedCut
 from ..learning.embedders import Embedders
 from ..records.alerts import AlertOptions
 from ..records.declarations import AssetDeclaration, ModelBuild, ScoresBuild
@@ -56,6 +57,16 @@ class Gate:
     now: Callable[[], datetime] = utc_now
     new_id: Callable[[], str] = new_id
     say: Callable[[str], None] = silent
+
+    cuts: KeptCut = field(default_factory=KeptCut, repr=False, compare=False)
+
+    def cut(self) -> PublishedCut:
+        """Returns the newest cut; a lake that is missing, or was left behind by a crash, is made whole first."""
+        return self.cuts.published(self.layout, self.settings.lock_timeout_seconds)
+
+    def cut_for_readers(self) -> PublishedCut:
+        """Returns the newest cut that readers may see, whatever stops a writer."""
+        return self.cuts.for_readers(self.layout, self.settings.lock_timeout_seconds)
 
     @property
     def layout(self) -> LakeLayout:

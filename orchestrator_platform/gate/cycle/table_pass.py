@@ -10,6 +10,7 @@ from ...audits.audit import AuditPlan
 from ...audits.candidate_view import next_relation
 from ...errors import Misuse, StorageFailed
 from ...lake.published import PublishedCut
+from ...lake.session import suit_threads
 from ...lake.writer import Quarantined
 from ...learning.monitoring.measuring import Watching
 from ...records.candidates import ParentRead
@@ -68,6 +69,8 @@ class TablePass:
         is_dbt = isinstance(stage[0].build, DbtBuild)
         # Open while dbt builds: as long as one connection is, the others find the extensions loaded.
         with self.workbench.connect(stage[0].key) as connection:
+            if is_dbt and any(declaration.parents for declaration in stage):
+                suit_threads(connection, self._largest())
             from_dbt = {item.asset: item for item in self._build_dbt(stage)} if is_dbt else {}
             for declaration in stage:
                 outcome = None if is_dbt else self._not_to_build(declaration, known)
@@ -136,6 +139,11 @@ class TablePass:
             now=self.gate.now(),
             on_event=self.gate.say,
         )
+
+    def _largest(self) -> int:
+        """The rows of the largest table that can be read here."""
+        served = [head.n_rows for head in self.cut.heads.values()]
+        return max([*served, *(item.manifest.n_rows for item in self.closed.values())], default=0)
 
     def _made_by_other_code(self, stage: Sequence[AssetDeclaration]) -> set[AssetKey]:
         connection = self.cut.connect()
