@@ -45,6 +45,7 @@ from .maintenance import (
 )
 from .migrations import bring_up
 from .platform_tables import (
+    CATALOG,
     SCHEMA,
     create_platform_tables,
     insert_heads,
@@ -384,7 +385,7 @@ _CREATION = Snapshot(1)
 
 
 def _last_snapshot(connection: duckdb.DuckDBPyConnection) -> Snapshot:
-    row = connection.execute("SELECT max(snapshot_id) FROM lake.snapshots()").fetchone()
+    row = connection.execute(f"SELECT max(snapshot_id) FROM {CATALOG}.ducklake_snapshot").fetchone()
     assert row is not None
     return Snapshot(row[0])
 
