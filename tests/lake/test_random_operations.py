@@ -220,8 +220,8 @@ def run(machine: type[LakeMachine], n_examples: int, n_steps: int) -> None:
     )
 
 
-def test_a_few_hundred_operations_leave_every_version_as_it_was() -> None:
-    run(LakeMachine, 5, 50)
+def test_a_hundred_operations_leave_every_version_as_it_was() -> None:
+    run(LakeMachine, 2, 50)
 
 
 @pytest.mark.slow
