@@ -7,6 +7,7 @@ from .features import FeaturesComponent
 from .model import ModelComponent
 from .monitor import MonitorComponent
 from .python_table import PythonTableComponent
+from .scores import ScoresComponent
 from .source import SourceComponent
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "ModelComponent",
     "MonitorComponent",
     "PythonTableComponent",
+    "ScoresComponent",
     "SourceComponent",
 ]

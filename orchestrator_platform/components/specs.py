@@ -18,6 +18,7 @@ from ..records.declarations import (
     FeaturesBuild,
     ModelBuild,
     MonitorBuild,
+    ScoresBuild,
     SourceBuild,
 )
 
@@ -85,7 +86,7 @@ def _kinds(declaration: AssetDeclaration) -> set[str]:
         return {"ducklake", "duckdb", "table"}
     if isinstance(build, ModelBuild):
         return {"ducklake", "scikitlearn"}
-    if isinstance(build, MonitorBuild):
+    if isinstance(build, MonitorBuild | ScoresBuild):
         return {"ducklake", "scikitlearn", "table"}
     return {"ducklake", "dbt" if isinstance(build, DbtBuild) else "python", "table"}
 

@@ -25,7 +25,9 @@ OrchestratorError
 │   ├── NotPermitted
 │   ├── StatementRefused
 │   ├── UntrustedModel
-│   └── ExamplesUnusable
+│   ├── ExamplesUnusable
+│   ├── ModelNotServed
+│   └── RowsRefused
 └── Fault                   something broke (exit 3)
     ├── ForeignSnapshot
     ├── CommitMismatch
@@ -46,6 +48,7 @@ OrchestratorError
     ├── EmbeddingFailed
     ├── ProcessFailed
     ├── TrainingFailed
+    ├── ScoringFailed
     ├── EndpointFailed
     ├── EndpointRefused
     └── EndpointAnswerWrong
@@ -78,6 +81,7 @@ from .faults import (
     ProcessFailed,
     PythonTableFailed,
     ReaderFailed,
+    ScoringFailed,
     StorageFailed,
     TableFileDamaged,
     TargetFailed,
@@ -102,10 +106,12 @@ from .refusals import (
     CandidateRejected,
     ExamplesUnusable,
     LineageMoved,
+    ModelNotServed,
     NotApprovable,
     NotPermitted,
     NotReplayable,
     ParentRetracted,
+    RowsRefused,
     SealBroken,
     StatementRefused,
     TargetRetracted,
@@ -142,6 +148,7 @@ __all__ = [
     "LineageMoved",
     "LockTimeout",
     "Misuse",
+    "ModelNotServed",
     "NewerHome",
     "NoCandidate",
     "NotApprovable",
@@ -153,6 +160,8 @@ __all__ = [
     "PythonTableFailed",
     "ReaderFailed",
     "Refusal",
+    "RowsRefused",
+    "ScoringFailed",
     "SealBroken",
     "StatementRefused",
     "StorageFailed",

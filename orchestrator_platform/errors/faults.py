@@ -245,6 +245,19 @@ class TrainingFailed(Fault):
         )
 
 
+class ScoringFailed(Fault):
+    """A published model could not answer for the rows that are to be scored."""
+
+    code = "scoring_failed"
+
+    def __init__(self, *, asset: str, model: str, version: int, problem: str) -> None:
+        self.asset, self.model, self.version, self.problem = asset, model, version, problem
+        super().__init__(
+            f"{model} version {version} could not score for {asset}: {problem}. What served before still serves."
+            f" Look: `orchestrator model list`; `orchestrator rollback {model} --to V --why …` goes back to another one."
+        )
+
+
 class EndpointFailed(Fault):
     """An endpoint of embeddings could not be reached, was too slow, or is overloaded, more often than is tried."""
 

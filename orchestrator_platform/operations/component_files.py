@@ -21,6 +21,7 @@ from ..records.freshness import Freshness
 from ..records.keys import AssetKey
 from ..records.models import ModelOptions
 from ..records.monitors import MonitorOptions
+from ..records.scores import ScoresOptions
 
 COMPONENT_PACKAGE = "orchestrator_platform.components"
 
@@ -121,6 +122,19 @@ class MonitorAttributes(MonitorOptions):
         return MonitorOptions.model_validate({name: getattr(self, name) for name in MonitorOptions.model_fields})
 
 
+class ScoresAttributes(ScoresOptions):
+    """`asset` is the table of scores; checks are files beside the component's."""
+
+    asset: AssetKey
+    description: str = ""
+    drift: DriftAnswer = DriftAnswer.WARN
+    freshness: Freshness | None = None
+    checks: tuple[CheckAttributes, ...] = ()
+
+    def options(self) -> ScoresOptions:
+        return ScoresOptions.model_validate({name: getattr(self, name) for name in ScoresOptions.model_fields})
+
+
 Attributes = (
     SourceAttributes
     | DbtTablesAttributes
@@ -130,6 +144,7 @@ Attributes = (
     | ModelAttributes
     | MonitorAttributes
     | AlertOptions
+    | ScoresAttributes
 )
 
 ATTRIBUTES: dict[str, type[Attributes]] = {
@@ -141,6 +156,7 @@ ATTRIBUTES: dict[str, type[Attributes]] = {
     "FeaturesComponent": FeaturesAttributes,
     "ModelComponent": ModelAttributes,
     "MonitorComponent": MonitorAttributes,
+    "ScoresComponent": ScoresAttributes,
 }
 
 

@@ -35,14 +35,16 @@ from .component_files import (
     ModelAttributes,
     MonitorAttributes,
     PythonTableAttributes,
+    ScoresAttributes,
     SourceAttributes,
     read_component_files,
 )
-from .dbt_meta import drift_of, freshness_of, group_of
+from .dbt_meta import drift_of, freshness_of, group_of, measures_of
 from .embedding_assets import declare_embedding, judged_by
 from .feature_assets import declare_features
 from .model_assets import declare_model, model_judged_by
 from .monitor_assets import declare_monitor
+from .scores_assets import declare_scores, scores_judged_by
 
 _NOBODY = AgentName("")
 
@@ -77,6 +79,7 @@ def load_declarations(settings: Settings, embedders: Embedders | None = None) ->
     found += _features(settings, components, found)
     found += _embeddings(components, found, embedders or local_embedders(settings.home.cache / "embedders"))
     found += _models(components, found)
+    found += _scores(components, found)
     found += _monitors(components, found)
     parents = {declaration.key: declaration.parents for declaration in found}
     declared = [_judged(settings, d, tests_judging(d.key, dbt.tests, parents), modules) for d in found]
@@ -98,7 +101,7 @@ def _audits(declaration: AssetDeclaration, tests: Sequence[DbtTest]) -> str:
     checks = [[check.name, check.severity, check.function, check.code_version] for check in declaration.checks]
     versions = sorted([test.unique_id, test.code_version] for test in tests)
     asks: list[list[object]] = [["drift", declaration.drift]] if declaration.drift is not DriftAnswer.WARN else []
-    asks += [*judged_by(declaration), *model_judged_by(declaration)]
+    asks += [*judged_by(declaration), *model_judged_by(declaration), *scores_judged_by(declaration)]
     return sha256_of([checks, versions, *asks]) if checks or versions or asks else ""
 
 
@@ -202,7 +205,8 @@ def _features(
             asset, named = component.attributes.asset, component.attributes.contract
             contract = _pandera_contract(settings, component, asset, named, depends_on)
             checks = _free_checks(component, component.attributes.checks)
-            yield declare_features(component, component.attributes, declared, contract, checks)
+            cache = settings.home.cache / "features"
+            yield declare_features(component, component.attributes, declared, contract, checks, cache)
 
 
 def _embeddings(
@@ -229,6 +233,14 @@ def _models(components: Sequence[ComponentFile], others: Sequence[AssetDeclarati
         if isinstance(component.attributes, ModelAttributes):
             checks = _free_checks(component, component.attributes.checks)
             yield declare_model(component, component.attributes, declared, checks)
+
+
+def _scores(components: Sequence[ComponentFile], others: Sequence[AssetDeclaration]) -> Iterator[AssetDeclaration]:
+    declared = {declaration.key: declaration for declaration in others}
+    for component in components:
+        if isinstance(component.attributes, ScoresAttributes):
+            checks = _free_checks(component, component.attributes.checks)
+            yield declare_scores(component, component.attributes, declared, checks)
 
 
 def _source(
@@ -279,6 +291,7 @@ def _dbt_table(
         declared_in=(component.file,),
         drift=drift_of(file, node, attributes.drift),
         freshness=freshness_of(file, node, attributes.freshness),
+        measures=measures_of(file, node),
     )
 
 

@@ -47,7 +47,9 @@ def test_the_eight_agents_load_and_take_the_seats_of_tables() -> None:
         "model-validator",
         "context-manager",
     }
-    expected = dict.fromkeys((MART, RAW, STAGING, FEATURES), Seats(AgentName("data-engineer"), AgentName("quality-assurance")))
+    expected = dict.fromkeys(
+        (MART, RAW, STAGING, FEATURES), Seats(AgentName("data-engineer"), AgentName("quality-assurance"))
+    )
     expected[VECTORS] = Seats(AgentName("data-orchestrator"), AgentName("quality-assurance"))
     validator = AgentName("model-validator")
     expected |= dict.fromkeys((MODEL, OTHER_MODEL), Seats(AgentName("ml-pipeline-manager"), validator))

@@ -10,10 +10,19 @@ from ...audits.audit import AuditPlan
 from ...audits.candidate_view import next_relation
 from ...errors import Misuse, StorageFailed
 from ...lake.published import PublishedCut
+from ...lake.session import suit_threads
 from ...lake.writer import Quarantined
 from ...learning.monitoring.measuring import Watching
 from ...records.candidates import ParentRead
-from ...records.declarations import AssetDeclaration, DbtBuild, EmbeddingBuild, FeaturesBuild, ModelBuild, MonitorBuild
+from ...records.declarations import (
+    AssetDeclaration,
+    DbtBuild,
+    EmbeddingBuild,
+    FeaturesBuild,
+    ModelBuild,
+    MonitorBuild,
+    ScoresBuild,
+)
 from ...records.keys import AssetKey
 from ...records.verdicts import Decision, Verdict
 from ...storage import storage_problem
@@ -32,6 +41,7 @@ from ..workbench import Workbench
 from .embedding import EmbeddingBuilder
 from .model import ModelTrainer
 from .order import Order, bench_of, entry_for, judged_events, judged_in, keep_verdict, publish_in, remove_candidate
+from .scores import ScoresBuilder
 
 
 @dataclass
@@ -59,6 +69,8 @@ class TablePass:
         is_dbt = isinstance(stage[0].build, DbtBuild)
         # Open while dbt builds: as long as one connection is, the others find the extensions loaded.
         with self.workbench.connect(stage[0].key) as connection:
+            if is_dbt and any(declaration.parents for declaration in stage):
+                suit_threads(connection, self._largest())
             from_dbt = {item.asset: item for item in self._build_dbt(stage)} if is_dbt else {}
             for declaration in stage:
                 outcome = None if is_dbt else self._not_to_build(declaration, known)
@@ -80,6 +92,9 @@ class TablePass:
                 built = trainer.train(connection, declaration, relations[options.examples], read)
             case MonitorBuild():
                 built = self._watch(connection, declaration, declaration.build, relations)
+            case ScoresBuild():
+                scorer = ScoresBuilder(self.gate, self.cut, self.workbench.folder / "scoring", self.order.rebuild)
+                built = scorer.build(connection, declaration, relations, self._parents_read(declaration))
             case FeaturesBuild():
                 built = build_features_stage(connection, declaration, relations)
             case _:
@@ -124,6 +139,11 @@ class TablePass:
             now=self.gate.now(),
             on_event=self.gate.say,
         )
+
+    def _largest(self) -> int:
+        """The rows of the largest table that can be read here."""
+        served = [head.n_rows for head in self.cut.heads.values()]
+        return max([*served, *(item.manifest.n_rows for item in self.closed.values())], default=0)
 
     def _made_by_other_code(self, stage: Sequence[AssetDeclaration]) -> set[AssetKey]:
         connection = self.cut.connect()
