@@ -80,7 +80,7 @@ def real_feed(folder: Path, scratch: Path) -> Feed:
 
 def tell(feed: Feed, home: Path) -> int:
     """Goes through the chapters; each one checks what it says."""
-    from orchestrator_platform.gate.outcomes import Published, Rejected, Unchanged
+    from orchestrator_platform.gate.outcomes import Published, Rejected, Unchanged, Waiting
     from orchestrator_platform.operations.build import build
     from orchestrator_platform.operations.land import land
     from orchestrator_platform.operations.platform import Platform
@@ -103,7 +103,9 @@ def tell(feed: Feed, home: Path) -> int:
     _chapter(2, "The same again: nothing changed, so nothing is built")
     took, again = _timed(lambda: build(gate, reason="the demo's second build"))
     _show(gate, [], took)
-    print(f"  {len(again.outcomes)} tables are up to date; that took {took / took_first:.0%} of the first run's time")
+    # A model that nobody trained yet waits, and is no table that could be out of date.
+    n_tables = sum(isinstance(outcome, Unchanged) for outcome in again.outcomes)
+    print(f"  {n_tables} tables are up to date; that took {took / took_first:.0%} of the first run's time")
 
     _chapter(3, "One new batch: cost follows change")
     took, more = _timed(lambda: land(gate, "vulnrichment", [feed.next_batch], reason="the demo's new batch"))
@@ -127,8 +129,8 @@ def tell(feed: Feed, home: Path) -> int:
 
     _where_next(home, [outcome.quarantine for outcome in held.outcomes if isinstance(outcome, Rejected)])
     went_well = (
-        all(isinstance(outcome, Published) for outcome in first.outcomes)
-        and all(isinstance(outcome, Unchanged) for outcome in again.outcomes)
+        all(isinstance(outcome, Published | Waiting) for outcome in first.outcomes)
+        and all(isinstance(outcome, Unchanged | Waiting) for outcome in again.outcomes)
         and not grown.is_no
         and held.is_no
     )
