@@ -66,12 +66,12 @@ class Evidence:
 
     @property
     def positive(self) -> "npt.NDArray[np.bool_]":
-        return np.array([name in self.options.positive for name in self.options.classes])
+        return np.array([name in self.options.positive for name in self.options.classes], dtype=np.bool_)
 
     def truth_of(self, examples: "pd.DataFrame") -> "npt.NDArray[np.int64]":
         """Returns the place of each example's class."""
         places = {name: place for place, name in enumerate(self.options.classes)}
-        return examples[self.options.target].map(places).to_numpy(dtype=np.int64)
+        return np.asarray(examples[self.options.target].map(places), dtype=np.int64)
 
     @cached_property
     def weights(self) -> "npt.NDArray[np.float64]":
@@ -83,7 +83,8 @@ class Evidence:
 
     def keys_of(self, examples: "pd.DataFrame") -> list[dict[str, Any]]:
         """Returns the keys of examples, to name them."""
-        return [dict(row) for row in examples[list(self.options.key)].head(SAMPLE_LIMIT).to_dict("records")]
+        named = examples[list(self.options.key)].head(SAMPLE_LIMIT).to_dict("records")
+        return [{str(name): value for name, value in row.items()} for row in named]
 
 
 def judged_against(check: str, measured: Measured, floor: float, what: str) -> Judged:

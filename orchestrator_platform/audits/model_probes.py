@@ -18,11 +18,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
-_ALIKE, _AT_A_TIME = 0.9, 256
 _N_BINS, _SMOOTHING = 50, 20.0
-_MISSING_ROWS, _MOST_LOST = 500, 0.2
-_TIMED_ROWS = 40
-_WORD = r"\w+"
+_MISSING_ROWS, _MOST_LOST = 250, 0.2
+_TIMED_ROWS = 25
 
 
 def judge_one_feature(seen: Evidence) -> Iterator[Judged]:
@@ -72,51 +70,34 @@ def _share_positive(
 
 def judge_near_duplicates(seen: Evidence) -> Iterator[Judged]:
     """Examples whose text was trained on almost word for word are named, and the metric holds without them."""
-    if not len(seen.train) or not len(seen.holdout):
-        yield Judged(NEAR_DUPLICATES, True, "nothing to compare")
-        return
-    likeness, places = _most_alike(_texts(seen.train, seen), _texts(seen.holdout, seen))
-    alike = likeness >= _ALIKE
-    n_alike, options = int(alike.sum()), seen.options
+    from ..learning.models.near_duplicates import near_duplicates
+
+    found = near_duplicates(_texts(seen.train, seen), _texts(seen.holdout, seen))
+    alike = np.zeros(len(seen.holdout), dtype=bool)
+    alike[[pair.tested for pair in found]] = True
+    n_alike, options = len(found), seen.options
     metric, rest = options.metric, seen.scored.taken(~alike)
-    trained = [seen.train.iloc[place] for place in places[alike][:SAMPLE_LIMIT]]
     sample = [
-        {**key, "like": ", ".join(str(row[name]) for name in options.key), "cosine": round(float(cosine), 3)}
-        for key, row, cosine in zip(seen.keys_of(seen.holdout[alike]), trained, likeness[alike], strict=False)
+        {
+            **seen.keys_of(seen.holdout.iloc[[pair.tested]])[0],
+            "like": ", ".join(str(seen.train.iloc[pair.trained][name]) for name in options.key),
+            "cosine": round(pair.cosine, 3),
+        }
+        for pair in found[:SAMPLE_LIMIT]
     ]
     said = f"{n_alike} of {len(seen.holdout)} texts are alike one that was trained on"
     floor = options.floors.get(metric)
     if floor is None or not 0 < int(rest.is_positive.sum()) < len(rest.truth) or len(rest.truth) < options.min_holdout:
         yield Judged(NEAR_DUPLICATES, True, said, measured=n_alike, n_failing=n_alike, sample=sample)
         return
-    found = judged_against(
-        NEAR_DUPLICATES, measure(metric, rest, seen.weights[:, ~alike]), floor, f"{metric} without them"
-    )
-    yield replace(found, message=f"{said}; {found.message}", n_failing=n_alike, sample=sample)
+    without = measure(metric, rest, seen.weights[:, ~alike])
+    judged = judged_against(NEAR_DUPLICATES, without, floor, f"{metric} without them")
+    yield replace(judged, message=f"{said}; {judged.message}", n_failing=n_alike, sample=sample)
 
 
 def _texts(examples: "pd.DataFrame", seen: Evidence) -> list[str]:
     columns = [examples[name].fillna("").astype(str) for name in seen.options.features.text]
     return ["\n".join(parts) for parts in zip(*columns, strict=True)]
-
-
-def _most_alike(trained: list[str], held_out: list[str]) -> "tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]":
-    """For each text that was held out the cosine of the nearest one that was trained on, and its place."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    vectorizer = TfidfVectorizer(max_features=50_000, dtype=np.float32, token_pattern=_WORD)
-    try:
-        known = vectorizer.fit_transform(trained).T.tocsc()
-    except ValueError:
-        # Texts without any word are alike nothing.
-        return np.zeros(len(held_out)), np.zeros(len(held_out), dtype=np.int64)
-    asked = vectorizer.transform(held_out)
-    likeness, places = np.zeros(len(held_out)), np.zeros(len(held_out), dtype=np.int64)
-    for start in range(0, len(held_out), _AT_A_TIME):
-        cosines = (asked[start : start + _AT_A_TIME] @ known).toarray()
-        places[start : start + _AT_A_TIME] = cosines.argmax(axis=1)
-        likeness[start : start + _AT_A_TIME] = cosines.max(axis=1)
-    return likeness, places
 
 
 def judge_missing(seen: Evidence) -> Iterator[Judged]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from ..authority.agent_files import Invocation
 from ..gate.context import Gate
 from ..gate.outcomes import Published
 from ..operations.build import build
@@ -11,7 +12,9 @@ from .steps import Made, RunStart
 
 def build_selected(gate: Gate, assets: Sequence[AssetKey], run: RunStart) -> Made:
     """Builds the tables selected in one run together."""
-    result = build(gate, assets, reason="materialized in Dagster", on_behalf_of=run.name, started=run.started)
+    by_person = run.started is Invocation.MANUAL
+    reason = "a person materialized it in Dagster" if by_person else "materialized in Dagster"
+    result = build(gate, assets, reason=reason, on_behalf_of=run.name, started=run.started)
     counted = {
         outcome.asset: outcome.counts.model_dump(mode="json", exclude={"n_requests", "n_retries", "n_tokens"})
         for outcome in result.outcomes

@@ -195,7 +195,7 @@ def _side_by_side(before: Receipt, after: Receipt) -> Iterator[tuple[str, Any, A
     for check in dict.fromkeys([*now, *was]):
         pair = [found[check].measured if check in found else None for found in (was, now)]
         if any(isinstance(value, float) for value in pair):
-            yield (check, *pair)
+            yield check, pair[0], pair[1]
 
 
 def _read(receipt: Receipt) -> dict[AssetKey, str]:

@@ -19,6 +19,7 @@ from ..gate.workbench import Workbench, open_workbench
 from ..lake.history import read_receipts
 from ..lake.published import PublishedCut, cut_published
 from ..records.base import sha256_of
+from ..records.candidates import AssetKind
 from ..records.contracts import Contract
 from ..records.keys import AssetKey
 from ..records.selftests import Caught, CleanBatch, LeftOut, PlantedDefect, SelfTested
@@ -55,7 +56,7 @@ def selftest(gate: Gate, assets: Collection[str], options: SelfTestOptions) -> S
     _require_known(gate, assets, options)
     cut = cut_published(gate.layout, gate.settings.lock_timeout_seconds)
     chosen = [asset for asset in gate.assets if asset in assets or not assets]
-    left_out = [found for asset in chosen if (found := _left_out(cut, asset, options))]
+    left_out = [found for asset in chosen if (found := _left_out(gate, cut, asset, options))]
     tested = [asset for asset in chosen if asset not in {item.asset for item in left_out}]
     if not tested:
         why = "; ".join(f"{item.asset} {item.why}" for item in left_out) or "the project declares no asset"
@@ -195,8 +196,10 @@ def _checks(judged: Verdict | NotClosed | None, usual: frozenset[tuple[str, obje
     return tuple(dict.fromkeys(check for check, measured in _failed(judged) if (check, measured) not in usual))
 
 
-def _left_out(cut: PublishedCut, asset: AssetKey, options: SelfTestOptions) -> LeftOut | None:
+def _left_out(gate: Gate, cut: PublishedCut, asset: AssetKey, options: SelfTestOptions) -> LeftOut | None:
     head = cut.heads.get(asset)
+    if gate.assets[asset].kind is AssetKind.MODEL:
+        return LeftOut(asset=asset, why="is a model: each defect would be a training of its own")
     if head is None:
         return LeftOut(asset=asset, why="has no version that serves")
     if not 0 < head.n_rows <= options.max_rows:

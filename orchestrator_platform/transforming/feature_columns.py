@@ -30,7 +30,8 @@ class FeatureColumns:
             StatementRefused: It names a column that is not there, or cannot be computed.
         """
         self._create(RECORDS, columns)
-        return self._describe(one_value(sql), where)[0].type
+        # Beside a plain column no aggregate can stand.
+        return self._describe(f"SELECT value, {LANDED_SEQ} FROM ({one_value(sql, LANDED_SEQ)})", where)[0].type
 
     def of_features(
         self, sql: str, where: str, key: Sequence[SchemaColumn], paths: Sequence[str]
@@ -66,7 +67,7 @@ class FeatureColumns:
         try:
             rows = self._scratch.execute(f"DESCRIBE {sql}").fetchall()
         except duckdb.Error as error:
-            first = " ".join(str(error).strip().splitlines()[0].split())
+            first = " ".join(str(error).strip().splitlines()[0].split()).rstrip(".")
             short = " ".join(sql.split())
             short = short if len(short) <= 120 else f"{short[:117]}..."
             raise StatementRefused(where=where, statement=f"`{short}`", why=first) from error

@@ -3,7 +3,6 @@
 It judges text. Where every value comes from must follow from the text alone: no other table, no clock, no chance.
 """
 
-import json
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
@@ -12,7 +11,7 @@ import duckdb
 from ..errors import StatementRefused
 from ..records.features import RECORDS
 from ..records.keys import AssetKey
-from .statement_check import StatementCheck, walk_nodes
+from .statement_check import StatementCheck, parse_tree, walk_nodes
 
 # They give nothing but what stands in their arguments.
 _ROW_SOURCES = frozenset({"unnest", "range", "generate_series", "json_each", "json_tree"})
@@ -27,12 +26,11 @@ class FeatureSqlCheck:
     """Judges the SQL of features with a DuckDB of its own; close it after use."""
 
     def __init__(self) -> None:
-        self._statements = StatementCheck()
         self._parser = duckdb.connect()
+        self._statements = StatementCheck(self._parser)
         self._unstable = frozenset(row[0] for row in self._parser.execute(_UNSTABLE).fetchall())
 
     def close(self) -> None:
-        self._statements.close()
         self._parser.close()
 
     def features(self, sql: str, where: str) -> None:
@@ -81,8 +79,7 @@ class FeatureSqlCheck:
 
     def _tree(self, sql: str, where: str) -> Any:
         self._statements.query(sql, where)
-        row = self._parser.execute("SELECT json_serialize_sql(?)", [sql]).fetchone()
-        tree = json.loads(row[0]) if row else {}
+        tree = parse_tree(self._parser, sql)
         for node in walk_nodes(tree):
             why = self._objection(node)
             if why:
@@ -104,9 +101,9 @@ class FeatureSqlCheck:
         return f"{named} gives something else each time" if named.lower() in _CLOCKS else None
 
 
-def one_value(expression: str) -> str:
+def one_value(expression: str, *beside: str) -> str:
     """Returns the query of an expression over `records`; a comment at its end ends with its line."""
-    return f"SELECT (\n{expression}\n) AS value FROM {RECORDS}"
+    return f"SELECT {', '.join((f'({expression}{chr(10)}) AS value', *beside))} FROM {RECORDS}"
 
 
 def _tables(tree: Any) -> Iterator[str]:

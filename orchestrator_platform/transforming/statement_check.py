@@ -12,6 +12,7 @@ import duckdb
 from duckdb import StatementType
 
 from ..errors import StatementRefused
+from ..sql import literal
 from .sql_words import Word, find_queries, split_words
 from .workbench import WORKBENCH
 
@@ -60,10 +61,10 @@ _READER_NAME = re.compile(
 
 
 class StatementCheck:
-    """Judges SQL with a parser of its own, an empty DuckDB in memory; close it after use."""
+    """Judges SQL with a parser of its own, an empty DuckDB in memory, or one that is lent; close it after use."""
 
-    def __init__(self) -> None:
-        self._parser = duckdb.connect()
+    def __init__(self, parser: duckdb.DuckDBPyConnection | None = None) -> None:
+        self._parser = parser or duckdb.connect()
 
     def close(self) -> None:
         self._parser.close()
@@ -110,8 +111,7 @@ class StatementCheck:
             raise StatementRefused(where=where, statement=_short(sql), why=f"it cannot be parsed: {error}") from error
 
     def _select(self, sql: str, where: str, sources: frozenset[str]) -> None:
-        row = self._parser.cursor().execute("SELECT json_serialize_sql(?)", [sql]).fetchone()
-        tree = json.loads(row[0]) if row else {"error": True}
+        tree = parse_tree(self._parser.cursor(), sql)
         if tree.get("error"):
             why: str | None = f"it cannot be examined: {tree.get('error_message', 'there is no syntax tree')}"
         else:
@@ -127,6 +127,15 @@ class StatementCheck:
         ends_with_query = kind in {StatementType.CREATE, StatementType.INSERT}
         for query in find_queries(sql, words, top=ends_with_query):
             self._select(query, where, ROW_SOURCES | CATALOG_SOURCES)
+
+
+def parse_tree(parser: duckdb.DuckDBPyConnection, sql: str) -> Any:
+    """Returns the statement's syntax tree, or what has an `error`.
+
+    The text is no bound value: binding one waits for pandas, and definitions are read before every command.
+    """
+    row = parser.execute(f"SELECT json_serialize_sql({literal(sql)})").fetchone()
+    return json.loads(row[0]) if row else {"error": True}
 
 
 def check_query(sql: str, where: str) -> None:

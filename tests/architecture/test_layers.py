@@ -29,6 +29,7 @@ STAGES = (
     "replay",
     "upkeep",
     "embed",
+    "train",
 )
 
 

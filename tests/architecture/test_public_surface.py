@@ -42,6 +42,7 @@ def test_the_components_are_those_that_yaml_may_name() -> None:
         "DbtTablesComponent",
         "EmbeddingComponent",
         "FeaturesComponent",
+        "ModelComponent",
         "PythonTableComponent",
         "SourceComponent",
     ]

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from orchestrator_platform.learning.models.artefact import pack_model
 from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyClassifier
 from sklearn.impute import SimpleImputer
@@ -22,6 +21,7 @@ from small_models import items
 
 from orchestrator_platform.audits import model_names as names
 from orchestrator_platform.audits.model_judging import judge_task
+from orchestrator_platform.learning.models.artefact import pack_model
 from orchestrator_platform.records.models import Holdout, ModelOptions, Slice
 
 OPTIONS = ModelOptions(

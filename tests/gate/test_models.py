@@ -234,7 +234,7 @@ def test_the_model_list_is_what_machines_read(folder: Path) -> None:
     [
         ("number: [score, size]", "number: [score, late]", "key, time and target are no features"),
         ("number: [score, size]", "number: [score, weight]", "no column 'weight'"),
-        ("key: [item_id]", "key: [vendor]", r"has the grain \[item_id\]"),
+        ("key: [item_id]", "key: [other]", r"has the grain \[item_id\]"),
         ("estimator.py:late", "other.py:late", "'other.py' is not there"),
         ("size >= 5", "size >= (select 5)", "a query within it"),
         ("size >= 5", "weight >= 5", "cannot be asked of features.items"),

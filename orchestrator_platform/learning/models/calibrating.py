@@ -28,7 +28,7 @@ def align(probabilities: "Floats", known: Sequence[int], n_classes: int) -> "Flo
     """Returns a column for each class; one that was never seen gets the least probability that there is."""
     aligned = np.full((len(probabilities), n_classes), LEAST)
     aligned[:, list(known)] = np.clip(probabilities, LEAST, 1.0)
-    return aligned / aligned.sum(axis=1, keepdims=True)
+    return np.asarray(aligned / aligned.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
 def fit_correction(probabilities: "Floats", truth: "npt.NDArray[np.int64]") -> Correction:

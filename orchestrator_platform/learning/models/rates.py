@@ -41,7 +41,7 @@ class SmoothedRates(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # s
 
 
 def _counts(frame: "pd.DataFrame", name: str) -> "npt.NDArray[np.float64]":
-    return frame[name].astype("float64").fillna(0.0).to_numpy()
+    return np.asarray(frame[name].astype("float64").fillna(0.0), dtype=np.float64)
 
 
 def _log_odds(share: float) -> float:
