@@ -15,6 +15,7 @@ from . import (
     case_rollback,
     case_search,
     case_start,
+    case_training,
     case_upkeep,
     case_weaviate,
     case_write,
@@ -35,6 +36,7 @@ CASES: Mapping[str, Callable[[Setting], Report]] = {
         case_embedding,
         case_search,
         case_weaviate,
+        case_training,
         case_start,
     )
 }
