@@ -182,7 +182,8 @@ def _features(
             asset, named = component.attributes.asset, component.attributes.contract
             contract = _pandera_contract(settings, component, asset, named, depends_on)
             checks = _free_checks(component, component.attributes.checks)
-            yield declare_features(component, component.attributes, declared, contract, checks)
+            cache = settings.home.cache / "features"
+            yield declare_features(component, component.attributes, declared, contract, checks, cache)
 
 
 def _embeddings(

@@ -17,13 +17,15 @@ from orchestrator_platform.records.keys import AgentName, AssetKey
 
 ROOT = Path(__file__).resolve().parents[2]
 RAW, STAGING, MART = AssetKey("raw.kev"), AssetKey("staging.kev"), AssetKey("marts.triage")
-VECTORS, MODEL = AssetKey("embeddings.advisory"), AssetKey("models.exploitation")
+VECTORS, FEATURES = AssetKey("embeddings.advisory"), AssetKey("features.vulnerability")
+MODEL = AssetKey("models.exploitation")
 ASSETS = (
     Selectable(RAW, "raw", ("csv",)),
     Selectable(STAGING, "staging", ("dbt",), (RAW,)),
     Selectable(MART, "marts", ("dbt",), (STAGING,)),
     Selectable(VECTORS, "embeddings", ("embedding",), (MART,)),
-    Selectable(MODEL, "models", ("model",), (MART,)),
+    Selectable(FEATURES, "features", ("table",), (RAW, MART)),
+    Selectable(MODEL, "models", ("model",), (FEATURES,)),
 )
 # A model's agents have one seat each, and so need a model.
 WITHOUT_MODEL, WITH_MODEL = ASSETS[:-1], ASSETS[-1:]
@@ -44,7 +46,9 @@ def test_the_eight_agents_load_and_take_the_seats_of_tables() -> None:
         "model-validator",
         "context-manager",
     }
-    expected = dict.fromkeys((MART, RAW, STAGING), Seats(AgentName("data-engineer"), AgentName("quality-assurance")))
+    expected = dict.fromkeys(
+        (MART, RAW, STAGING, FEATURES), Seats(AgentName("data-engineer"), AgentName("quality-assurance"))
+    )
     expected[VECTORS] = Seats(AgentName("data-orchestrator"), AgentName("quality-assurance"))
     expected[MODEL] = Seats(AgentName("ml-pipeline-manager"), AgentName("model-validator"))
     assert dict(take_seats(tuple(shipped().values()), ASSETS)) == expected
