@@ -15,6 +15,9 @@ HOME_FORMAT = 2
 HOME_VARIABLE = "ORCHESTRATOR_HOME"
 PROJECT_VARIABLE = "ORCHESTRATOR_PROJECT"
 PERSON_VARIABLE = "ORCHESTRATOR_PERSON"
+REGISTRY_VARIABLE = "ORCHESTRATOR_REGISTRY"
+# In a database of the home; nowhere; any other value is the address of a tracking server.
+REGISTRY_AT_HOME, REGISTRY_OFF = "home", "off"
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,7 @@ class Settings:
     home: Home
     project: Project
     retention: Retention = Retention()
+    registry: str = REGISTRY_AT_HOME
     lock_timeout_seconds: float = 60.0
     settle_seconds: float = 2.0
 
@@ -122,8 +126,12 @@ def load_settings(
     """
     found = load_project(project or _path(environment.get(PROJECT_VARIABLE)))
     root = home or _path(environment.get(HOME_VARIABLE)) or found.root / ".orchestrator"
+    file = found.root / "pyproject.toml"
     settings = Settings(
-        home=Home(root.expanduser().resolve()), project=found, retention=load_retention(found.root / "pyproject.toml")
+        home=Home(root.expanduser().resolve()),
+        project=found,
+        retention=load_retention(file),
+        registry=environment.get(REGISTRY_VARIABLE, "") or load_registry(file),
     )
     if check_format:
         check_home_format(settings.home)
@@ -153,6 +161,22 @@ def load_retention(file: Path) -> Retention:
             fix=f"Give numbers of at least 0, whole ones for counts, for any of: {', '.join(sorted(known))}.",
         )
     return Retention(**said)
+
+
+def load_registry(file: Path) -> str:
+    """Returns where published models are registered: `home`, `off`, or the address of a tracking server.
+
+    Raises:
+        DefinitionError: `registry` in `[tool.orchestrator]` is none of these.
+    """
+    said = (_project_table(file) or {}).get("registry", REGISTRY_AT_HOME)
+    if said in {REGISTRY_AT_HOME, REGISTRY_OFF} or str(said).startswith(("http://", "https://")):
+        return str(said)
+    raise DefinitionError(
+        file=file,
+        problem=f"[tool.orchestrator] says `registry = {said!r}`",
+        fix=f'Write "{REGISTRY_AT_HOME}", "{REGISTRY_OFF}", or the http(s) address of a tracking server.',
+    )
 
 
 def load_person(environment: Mapping[str, str] = os.environ) -> str:

@@ -112,7 +112,7 @@ CONTRACT = """
 """
 
 FILES = AGENT_FILES | {
-    "pyproject.toml": '[tool.orchestrator]\ndefs = "defs"\ndbt_project = "dbt"\nagents = "agents"\n',
+    "pyproject.toml": '[tool.orchestrator]\ndefs = "defs"\ndbt_project = "dbt"\nagents = "agents"\nregistry = "off"\n',
     "agents/maker.md": AGENT_FILES["agents/maker.md"].replace("[land, build,", "[land, build, train,"),
     "defs/items/defs.yaml": """
         type: orchestrator_platform.components.PythonTableComponent

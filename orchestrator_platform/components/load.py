@@ -13,7 +13,9 @@ from ..operations.component_files import (
     EmbeddingAttributes,
     FeaturesAttributes,
     ModelAttributes,
+    MonitorAttributes,
     PythonTableAttributes,
+    ScoresAttributes,
     SourceAttributes,
     read_component_files,
 )
@@ -25,7 +27,9 @@ from .embedding import embedding_assets
 from .features import features_assets
 from .jobs import platform_jobs, platform_sensors
 from .model import model_assets
+from .monitor import monitor_assets
 from .python_table import python_assets
+from .scores import scores_assets
 from .source import source_assets
 from .tree import PlatformTree
 
@@ -75,6 +79,10 @@ def component_assets(gate: Gate) -> Iterator[dg.AssetsDefinition]:
                 yield features_assets(gate, component.attributes.asset)
             case ModelAttributes():
                 yield model_assets(gate, component.attributes.asset)
+            case MonitorAttributes():
+                yield monitor_assets(gate, component.attributes.asset)
+            case ScoresAttributes():
+                yield scores_assets(gate, component.attributes.asset)
 
 
 def _is_dg_project(settings: Settings) -> bool:

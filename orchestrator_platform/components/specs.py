@@ -17,6 +17,8 @@ from ..records.declarations import (
     EmbeddingBuild,
     FeaturesBuild,
     ModelBuild,
+    MonitorBuild,
+    ScoresBuild,
     SourceBuild,
 )
 
@@ -84,6 +86,8 @@ def _kinds(declaration: AssetDeclaration) -> set[str]:
         return {"ducklake", "duckdb", "table"}
     if isinstance(build, ModelBuild):
         return {"ducklake", "scikitlearn"}
+    if isinstance(build, MonitorBuild | ScoresBuild):
+        return {"ducklake", "scikitlearn", "table"}
     return {"ducklake", "dbt" if isinstance(build, DbtBuild) else "python", "table"}
 
 

@@ -19,12 +19,15 @@ OrchestratorError
 │   ├── TargetRetracted
 │   ├── AlreadyLanded
 │   ├── AlreadySettled
+│   ├── AskSettled
 │   ├── NotApprovable
 │   ├── NotReplayable
 │   ├── NotPermitted
 │   ├── StatementRefused
 │   ├── UntrustedModel
-│   └── ExamplesUnusable
+│   ├── ExamplesUnusable
+│   ├── ModelNotServed
+│   └── RowsRefused
 └── Fault                   something broke (exit 3)
     ├── ForeignSnapshot
     ├── CommitMismatch
@@ -41,9 +44,11 @@ OrchestratorError
     ├── PythonTableFailed
     ├── FeaturesFailed
     ├── TargetFailed
+    ├── AlertNotSent
     ├── EmbeddingFailed
     ├── ProcessFailed
     ├── TrainingFailed
+    ├── ScoringFailed
     ├── EndpointFailed
     ├── EndpointRefused
     └── EndpointAnswerWrong
@@ -59,6 +64,7 @@ from .family import (
     Refusal,
 )
 from .faults import (
+    AlertNotSent,
     BackupDamaged,
     CandidateDamaged,
     CatalogDamaged,
@@ -75,6 +81,7 @@ from .faults import (
     ProcessFailed,
     PythonTableFailed,
     ReaderFailed,
+    ScoringFailed,
     StorageFailed,
     TableFileDamaged,
     TargetFailed,
@@ -94,14 +101,17 @@ from .misuse import (
 from .refusals import (
     AlreadyLanded,
     AlreadySettled,
+    AskSettled,
     BaseMoved,
     CandidateRejected,
     ExamplesUnusable,
     LineageMoved,
+    ModelNotServed,
     NotApprovable,
     NotPermitted,
     NotReplayable,
     ParentRetracted,
+    RowsRefused,
     SealBroken,
     StatementRefused,
     TargetRetracted,
@@ -113,8 +123,10 @@ __all__ = [
     "EXIT_MISUSE",
     "EXIT_NO",
     "AgentFileError",
+    "AlertNotSent",
     "AlreadyLanded",
     "AlreadySettled",
+    "AskSettled",
     "BackupDamaged",
     "BaseMoved",
     "CandidateDamaged",
@@ -136,6 +148,7 @@ __all__ = [
     "LineageMoved",
     "LockTimeout",
     "Misuse",
+    "ModelNotServed",
     "NewerHome",
     "NoCandidate",
     "NotApprovable",
@@ -147,6 +160,8 @@ __all__ = [
     "PythonTableFailed",
     "ReaderFailed",
     "Refusal",
+    "RowsRefused",
+    "ScoringFailed",
     "SealBroken",
     "StatementRefused",
     "StorageFailed",

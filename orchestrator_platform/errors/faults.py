@@ -193,6 +193,20 @@ class TargetFailed(Fault):
         )
 
 
+class AlertNotSent(Fault):
+    """A channel did not take what people were to be told."""
+
+    code = "alert_not_sent"
+    retryable = True
+
+    def __init__(self, *, channel: str, problem: str) -> None:
+        self.channel, self.problem = channel, problem
+        super().__init__(
+            f"{channel} was not told: {problem}. Everything else is as it was; it is told at the next occasion."
+            " Look: `orchestrator alerts`."
+        )
+
+
 class EmbeddingFailed(Fault):
     """An embedder that works here gave what is no vector."""
 
@@ -228,6 +242,19 @@ class TrainingFailed(Fault):
         super().__init__(
             f"Training {asset} failed: {problem}. What served before still serves; the trials that were done are kept."
             f" Mend the estimator, the examples or the budget, then train again: `orchestrator train {asset}`."
+        )
+
+
+class ScoringFailed(Fault):
+    """A published model could not answer for the rows that are to be scored."""
+
+    code = "scoring_failed"
+
+    def __init__(self, *, asset: str, model: str, version: int, problem: str) -> None:
+        self.asset, self.model, self.version, self.problem = asset, model, version, problem
+        super().__init__(
+            f"{model} version {version} could not score for {asset}: {problem}. What served before still serves."
+            f" Look: `orchestrator model list`; `orchestrator rollback {model} --to V --why …` goes back to another one."
         )
 
 

@@ -1,6 +1,6 @@
 """The answer is no: a gate, a permission or a race said so, and nothing was changed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from .family import Refusal
 
@@ -112,6 +112,19 @@ class AlreadySettled(Refusal):
         )
 
 
+class AskSettled(Refusal):
+    """What was asked was answered before, or is about a version that does not serve any more."""
+
+    code = "ask_settled"
+
+    def __init__(self, *, number: int, asset: str, state: str) -> None:
+        self.number, self.asset, self.state = number, asset, state
+        super().__init__(
+            f"Ask {number} ({asset}) waits for no answer any more: it is {state}. Nothing was started."
+            " Look: `orchestrator asks --all`."
+        )
+
+
 class NotApprovable(Refusal):
     """What waits in quarantine is nothing that a person's approval could publish."""
 
@@ -174,3 +187,31 @@ class ExamplesUnusable(Refusal):
     def __init__(self, *, model: str, problem: str, fix: str) -> None:
         self.model, self.problem, self.fix = model, problem, fix
         super().__init__(f"{model} cannot be trained: {problem}. No model was made. {fix}")
+
+
+class ModelNotServed(Refusal):
+    """A model is asked for an answer, and none of its versions serves."""
+
+    code = "model_not_served"
+
+    def __init__(self, *, model: str, why: str) -> None:
+        self.model, self.why = model, why
+        super().__init__(
+            f"{model} does not answer: {why}. Nothing was scored. Look: `orchestrator history {model}`;"
+            f" `orchestrator train {model}` trains it."
+        )
+
+
+class RowsRefused(Refusal):
+    """Rows that a model is to answer for break the contract of what it is given; `problems` has a text per row."""
+
+    code = "rows_refused"
+
+    def __init__(self, *, model: str, problems: Mapping[int, str], n_rows: int) -> None:
+        self.model, self.problems, self.n_rows = model, dict(problems), n_rows
+        first = "; ".join(f"row {number}: {said}" for number, said in list(self.problems.items())[:3])
+        more = f"; and {len(self.problems) - 3} more" if len(self.problems) > 3 else ""
+        super().__init__(
+            f"{model} cannot be given {len(self.problems)} of {n_rows} rows: {first}{more}. Nothing was scored."
+            " Mend the rows, or leave them out."
+        )

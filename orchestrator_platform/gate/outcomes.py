@@ -8,14 +8,15 @@ from ..records.findings import Finding
 from ..records.keys import AssetKey
 from ..records.model_rows import TrainingCounts
 from ..records.receipts import Receipt
+from ..records.scores import ScoringCounts
 from ..records.verdicts import Verdict
 
-Counts = EmbeddingCounts | TrainingCounts
+Counts = EmbeddingCounts | TrainingCounts | ScoringCounts
 
 
 @dataclass(frozen=True)
 class Published:
-    """A new version serves. `counts` is what the producer of an embedding or a model says that it did."""
+    """A new version serves. `counts` is what the producer of an embedding, a model or scores says that it did."""
 
     asset: AssetKey
     receipt: Receipt

@@ -52,10 +52,11 @@ def _list_files(connection: duckdb.DuckDBPyConnection, pinned: Pinned) -> Files 
 
     `None` alone where a file is written in a way that only the lake reads.
     """
+    # Not bound: the first bound value of a process imports pandas, which takes longer than all the rest.
+    name, schema = literal(pinned.asset.name), literal(pinned.asset.schema)
     rows = connection.execute(
         "SELECT data_file, delete_file, data_file_encryption_key, delete_file_encryption_key"
-        " FROM ducklake_list_files(?, ?, schema => ?)",
-        [pinned.catalog, pinned.asset.name, pinned.asset.schema],
+        f" FROM ducklake_list_files({literal(pinned.catalog)}, {name}, schema => {schema})"
     ).fetchall()
     if any(key is not None for _, _, *keys in rows for key in keys):
         return None
@@ -72,7 +73,9 @@ def _merged_deletions(connection: duckdb.DuckDBPyConnection, files: Sequence[str
     if not files:
         return set()
     listed = ", ".join(map(literal, files))
-    rows = connection.execute(f"SELECT file_name FROM parquet_schema([{listed}]) WHERE name = ?", [_SINCE]).fetchall()
+    rows = connection.execute(
+        f"SELECT file_name FROM parquet_schema([{listed}]) WHERE name = {literal(_SINCE)}"
+    ).fetchall()
     return {row[0] for row in rows}
 
 

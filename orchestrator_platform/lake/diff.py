@@ -11,9 +11,9 @@ import duckdb
 
 from ..records.diffs import ROWS_SHOWN, ChangedRow, ColumnDiff, ColumnValues, SchemaChange, Way
 from ..records.findings import MASK, VALUE_LIMIT
-from ..sql import told_bytes
+from ..sql import literal, told_bytes
 from .content import Content, hash_algorithm, measure_content
-from .differing_rows import DIFFERENCES, has_unique_key, join_states, list_states, net_change
+from .differing_rows import DIFFERENCES, has_unique_key, join_rows, list_states, net_change
 from .state import Change, Shared, State, schema_changes, shared_columns
 
 _ORDERED = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT",
@@ -89,11 +89,14 @@ def _find(
         return Way.SAME
     change = read_change() if read_change is not None else None
     if change is not None and _makes(connection, change, before, after):
-        net_change(connection, change, shared, grain)
+        if grain and all(has_unique_key(connection, name, grain) for name in (change.inserted, change.deleted)):
+            join_rows(connection, change.deleted, change.inserted, shared, grain)
+        else:
+            net_change(connection, change, shared, grain)
         return Way.FILES
     one_is_empty = not before.n_rows or not after.n_rows
     if grain and (one_is_empty or all(_is_keyed(connection, state, grain) for state in (before, after))):
-        join_states(connection, before, after, shared, grain)
+        join_rows(connection, before.relation, after.relation, shared, grain)
         return Way.KEYS
     net_change(connection, Change(after.relation, before.relation), shared, grain)
     return Way.ROWS
@@ -106,7 +109,7 @@ def _as_after(column: Shared) -> Shared:
 def _makes(connection: duckdb.DuckDBPyConnection, change: Change, before: State, after: State) -> bool:
     """Whether the change turns the content of the one state into the content of the other."""
     was, now = Content.parse(before.data_version), Content.parse(after.data_version)
-    if {was.algorithm, now.algorithm} != {hash_algorithm(connection)}:
+    if {was.algorithm, now.algorithm} != {hash_algorithm()}:
         return False
     inserted, deleted = (measure_content(connection, name, after.columns) for name in (change.inserted, change.deleted))
     return was.plus(inserted).minus(deleted) == now
@@ -207,7 +210,8 @@ def _first(
     by_key = sorted(range(len(shared)), key=lambda i: (shared[i].name not in grain, i))
     order = ", ".join([*(f"{side}{i}" for i in by_key), *(f"b{i}" for i in by_key)])
     return connection.execute(
-        f"SELECT {', '.join(wanted)} FROM {DIFFERENCES} WHERE kind = ? ORDER BY {order} LIMIT {ROWS_SHOWN}", [kind]
+        f"SELECT {', '.join(wanted)} FROM {DIFFERENCES} WHERE kind = {literal(kind)}"
+        f" ORDER BY {order} LIMIT {ROWS_SHOWN}"
     ).fetchall()
 
 

@@ -14,20 +14,20 @@ from .state import Change, Shared, State
 DIFFERENCES = "_differences"
 
 
-def join_states(
-    connection: duckdb.DuckDBPyConnection, before: State, after: State, shared: Sequence[Shared], key: Sequence[str]
+def join_rows(
+    connection: duckdb.DuckDBPyConnection, before: str, after: str, shared: Sequence[Shared], key: Sequence[str]
 ) -> None:
-    """Fills the table by one join of both states whole.
+    """Fills the table by one join of two relations: both states whole, or the rows that went and came.
 
-    No key may be missing in both states, and none that is in both may repeat in either.
+    No key may be missing in both, and none that is in both may repeat in either.
     """
     places = _places(shared, key)
     differ = [f"b.c{i} IS DISTINCT FROM a.c{i}" for i in range(len(shared)) if i not in places]
     missing = ["b.place IS NULL", "a.place IS NULL"]
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE {DIFFERENCES} AS SELECT {_kind()}, {_both(shared)}"
-        f" FROM {_given(before.relation, [c.before for c in shared])} AS b"
-        f" FULL JOIN {_given(after.relation, [c.after for c in shared])} AS a"
+        f" FROM {_given(before, [c.before for c in shared])} AS b"
+        f" FULL JOIN {_given(after, [c.after for c in shared])} AS a"
         f" ON {' AND '.join(f'b.c{i} = a.c{i}' for i in places)} WHERE {' OR '.join([*missing, *differ])}"
     )
 

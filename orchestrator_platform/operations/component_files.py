@@ -12,6 +12,7 @@ import yaml
 from pydantic import Field, ValidationError
 
 from ..errors import DefinitionError
+from ..records.alerts import AlertOptions
 from ..records.base import Record
 from ..records.declarations import DriftAnswer, SourceOptions
 from ..records.embeddings import EmbeddingOptions
@@ -19,6 +20,8 @@ from ..records.features import FeatureOptions
 from ..records.freshness import Freshness
 from ..records.keys import AssetKey
 from ..records.models import ModelOptions
+from ..records.monitors import MonitorOptions
+from ..records.scores import ScoresOptions
 
 COMPONENT_PACKAGE = "orchestrator_platform.components"
 
@@ -107,6 +110,31 @@ class ModelAttributes(ModelOptions):
         return ModelOptions.model_validate({name: getattr(self, name) for name in ModelOptions.model_fields})
 
 
+class MonitorAttributes(MonitorOptions):
+    """`asset` is the table of measures; checks are files beside the component's."""
+
+    asset: AssetKey
+    description: str = ""
+    freshness: Freshness | None = None
+    checks: tuple[CheckAttributes, ...] = ()
+
+    def options(self) -> MonitorOptions:
+        return MonitorOptions.model_validate({name: getattr(self, name) for name in MonitorOptions.model_fields})
+
+
+class ScoresAttributes(ScoresOptions):
+    """`asset` is the table of scores; checks are files beside the component's."""
+
+    asset: AssetKey
+    description: str = ""
+    drift: DriftAnswer = DriftAnswer.WARN
+    freshness: Freshness | None = None
+    checks: tuple[CheckAttributes, ...] = ()
+
+    def options(self) -> ScoresOptions:
+        return ScoresOptions.model_validate({name: getattr(self, name) for name in ScoresOptions.model_fields})
+
+
 Attributes = (
     SourceAttributes
     | DbtTablesAttributes
@@ -114,6 +142,9 @@ Attributes = (
     | EmbeddingAttributes
     | FeaturesAttributes
     | ModelAttributes
+    | MonitorAttributes
+    | AlertOptions
+    | ScoresAttributes
 )
 
 ATTRIBUTES: dict[str, type[Attributes]] = {
@@ -121,8 +152,11 @@ ATTRIBUTES: dict[str, type[Attributes]] = {
     "DbtTablesComponent": DbtTablesAttributes,
     "PythonTableComponent": PythonTableAttributes,
     "EmbeddingComponent": EmbeddingAttributes,
+    "AlertsComponent": AlertOptions,
     "FeaturesComponent": FeaturesAttributes,
     "ModelComponent": ModelAttributes,
+    "MonitorComponent": MonitorAttributes,
+    "ScoresComponent": ScoresAttributes,
 }
 
 

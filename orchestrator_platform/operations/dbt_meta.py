@@ -1,4 +1,4 @@
-"""What a dbt model's `meta` says of it beyond its contract: its group, what drift leads to, how old it may become."""
+"""What a dbt model's `meta` says of it beyond its contract: its group, what drift leads to, how old it may become, what is told."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,9 +6,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ..errors import DefinitionError
+from ..errors import DefinitionError, StatementRefused
 from ..records.declarations import DriftAnswer
 from ..records.freshness import Freshness
+from ..transforming.condition_check import check_condition
 from ..transforming.dbt_project import DbtNode
 
 
@@ -52,6 +53,25 @@ def freshness_of(file: Path, node: DbtNode, otherwise: Freshness | None) -> Fres
             problem=f"{node.key} says in its meta, at `{place}`: {first['msg']}",
             fix="Write `freshness: {warn_after: {count: 2, period: day}}`.",
         ) from error
+
+
+def measures_of(file: Path, node: DbtNode) -> tuple[tuple[str, str], ...]:
+    """Returns what people are told of a version: names, and the expression in SQL that gives each of the whole table.
+
+    Raises:
+        DefinitionError: `measures` is no mapping of names to texts, or a text is no expression.
+    """
+    said = _meta(node).get("measures", {})
+    example = "Write `measures: {n_open: count(*) FILTER (is_open)}`."
+    if not isinstance(said, Mapping) or not all(isinstance(sql, str) for sql in said.values()):
+        raise DefinitionError(file=file, problem=f"{node.key} says `measures: {said}` in its meta", fix=example)
+    for name, sql in said.items():
+        try:
+            check_condition(f"({sql}\n) IS NULL", f"{file}: `measures.{name}`")
+        except StatementRefused as error:
+            problem = f"{node.key} says in its meta, at `measures.{name}`: {error.why}"
+            raise DefinitionError(file=file, problem=problem, fix=example) from error
+    return tuple((str(name), sql) for name, sql in said.items())
 
 
 def _meta(node: DbtNode) -> Mapping[str, Any]:

@@ -12,6 +12,7 @@ from ..records.declarations import EmbeddingBuild
 from ..records.keys import AssetKey
 from ..records.receipts import Receipt
 from .golden_questions import golden_answers
+from .measures import read_measures
 from .targets import declared_targets
 
 Describe = Callable[[Receipt], Mapping[str, Any]]
@@ -19,7 +20,7 @@ Describe = Callable[[Receipt], Mapping[str, Any]]
 
 
 def describe_embeddings(gate: Gate) -> Describe:
-    """Returns what describes versions of embeddings; of anything else it says nothing.
+    """Returns what describes versions of embeddings; of anything else the measures that its table declares.
 
     The texts are shown for the version that serves: those of an earlier one say what nobody reads any more.
     """
@@ -27,7 +28,7 @@ def describe_embeddings(gate: Gate) -> Describe:
     def describe(receipt: Receipt) -> Mapping[str, Any]:
         declaration = gate.assets.get(receipt.asset)
         if declaration is None or not isinstance(declaration.build, EmbeddingBuild) or receipt.withdrawn:
-            return {}
+            return read_measures(gate, receipt)
         cut = cut_for_readers(gate.layout, gate.settings.lock_timeout_seconds)
         figures = figures_metadata(figures_over_versions(cut, receipt))
         head = cut.heads.get(receipt.asset)

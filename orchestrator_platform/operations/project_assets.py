@@ -17,6 +17,7 @@ from ..gate.context import Gate
 from ..gate.definition_files import hash_files
 from ..gate.land import raw_contract
 from ..learning.embedders import Embedders, local_embedders, opened_once
+from ..records.alerts import AlertOptions
 from ..records.base import sha256_of
 from ..records.candidates import AssetKind
 from ..records.contracts import Contract
@@ -32,14 +33,18 @@ from .component_files import (
     EmbeddingAttributes,
     FeaturesAttributes,
     ModelAttributes,
+    MonitorAttributes,
     PythonTableAttributes,
+    ScoresAttributes,
     SourceAttributes,
     read_component_files,
 )
-from .dbt_meta import drift_of, freshness_of, group_of
+from .dbt_meta import drift_of, freshness_of, group_of, measures_of
 from .embedding_assets import declare_embedding, judged_by
 from .feature_assets import declare_features
 from .model_assets import declare_model, model_judged_by
+from .monitor_assets import declare_monitor
+from .scores_assets import declare_scores, scores_judged_by
 
 _NOBODY = AgentName("")
 
@@ -52,6 +57,7 @@ class Declarations:
     dbt: DbtProject
     variables: Mapping[str, Any]
     files: Mapping[Path, str]
+    alerts: AlertOptions | None = None
 
 
 def load_declarations(settings: Settings, embedders: Embedders | None = None) -> Declarations:
@@ -73,9 +79,11 @@ def load_declarations(settings: Settings, embedders: Embedders | None = None) ->
     found += _features(settings, components, found)
     found += _embeddings(components, found, embedders or local_embedders(settings.home.cache / "embedders"))
     found += _models(components, found)
+    found += _scores(components, found)
+    found += _monitors(components, found)
     parents = {declaration.key: declaration.parents for declaration in found}
     declared = [_judged(settings, d, tests_judging(d.key, dbt.tests, parents), modules) for d in found]
-    return Declarations(tuple(_ordered(declared)), dbt, variables, files)
+    return Declarations(tuple(_ordered(declared)), dbt, variables, files, _alerts(components))
 
 
 def _judged(
@@ -93,7 +101,7 @@ def _audits(declaration: AssetDeclaration, tests: Sequence[DbtTest]) -> str:
     checks = [[check.name, check.severity, check.function, check.code_version] for check in declaration.checks]
     versions = sorted([test.unique_id, test.code_version] for test in tests)
     asks: list[list[object]] = [["drift", declaration.drift]] if declaration.drift is not DriftAnswer.WARN else []
-    asks += [*judged_by(declaration), *model_judged_by(declaration)]
+    asks += [*judged_by(declaration), *model_judged_by(declaration), *scores_judged_by(declaration)]
     return sha256_of([checks, versions, *asks]) if checks or versions or asks else ""
 
 
@@ -124,7 +132,22 @@ def load_gate(settings: Settings, embedders: Embedders | None = None) -> Gate:
         judges=opened_once(embedders),
         variables=declared.variables,
         definition_files=declared.files,
+        alerts=declared.alerts,
     )
+
+
+def _alerts(components: Sequence[ComponentFile]) -> AlertOptions | None:
+    found = [(component, component.attributes) for component in components]
+    declared = [(component, options) for component, options in found if isinstance(options, AlertOptions)]
+    if len(declared) > 1:
+        component, first = declared[1][0], declared[0][0]
+        raise DefinitionError(
+            file=component.file,
+            line=component.line,
+            problem=f"whom to tell is declared already in {first.origin}",
+            fix="Keep one AlertsComponent, with all channels in it.",
+        )
+    return declared[0][1] if declared else None
 
 
 def selectable(declaration: AssetDeclaration) -> Selectable:
@@ -196,12 +219,28 @@ def _embeddings(
             yield declare_embedding(component, component.attributes, declared, checks, embedders)
 
 
+def _monitors(components: Sequence[ComponentFile], others: Sequence[AssetDeclaration]) -> Iterator[AssetDeclaration]:
+    declared = {declaration.key: declaration for declaration in others}
+    for component in components:
+        if isinstance(component.attributes, MonitorAttributes):
+            checks = _free_checks(component, component.attributes.checks)
+            yield declare_monitor(component, component.attributes, declared, checks)
+
+
 def _models(components: Sequence[ComponentFile], others: Sequence[AssetDeclaration]) -> Iterator[AssetDeclaration]:
     declared = {declaration.key: declaration for declaration in others}
     for component in components:
         if isinstance(component.attributes, ModelAttributes):
             checks = _free_checks(component, component.attributes.checks)
             yield declare_model(component, component.attributes, declared, checks)
+
+
+def _scores(components: Sequence[ComponentFile], others: Sequence[AssetDeclaration]) -> Iterator[AssetDeclaration]:
+    declared = {declaration.key: declaration for declaration in others}
+    for component in components:
+        if isinstance(component.attributes, ScoresAttributes):
+            checks = _free_checks(component, component.attributes.checks)
+            yield declare_scores(component, component.attributes, declared, checks)
 
 
 def _source(
@@ -252,6 +291,7 @@ def _dbt_table(
         declared_in=(component.file,),
         drift=drift_of(file, node, attributes.drift),
         freshness=freshness_of(file, node, attributes.freshness),
+        measures=measures_of(file, node),
     )
 
 

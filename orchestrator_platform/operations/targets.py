@@ -1,4 +1,4 @@
-"""The serving copies that a project declares: one target for each projection of each embedding."""
+"""The serving copies that a project declares: a target for each projection of each embedding, and for each model."""
 
 from functools import partial
 from pathlib import Path
@@ -9,18 +9,47 @@ from ..projections.local_vectors import LocalTarget
 from ..projections.serving import DeclaredTarget, Target
 from ..records.base import sha256_of
 from ..records.candidates import SchemaColumn
-from ..records.declarations import AssetDeclaration, EmbeddingBuild
+from ..records.declarations import AssetDeclaration, EmbeddingBuild, ModelBuild
 from ..records.embeddings import EmbeddingOptions, LocalVectors, Projected, Weaviate
 from ..records.keys import AssetKey
-from ..settings import Home, load_secret
+from ..settings import REGISTRY_AT_HOME, REGISTRY_OFF, Home, Settings, load_secret
 from .golden_questions import golden_vectors
 
 if TYPE_CHECKING:
+    from ..projections.mlflow_registry.connection import RegistryPlace
     from ..projections.weaviate.target import WeaviateTarget
 
 
 def declared_targets(gate: Gate) -> tuple[DeclaredTarget, ...]:
-    """Returns the targets of every declared embedding, parents first."""
+    """Returns the targets of every declared embedding, then those of every model, parents first."""
+    return (*_of_embeddings(gate), *_of_models(gate))
+
+
+def _of_models(gate: Gate) -> tuple[DeclaredTarget, ...]:
+    if gate.settings.registry == REGISTRY_OFF:
+        return ()
+    from ..projections.mlflow_registry.target import RegistryTarget
+
+    place = registry_place(gate.settings)
+    return tuple(
+        DeclaredTarget(
+            RegistryTarget(asset, build.options.name, place, build.options.allowed_types, gate.say),
+            sha256_of([build.options.name, place.uri])[:16],
+        )
+        for asset, declaration in gate.assets.items()
+        if isinstance(build := declaration.build, ModelBuild)
+    )
+
+
+def registry_place(settings: Settings) -> "RegistryPlace":
+    """Returns where models are registered: in the home, unless the settings name a server."""
+    from ..projections.mlflow_registry.connection import RegistryPlace
+
+    url = "" if settings.registry == REGISTRY_AT_HOME else settings.registry
+    return RegistryPlace(settings.home.projections / "mlflow", url)
+
+
+def _of_embeddings(gate: Gate) -> tuple[DeclaredTarget, ...]:
     return tuple(
         DeclaredTarget(
             _target(gate, declaration, declaration.build, projected),

@@ -17,6 +17,8 @@ from .findings import Severity
 from .freshness import Freshness
 from .keys import AgentName, AssetKey
 from .models import ModelOptions
+from .monitors import MonitorOptions
+from .scores import ScoresOptions
 
 
 class FileFormat(StrEnum):
@@ -152,6 +154,22 @@ class ModelBuild:
 
 
 @dataclass(frozen=True)
+class MonitorBuild:
+    """Built by watching a model; `model` is how that one is declared."""
+
+    options: MonitorOptions
+    model: ModelOptions
+
+
+@dataclass(frozen=True)
+class ScoresBuild:
+    """Built by letting a published model answer; `model` is what the project declares of it."""
+
+    options: ScoresOptions
+    model: ModelOptions
+
+
+@dataclass(frozen=True)
 class FreeCheck:
     """A check that the project brings along: a SQL file that selects failing rows, or a Python function.
 
@@ -174,7 +192,7 @@ class AssetDeclaration:
     the checks that the project brings along, dbt's tests among them; `drift` is what drift leads to;
     `freshness` is how old what serves may become, `None` where nothing is promised; `declared_in` are the
     files and folders that all this was read from; `optional_parents` are those of the parents without which it is
-    built all the same.
+    built all the same; `measures` are names and expressions in SQL that people are told of each version.
     """
 
     key: AssetKey
@@ -182,7 +200,9 @@ class AssetDeclaration:
     contract: Contract
     parents: tuple[AssetKey, ...]
     code_version: str
-    build: SourceBuild | DbtBuild | PythonBuild | EmbeddingBuild | FeaturesBuild | ModelBuild
+    build: (
+        SourceBuild | DbtBuild | PythonBuild | EmbeddingBuild | FeaturesBuild | ModelBuild | MonitorBuild | ScoresBuild
+    )
     producer: AgentName
     auditor: AgentName
     group: str
@@ -196,6 +216,7 @@ class AssetDeclaration:
     drift: DriftAnswer = DriftAnswer.WARN
     freshness: Freshness | None = None
     optional_parents: frozenset[AssetKey] = frozenset()
+    measures: tuple[tuple[str, str], ...] = ()
 
     @property
     def required_parents(self) -> tuple[AssetKey, ...]:

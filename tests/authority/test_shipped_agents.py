@@ -18,17 +18,18 @@ from orchestrator_platform.records.keys import AgentName, AssetKey
 ROOT = Path(__file__).resolve().parents[2]
 RAW, STAGING, MART = AssetKey("raw.kev"), AssetKey("staging.kev"), AssetKey("marts.triage")
 VECTORS, FEATURES = AssetKey("embeddings.advisory"), AssetKey("features.vulnerability")
-MODEL = AssetKey("models.exploitation")
+MODEL, OTHER_MODEL = AssetKey("models.exploitation"), AssetKey("models.automatable")
+MONITOR = AssetKey("monitoring.exploitation")
 ASSETS = (
     Selectable(RAW, "raw", ("csv",)),
     Selectable(STAGING, "staging", ("dbt",), (RAW,)),
     Selectable(MART, "marts", ("dbt",), (STAGING,)),
     Selectable(VECTORS, "embeddings", ("embedding",), (MART,)),
-    Selectable(FEATURES, "features", ("table",), (RAW, MART)),
+    Selectable(FEATURES, "features", ("table",), (RAW,)),
     Selectable(MODEL, "models", ("model",), (FEATURES,)),
+    Selectable(OTHER_MODEL, "models", ("model",), (FEATURES,)),
+    Selectable(MONITOR, "monitoring", ("monitor",), (MODEL, FEATURES)),
 )
-# A model's agents have one seat each, and so need a model.
-WITHOUT_MODEL, WITH_MODEL = ASSETS[:-1], ASSETS[-1:]
 
 
 def shipped() -> dict[str, Principal]:
@@ -50,11 +51,13 @@ def test_the_eight_agents_load_and_take_the_seats_of_tables() -> None:
         (MART, RAW, STAGING, FEATURES), Seats(AgentName("data-engineer"), AgentName("quality-assurance"))
     )
     expected[VECTORS] = Seats(AgentName("data-orchestrator"), AgentName("quality-assurance"))
-    expected[MODEL] = Seats(AgentName("ml-pipeline-manager"), AgentName("model-validator"))
+    validator = AgentName("model-validator")
+    expected |= dict.fromkeys((MODEL, OTHER_MODEL), Seats(AgentName("ml-pipeline-manager"), validator))
+    expected[MONITOR] = Seats(AgentName("ai-orchestration-specialist"), validator)
     assert dict(take_seats(tuple(shipped().values()), ASSETS)) == expected
 
 
-@pytest.mark.parametrize("assets", [(), ASSETS[2:], (*WITHOUT_MODEL[1::2], *WITH_MODEL), ASSETS])
+@pytest.mark.parametrize("assets", [(), ASSETS[2:], ASSETS[1::2], ASSETS])
 def test_they_load_whichever_of_the_shipped_tables_exist(assets: tuple[Selectable, ...]) -> None:
     assert lint_agents(ROOT / "agents", assets) == ()
 

@@ -27,6 +27,11 @@ PLATFORM_COLUMNS = {
     "_file_sha256": pa.string(),
     "_line": pa.int64(),
 }
+CLASSES = {
+    "exploitation": ("none", "poc", "active"),
+    "automatable": ("no", "yes"),
+    "technical_impact": ("partial", "total"),
+}
 KEV_COLUMNS = (
     "cveID", "vendorProject", "product", "vulnerabilityName", "dateAdded", "shortDescription", "requiredAction",
     "dueDate", "knownRansomwareCampaignUse", "notes", "cwes",
@@ -46,6 +51,9 @@ class Scratch:
         self._create("cve_record", {**RECORD_COLUMNS, **PLATFORM_COLUMNS})
         self._create("kev", {**dict.fromkeys(KEV_COLUMNS, pa.string()), **PLATFORM_COLUMNS})
 
+        for name, classes in CLASSES.items():
+            self._create_scores(name, classes)
+
     @property
     def file(self) -> Path:
         return self.folder / "dev.duckdb"
@@ -54,6 +62,24 @@ class Scratch:
         with duckdb.connect(self.file) as connection:
             connection.register("empty", pa.table({name: pa.array([], type=type_) for name, type_ in columns.items()}))
             connection.execute(f"create schema if not exists raw; create table raw.{table} as from empty")
+
+    def _create_scores(self, name: str, classes: Sequence[str]) -> None:
+        probabilities = ", ".join(f"p_{each} double" for each in classes)
+        self.change(
+            f"create schema if not exists scores; create table scores.{name} (cve_id varchar, {probabilities},"
+            " predicted varchar, confidence double, model_version integer, model_sha256 varchar, inputs_hash varchar)"
+        )
+
+    def score(self, cve_id: str, version: int = 1, **probabilities: Sequence[float]) -> None:
+        """Makes scores of one CVE, as models give them, of the points named: the likeliest class is called."""
+        for name, given in probabilities.items():
+            confidence = max(given)
+            predicted = CLASSES[name][given.index(confidence)]
+            values = [*given, f"'{predicted}'", confidence, version, "'sha'", "'inputs'"]
+            self.change(
+                f"delete from scores.{name} where cve_id = '{cve_id}';"
+                f" insert into scores.{name} values ('{cve_id}', {', '.join(map(str, values))})"
+            )
 
     def _append(self, table: str, rows: Sequence[dict[str, Any]], file: str, sha256: str) -> None:
         if not rows:
