@@ -1,4 +1,4 @@
-"""What scores are audited for in SQL: that they are probabilities, one row for each that is due, by the published model.
+"""What scores are audited for in SQL: probabilities, one row for each that is due, by the published model.
 
 Everything is derived from the candidate, the examples and the model's table as they were read.
 """
@@ -168,7 +168,9 @@ def check_by_the_model(seen: ScoresView) -> Iterator[Finding]:
     following, keys = seen.view.next, seen.keys
     if seen.model is None:
         n_rows, sample = seen.failing(following)
-        message = f"{n_rows} rows by a model that is not published" if n_rows else "no model is published, and no row is"
+        message = (
+            f"{n_rows} rows by a model that is not published" if n_rows else "no model is published, and no row is"
+        )
         yield seen.finding(BY_THE_MODEL, n_rows, message, sample=sample)
         return
     sha256 = seen.model.artefact_sha256

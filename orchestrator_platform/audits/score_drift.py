@@ -20,7 +20,9 @@ def check_drift_of_scores(seen: ScoresView, severity: Severity) -> Iterator[Find
     moved = {column: _shift(seen, column) for column in seen.probabilities} if _is_comparable(seen) else {}
     limit = seen.options.max_shift
     too_far = {column: shift for column, shift in moved.items() if shift > limit}
-    said = "; ".join(f"{column.strip(chr(34))}: population stability index {shift:.2f}" for column, shift in too_far.items())
+    said = "; ".join(
+        f"{column.strip(chr(34))}: population stability index {shift:.2f}" for column, shift in too_far.items()
+    )
     yield Finding(
         asset=seen.view.asset,
         check=DRIFT_SCORES,

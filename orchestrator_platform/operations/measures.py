@@ -43,4 +43,6 @@ def measure(
         return {"measures": f"{asset} cannot be measured as declared: {first}"}
     assert row is not None
     known = (int, float, str)
-    return {name: value if isinstance(value, known) else str(value) for (name, _), value in zip(measures, row, strict=True)}
+    return {
+        name: value if isinstance(value, known) else str(value) for (name, _), value in zip(measures, row, strict=True)
+    }

@@ -143,7 +143,10 @@ def _contract(
         keys.append(column.model_copy(update={"nullable": False, "sequence": False}))
     probabilities = [
         Column(
-            name=probability_column(name), type="DOUBLE", nullable=False, description=f"Probability of {name!r}, 0 to 1."
+            name=probability_column(name),
+            type="DOUBLE",
+            nullable=False,
+            description=f"Probability of {name!r}, 0 to 1.",
         )
         for name in model.classes
     ]

@@ -27,7 +27,11 @@ PLATFORM_COLUMNS = {
     "_file_sha256": pa.string(),
     "_line": pa.int64(),
 }
-CLASSES = {"exploitation": ("none", "poc", "active"), "automatable": ("no", "yes"), "technical_impact": ("partial", "total")}
+CLASSES = {
+    "exploitation": ("none", "poc", "active"),
+    "automatable": ("no", "yes"),
+    "technical_impact": ("partial", "total"),
+}
 KEV_COLUMNS = (
     "cveID", "vendorProject", "product", "vulnerabilityName", "dateAdded", "shortDescription", "requiredAction",
     "dueDate", "knownRansomwareCampaignUse", "notes", "cwes",

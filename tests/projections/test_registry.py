@@ -113,7 +113,9 @@ def test_a_rollback_moves_the_alias_and_a_withdrawal_removes_it(made: Path, tmp_
     sync(gate_of_models(folder))
     rollback(gate_of_models(folder), Goal(asset=MODEL, version=1), why="the first was better", by="ada")
     assert aliases(folder) == {"champion": "1", "previous": "2"}
-    (retracted,) = (v for v in client_of(folder).search_model_versions(f"name = '{NAME}'") if v.tags["orchestrator.version"] == "2")
+    (retracted,) = (
+        v for v in client_of(folder).search_model_versions(f"name = '{NAME}'") if v.tags["orchestrator.version"] == "2"
+    )
     assert retracted.tags["orchestrator.state"] == "retracted"
     rollback(gate_of_models(folder), Goal(asset=MODEL), why="neither is any good", by="ada")
     assert aliases(folder) == {}
@@ -153,7 +155,7 @@ def test_stopped_before_any_of_its_changes_the_next_attempt_ends_in_the_same_sta
     n_changes, was_stopped = 0, True
     while was_stopped:
         was_stopped = False
-        registry_target._forget(client_of(folder), NAME)  # noqa: SLF001  # begins with nothing
+        registry_target._forget(client_of(folder), NAME)  # begins with nothing
 
         @contextmanager
         def counted(*given: Any, left: int = n_changes) -> Iterator[Any]:

@@ -113,5 +113,9 @@ def write_model(folder: Path, artefact: bytes, entry: Entry, allowed_types: Sequ
         },
     }
     # JSON is YAML, and needs no order of its own.
-    said = {"flavors": flavours, "model_uuid": entry.receipt.candidate, "utc_time_created": str(entry.receipt.published_at)}
+    said = {
+        "flavors": flavours,
+        "model_uuid": entry.receipt.candidate,
+        "utc_time_created": str(entry.receipt.published_at),
+    }
     (folder / FORMAT_FILE).write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")

@@ -71,7 +71,9 @@ class RegistryTarget:
             error = f"the alias {CHAMPION} names version {champion.version}, which was not made for {self.asset}"
             return nothing.model_copy(update={"place": self._place(champion), "error": error})
         named = found[PREVIOUS].tags.get(CANDIDATE, "none of ours") if PREVIOUS in found else ""
-        moved = f"the alias {PREVIOUS} does not name the version that served before" if named != told.get(BEFORE) else ""
+        moved = (
+            f"the alias {PREVIOUS} does not name the version that served before" if named != told.get(BEFORE) else ""
+        )
         return Serving(
             target=self.name,
             asset=self.asset,
