@@ -4,12 +4,14 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+import uvicorn
 from click.testing import CliRunner
-from fastapi.testclient import TestClient
 from small_models import MODEL, gate_of_models
 from small_scores import build_all, copied, make_scores, publish_model, query
 
@@ -40,13 +42,26 @@ def folder(made: Path, tmp_path: Path) -> Path:
     return copied(made, tmp_path / "project")
 
 
-def asking(folder: Path, key: str | None = None) -> TestClient:
+@contextmanager
+def asking(folder: Path, key: str | None = None) -> Iterator[httpx.Client]:
+    """A real server on a free port of loopback, and a client of it."""
     gate = gate_of_models(folder)
-    return TestClient(model_app(Answering(gate, named_model(gate, "late"), every_seconds=0.02), key))
+    app = model_app(Answering(gate, named_model(gate, "late"), every_seconds=0.02), key)
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    awaited(lambda: server.started)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+            yield client
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 @pytest.fixture
-def client(made: Path) -> Iterator[TestClient]:
+def client(made: Path) -> Iterator[httpx.Client]:
     with asking(made) as found:
         yield found
 
@@ -87,25 +102,25 @@ def test_answers_over_http_are_those_of_the_scores_and_name_the_model(folder: Pa
     ],
 )
 def test_a_row_that_breaks_the_contract_is_refused_with_a_sentence(
-    client: TestClient, change: dict[str, Any], said: str
+    client: httpx.Client, change: dict[str, Any], said: str
 ) -> None:
     answer = client.post("/score", json={"rows": [ROW, {**ROW, **change}]})
     assert answer.status_code == 422
     assert answer.json()["rows"] == {"2": said}
 
 
-def test_a_missing_column_is_named(client: TestClient) -> None:
+def test_a_missing_column_is_named(client: httpx.Client) -> None:
     answer = client.post("/score", json={"rows": [{"vendor": "acme", "size": 1}]})
     assert answer.json()["rows"] == {"1": "`score` is missing"}
 
 
 @pytest.mark.parametrize("body", ["", "[]", "{", '{"rows": []}', '{"rows": 1}', "[" * 100_000])
-def test_what_is_no_question_is_refused(client: TestClient, body: str) -> None:
+def test_what_is_no_question_is_refused(client: httpx.Client, body: str) -> None:
     answer = client.post("/score", content=body, headers={"content-type": "application/json"})
     assert answer.status_code == 400
 
 
-def test_more_than_it_takes_and_other_than_json_is_refused(client: TestClient) -> None:
+def test_more_than_it_takes_and_other_than_json_is_refused(client: httpx.Client) -> None:
     assert client.post("/score", json={"rows": [ROW] * 1_001}).status_code == 413
     assert client.post("/score", content="rows=1").status_code == 415
 
