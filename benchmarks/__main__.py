@@ -14,6 +14,7 @@ from . import (
     case_judge,
     case_rollback,
     case_search,
+    case_serving,
     case_start,
     case_upkeep,
     case_weaviate,
@@ -34,6 +35,7 @@ CASES: Mapping[str, Callable[[Setting], Report]] = {
         case_upkeep,
         case_embedding,
         case_search,
+        case_serving,
         case_weaviate,
         case_start,
     )
