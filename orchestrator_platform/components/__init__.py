@@ -5,6 +5,7 @@ from .embedding import EmbeddingComponent
 from .features import FeaturesComponent
 from .model import ModelComponent
 from .python_table import PythonTableComponent
+from .routing import RoutingComponent
 from .scores import ScoresComponent
 from .source import SourceComponent
 
@@ -14,6 +15,7 @@ __all__ = [
     "FeaturesComponent",
     "ModelComponent",
     "PythonTableComponent",
+    "RoutingComponent",
     "ScoresComponent",
     "SourceComponent",
 ]

@@ -14,6 +14,7 @@ from ..operations.component_files import (
     FeaturesAttributes,
     ModelAttributes,
     PythonTableAttributes,
+    RoutingAttributes,
     ScoresAttributes,
     SourceAttributes,
     read_component_files,
@@ -27,6 +28,7 @@ from .features import features_assets
 from .jobs import platform_jobs, platform_sensors
 from .model import model_assets
 from .python_table import python_assets
+from .routing import routing_assets
 from .scores import scores_assets
 from .source import source_assets
 from .tree import PlatformTree
@@ -79,6 +81,8 @@ def component_assets(gate: Gate) -> Iterator[dg.AssetsDefinition]:
                 yield model_assets(gate, component.attributes.asset)
             case ScoresAttributes():
                 yield scores_assets(gate, component.attributes.asset)
+            case RoutingAttributes():
+                yield routing_assets(gate, component.attributes.asset)
 
 
 def _is_dg_project(settings: Settings) -> bool:

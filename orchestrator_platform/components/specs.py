@@ -17,6 +17,7 @@ from ..records.declarations import (
     EmbeddingBuild,
     FeaturesBuild,
     ModelBuild,
+    RoutingBuild,
     ScoresBuild,
     SourceBuild,
 )
@@ -81,7 +82,7 @@ def _kinds(declaration: AssetDeclaration) -> set[str]:
         return {"ducklake", "json" if named in _LANDED else str(named)}
     if isinstance(build, EmbeddingBuild):
         return {"ducklake", "huggingface" if build.options.embedder.kind == "minilm" else "embedding"}
-    if isinstance(build, FeaturesBuild):
+    if isinstance(build, FeaturesBuild | RoutingBuild):
         return {"ducklake", "duckdb", "table"}
     if isinstance(build, ModelBuild):
         return {"ducklake", "scikitlearn"}

@@ -20,7 +20,7 @@ from ..lake.history import read_receipt, read_receipts_at, read_snapshot_of, rea
 from ..lake.published import PublishedCut
 from ..lake.readers import attach_statement
 from ..records.candidates import AssetKind, Manifest, ParentRead
-from ..records.declarations import FeaturesBuild, ModelBuild, ScoresBuild
+from ..records.declarations import FeaturesBuild, ModelBuild, RoutingBuild, ScoresBuild
 from ..records.findings import Finding
 from ..records.keys import AgentName, AssetKey
 from ..records.ledger import LedgerEntry, RowAddress
@@ -126,7 +126,7 @@ def _pinned(
 
     A version that is not kept any more cannot be read, so that whatever needs it fails.
     """
-    if not isinstance(plan.declaration.build, ModelBuild | ScoresBuild):
+    if not isinstance(plan.declaration.build, ModelBuild | ScoresBuild | RoutingBuild):
         return {}
     pinned = {}
     published = read_versions_of(connection, [parent.candidate for parent in parents if parent.candidate is not None])

@@ -15,7 +15,15 @@ from ..errors import AlreadyLanded, AlreadySettled, CandidateDamaged, ParentRetr
 from ..lake.layout import LakeLayout
 from ..lake.writer import Approved, Commit, LakeWriter, Quarantined, RowsReplayed, open_writer
 from ..records.candidates import CandidateFile, FileRole, Manifest
-from ..records.declarations import DbtBuild, EmbeddingBuild, FeaturesBuild, ModelBuild, PythonBuild, ScoresBuild
+from ..records.declarations import (
+    DbtBuild,
+    EmbeddingBuild,
+    FeaturesBuild,
+    ModelBuild,
+    PythonBuild,
+    RoutingBuild,
+    ScoresBuild,
+)
 from ..records.events import Event
 from ..records.keys import AgentName, AssetKey, CandidateId, Snapshot, Version
 from ..records.ledger import FileState, LedgerEntry, QuarantineEntry, QuarantineState
@@ -216,7 +224,7 @@ def _reads_base(item: Judged) -> bool:
     if item.manifest.base_version is None:
         return False
     match item.declaration.build:
-        case PythonBuild() | EmbeddingBuild() | FeaturesBuild() | ModelBuild() | ScoresBuild():
+        case PythonBuild() | EmbeddingBuild() | FeaturesBuild() | ModelBuild() | ScoresBuild() | RoutingBuild():
             return False
         case DbtBuild(materialized=materialized):
             return materialized not in _BUILT_IN_FULL

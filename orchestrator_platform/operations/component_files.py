@@ -19,6 +19,7 @@ from ..records.features import FeatureOptions
 from ..records.freshness import Freshness
 from ..records.keys import AssetKey
 from ..records.models import ModelOptions
+from ..records.routing import RoutingOptions
 from ..records.scores import ScoresOptions
 
 COMPONENT_PACKAGE = "orchestrator_platform.components"
@@ -121,6 +122,19 @@ class ScoresAttributes(ScoresOptions):
         return ScoresOptions.model_validate({name: getattr(self, name) for name in ScoresOptions.model_fields})
 
 
+class RoutingAttributes(RoutingOptions):
+    """`asset` is the table of routed answers; checks are files beside the component's."""
+
+    asset: AssetKey
+    description: str = ""
+    drift: DriftAnswer = DriftAnswer.WARN
+    freshness: Freshness | None = None
+    checks: tuple[CheckAttributes, ...] = ()
+
+    def options(self) -> RoutingOptions:
+        return RoutingOptions.model_validate({name: getattr(self, name) for name in RoutingOptions.model_fields})
+
+
 Attributes = (
     SourceAttributes
     | DbtTablesAttributes
@@ -129,6 +143,7 @@ Attributes = (
     | FeaturesAttributes
     | ModelAttributes
     | ScoresAttributes
+    | RoutingAttributes
 )
 
 ATTRIBUTES: dict[str, type[Attributes]] = {
@@ -139,6 +154,7 @@ ATTRIBUTES: dict[str, type[Attributes]] = {
     "FeaturesComponent": FeaturesAttributes,
     "ModelComponent": ModelAttributes,
     "ScoresComponent": ScoresAttributes,
+    "RoutingComponent": RoutingAttributes,
 }
 
 

@@ -33,6 +33,7 @@ from .component_files import (
     FeaturesAttributes,
     ModelAttributes,
     PythonTableAttributes,
+    RoutingAttributes,
     ScoresAttributes,
     SourceAttributes,
     read_component_files,
@@ -41,6 +42,7 @@ from .dbt_meta import drift_of, freshness_of, group_of, measures_of
 from .embedding_assets import declare_embedding, judged_by
 from .feature_assets import declare_features
 from .model_assets import declare_model, model_judged_by
+from .routing_assets import declare_routing
 from .scores_assets import declare_scores, scores_judged_by
 
 _NOBODY = AgentName("")
@@ -76,6 +78,7 @@ def load_declarations(settings: Settings, embedders: Embedders | None = None) ->
     found += _embeddings(components, found, embedders or local_embedders(settings.home.cache / "embedders"))
     found += _models(components, found)
     found += _scores(components, found)
+    found += _routing(components, found)
     parents = {declaration.key: declaration.parents for declaration in found}
     declared = [_judged(settings, d, tests_judging(d.key, dbt.tests, parents), modules) for d in found]
     return Declarations(tuple(_ordered(declared)), dbt, variables, files)
@@ -212,6 +215,14 @@ def _scores(components: Sequence[ComponentFile], others: Sequence[AssetDeclarati
         if isinstance(component.attributes, ScoresAttributes):
             checks = _free_checks(component, component.attributes.checks)
             yield declare_scores(component, component.attributes, declared, checks)
+
+
+def _routing(components: Sequence[ComponentFile], others: Sequence[AssetDeclaration]) -> Iterator[AssetDeclaration]:
+    declared = {declaration.key: declaration for declaration in others}
+    for component in components:
+        if isinstance(component.attributes, RoutingAttributes):
+            checks = _free_checks(component, component.attributes.checks)
+            yield declare_routing(component, component.attributes, declared, checks)
 
 
 def _source(

@@ -17,6 +17,7 @@ from .findings import Severity
 from .freshness import Freshness
 from .keys import AgentName, AssetKey
 from .models import ModelOptions
+from .routing import RoutingOptions
 from .scores import ScoresOptions
 
 
@@ -161,6 +162,14 @@ class ScoresBuild:
 
 
 @dataclass(frozen=True)
+class RoutingBuild:
+    """Built by picking for each row the scores that answer for it; `models` are the models of all that may."""
+
+    options: RoutingOptions
+    models: tuple[tuple[AssetKey, AssetKey], ...]
+
+
+@dataclass(frozen=True)
 class FreeCheck:
     """A check that the project brings along: a SQL file that selects failing rows, or a Python function.
 
@@ -191,7 +200,9 @@ class AssetDeclaration:
     contract: Contract
     parents: tuple[AssetKey, ...]
     code_version: str
-    build: SourceBuild | DbtBuild | PythonBuild | EmbeddingBuild | FeaturesBuild | ModelBuild | ScoresBuild
+    build: (
+        SourceBuild | DbtBuild | PythonBuild | EmbeddingBuild | FeaturesBuild | ModelBuild | ScoresBuild | RoutingBuild
+    )
     producer: AgentName
     auditor: AgentName
     group: str

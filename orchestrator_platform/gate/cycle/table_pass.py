@@ -12,7 +12,15 @@ from ...errors import Misuse, StorageFailed
 from ...lake.published import PublishedCut
 from ...lake.writer import Quarantined
 from ...records.candidates import ParentRead
-from ...records.declarations import AssetDeclaration, DbtBuild, EmbeddingBuild, FeaturesBuild, ModelBuild, ScoresBuild
+from ...records.declarations import (
+    AssetDeclaration,
+    DbtBuild,
+    EmbeddingBuild,
+    FeaturesBuild,
+    ModelBuild,
+    RoutingBuild,
+    ScoresBuild,
+)
 from ...records.keys import AssetKey
 from ...records.verdicts import Decision, Verdict
 from ...storage import storage_problem
@@ -31,6 +39,7 @@ from ..workbench import Workbench
 from .embedding import EmbeddingBuilder
 from .model import ModelTrainer
 from .order import Order, bench_of, entry_for, judged_events, judged_in, keep_verdict, publish_in, remove_candidate
+from .routing import build_routing
 from .scores import ScoresBuilder
 
 
@@ -81,6 +90,8 @@ class TablePass:
             case ScoresBuild():
                 scorer = ScoresBuilder(self.gate, self.cut, self.workbench.folder / "scoring", self.order.rebuild)
                 built = scorer.build(connection, declaration, relations, self._parents_read(declaration))
+            case RoutingBuild():
+                built = build_routing(connection, declaration, relations, self._parents_read(declaration))
             case FeaturesBuild():
                 built = build_features_stage(connection, declaration, relations)
             case _:
