@@ -16,6 +16,7 @@ from . import (
     case_search,
     case_serving,
     case_start,
+    case_training,
     case_upkeep,
     case_weaviate,
     case_write,
@@ -37,6 +38,7 @@ CASES: Mapping[str, Callable[[Setting], Report]] = {
         case_search,
         case_serving,
         case_weaviate,
+        case_training,
         case_start,
     )
 }

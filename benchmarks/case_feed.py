@@ -43,7 +43,9 @@ def _carry(setting: Setting, feed: Feed, number: int, wanted: Sequence[str]) -> 
 
 
 def _warm(setting: Setting, feed: Feed) -> None:
-    """Compiles bytecode, and parses the dbt project once: the plain way's manifest is there beforehand as well."""
+    """Compiles bytecode, and has the dbt project parsed and rehearsed once: the plain way's manifest is there
+    beforehand as well.
+    """
     _carry(setting, feed, 999, ["again"])
 
 

@@ -13,6 +13,7 @@ from ..records.declarations import (
     EmbeddingBuild,
     FeaturesBuild,
     ModelBuild,
+    MonitorBuild,
     RoutingBuild,
     ScoresBuild,
     SourceBuild,
@@ -22,7 +23,16 @@ from ..records.keys import AssetKey
 from ..storage import storage_failure
 from ..transforming.dbt_project import DbtTest
 from ..transforming.recorded_tests import DbtTestResult
-from . import embedding_audit, feature_audit, model_audit, raw_checks, route_audit, score_audit, table_checks
+from . import (
+    embedding_audit,
+    feature_audit,
+    model_audit,
+    monitor_checks,
+    raw_checks,
+    route_audit,
+    score_audit,
+    table_checks,
+)
 from .candidate_view import CandidateView
 from .check_names import check_name, rule_check_names
 from .checks_kept import CHECKS_KEPT, check_checks_kept
@@ -60,12 +70,14 @@ class AuditPlan:
         names += embedding_audit.check_names(declaration.build)
         names += feature_audit.check_names(declaration.build)
         names += model_audit.check_names(declaration.build)
+        names += monitor_checks.check_names(declaration.build)
         names += score_audit.check_names(declaration.build)
         names += route_audit.check_names(declaration.build)
         names += test_check_names(self.tests).values()
         names += [check.name for check in declaration.checks]
         # A model's one row is other than the one before by its nature: it is compared by what it answers.
-        drift = () if isinstance(declaration.build, ModelBuild) else DRIFT_CHECKS
+        # A monitor's rows say themselves what drifts.
+        drift = () if isinstance(declaration.build, ModelBuild | MonitorBuild) else DRIFT_CHECKS
         return tuple(dict.fromkeys([*names, CHECKS_KEPT, *drift]))
 
     @property
@@ -78,7 +90,10 @@ class AuditPlan:
         """Other assets that the audit reads: what it finds holds for these versions of them."""
         promise = self.declaration.contract.rows
         read = {asset for test in self.tests for asset in test.assets} | ({promise.parent} if promise else set())
-        if isinstance(self.declaration.build, EmbeddingBuild | FeaturesBuild | ModelBuild | ScoresBuild | RoutingBuild):
+        if isinstance(
+            self.declaration.build,
+            EmbeddingBuild | FeaturesBuild | ModelBuild | MonitorBuild | ScoresBuild | RoutingBuild,
+        ):
             read |= set(self.declaration.parents)
         return frozenset(read - {self.declaration.key})
 
@@ -131,6 +146,8 @@ def _checks(
     if isinstance(build, ModelBuild):
         examples = next((contract for contract in plan.read if contract.asset == build.options.examples), None)
         checks += model_audit.model_checks(view, declaration, examples, plan.cache)
+    if isinstance(build, MonitorBuild):
+        checks += monitor_checks.monitor_checks(view, build, plan.cache)
     if isinstance(build, ScoresBuild):
         examples = next((contract for contract in plan.read if contract.asset == build.options.examples), None)
         checks += score_audit.score_checks(view, declaration, examples, plan.cache)
@@ -140,7 +157,7 @@ def _checks(
     for check in declaration.checks:
         checks.append((check.name, partial(run_free_check, view, contract, check)))
     checks.append((CHECKS_KEPT, lambda: [check_checks_kept(view, plan.checks, plan.tests, declaration.checks)]))
-    if not isinstance(build, ModelBuild):
+    if not isinstance(build, ModelBuild | MonitorBuild):
         checks.append(("drift", lambda: check_drift(view, contract, plan.drift_limits, declaration.drift.severity)))
     return checks
 

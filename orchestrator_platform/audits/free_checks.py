@@ -79,8 +79,11 @@ def _python_rows(view: CandidateView, check: FreeCheck) -> tuple[int, list[dict[
 
 
 def _bounded(view: CandidateView, relation: str) -> tuple[int, list[dict[str, Any]]]:
-    counted = view.connection.execute(f"SELECT count(*) FROM {relation}").fetchone()
-    assert counted is not None
     cursor = view.connection.execute(f"SELECT * FROM {relation} LIMIT {SAMPLE_LIMIT}")
     names = [column[0] for column in cursor.description or []]
-    return int(counted[0]), [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    sample = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    if len(sample) < SAMPLE_LIMIT:
+        return len(sample), sample
+    counted = view.connection.execute(f"SELECT count(*) FROM {relation}").fetchone()
+    assert counted is not None
+    return int(counted[0]), sample

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _N_BINS, _SMOOTHING = 50, 20.0
-_MISSING_ROWS, _MOST_LOST = 500, 0.2
-_TIMED_ROWS = 40
+_MISSING_ROWS, _MOST_LOST = 250, 0.2
+_TIMED_ROWS = 25
 
 
 def judge_one_feature(seen: Evidence) -> Iterator[Judged]:

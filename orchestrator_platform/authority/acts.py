@@ -82,6 +82,6 @@ _ACTS: Mapping[Act, tuple[Needs, str]] = MappingProxyType(
         Act.RESTORE: (Needs.NOTHING, "make an empty home from a backup"),
         Act.REPAIR: (Needs.NOTHING, "do what the doctor calls safe"),
         Act.ERASE: (Needs.NOTHING, "remove a person's data from every version"),
-        Act.APPROVE: (Needs.PERSON, "answer an escalation; no agent can"),
+        Act.APPROVE: (Needs.PERSON, "answer an escalation or an ask; no agent can"),
     }
 )

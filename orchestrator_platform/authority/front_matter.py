@@ -6,6 +6,7 @@ Reads only the flat subset of YAML that agent files need; knows nothing of what 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import yaml
@@ -86,6 +87,7 @@ def _split(text: str) -> tuple[str, str]:
     return "\n".join(lines[:end]), "\n".join(lines[end + 1 :]).strip()
 
 
+@lru_cache(maxsize=64)  # the same files are read again under each lock, and the same text says the same
 def _read_entries(head: str) -> tuple[Entry, ...]:
     events = _events(head)
     first = next(events, None)

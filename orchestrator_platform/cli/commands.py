@@ -18,6 +18,8 @@ _MODULES: Mapping[str, str] = {
     "audit": "audit",
     "selftest": "selftest",
     "approve": "approve",
+    "asks": "asks",
+    "alerts": "alerts",
     "status": "status",
     "ledger": "ledger",
     "query": "query",

@@ -5,16 +5,25 @@ from collections.abc import Sequence
 from ..authority.agent_files import Invocation
 from ..gate.context import Gate
 from ..gate.outcomes import Published
-from ..operations.build import build
+from ..operations.asks import answered_by_start
+from ..operations.build import BuildResult, build
 from ..records.keys import AssetKey
+from ..settings import load_person
 from .steps import Made, RunStart
 
 
 def build_selected(gate: Gate, assets: Sequence[AssetKey], run: RunStart) -> Made:
-    """Builds the tables selected in one run together."""
+    """Builds the tables selected in one run together; where a person launched it, that answers what was asked."""
     by_person = run.started is Invocation.MANUAL
     reason = "a person materialized it in Dagster" if by_person else "materialized in Dagster"
-    result = build(gate, assets, reason=reason, on_behalf_of=run.name, started=run.started)
+
+    def work() -> BuildResult:
+        return build(gate, assets, reason=reason, on_behalf_of=run.name, started=run.started)
+
+    if by_person:
+        result = answered_by_start(gate, assets, load_person(), f"launched in Dagster as {run.name}", work)
+    else:
+        result = work()
     counted = {
         outcome.asset: outcome.counts.model_dump(mode="json", exclude={"n_requests", "n_retries", "n_tokens"})
         for outcome in result.outcomes

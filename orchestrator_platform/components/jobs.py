@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 from ..gate.context import Gate
+from ..operations.alerts import raise_alerts
 from ..operations.dagster_sync import sync_freshness, sync_versions
 
 AUDIT_AGAIN, SYNC_VERSIONS = "audit_again", "sync_versions"
@@ -19,7 +20,7 @@ def platform_jobs(gate: Gate) -> Sequence[Any]:
 
 def platform_sensors(gate: Gate) -> Sequence[dg.SensorDefinition]:
     """Returns the sensors that keep Dagster's event log up to what the command line publishes and to what becomes
-    late, where a freshness is promised. They start no run.
+    late, where a freshness is promised, and the one that tells people, where the project says whom. They start no run.
     """
 
     @dg.sensor(
@@ -41,8 +42,18 @@ def platform_sensors(gate: Gate) -> Sequence[dg.SensorDefinition]:
     def freshness(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         return dg.SkipReason(sync_freshness(replace(gate, say=context.log.info), context.instance))
 
+    @dg.sensor(
+        name="alerts",
+        description="Tells people what they should know of, once. Starts no run and publishes nothing.",
+        minimum_interval_seconds=60,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+    )
+    def alerts(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        told = raise_alerts(replace(gate, say=context.log.info))
+        return dg.SkipReason("; ".join(dict.fromkeys(each.cause.line for each in told))[:2000] or "nothing to tell")
+
     promised = any(declaration.freshness for declaration in gate.assets.values())
-    return [versions, *([freshness] if promised else [])]
+    return [versions, *([freshness] if promised else []), *([alerts] if gate.alerts else [])]
 
 
 def _audit_job() -> Any:

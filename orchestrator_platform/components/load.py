@@ -13,6 +13,7 @@ from ..operations.component_files import (
     EmbeddingAttributes,
     FeaturesAttributes,
     ModelAttributes,
+    MonitorAttributes,
     PythonTableAttributes,
     RoutingAttributes,
     ScoresAttributes,
@@ -27,6 +28,7 @@ from .embedding import embedding_assets
 from .features import features_assets
 from .jobs import platform_jobs, platform_sensors
 from .model import model_assets
+from .monitor import monitor_assets
 from .python_table import python_assets
 from .routing import routing_assets
 from .scores import scores_assets
@@ -79,6 +81,8 @@ def component_assets(gate: Gate) -> Iterator[dg.AssetsDefinition]:
                 yield features_assets(gate, component.attributes.asset)
             case ModelAttributes():
                 yield model_assets(gate, component.attributes.asset)
+            case MonitorAttributes():
+                yield monitor_assets(gate, component.attributes.asset)
             case ScoresAttributes():
                 yield scores_assets(gate, component.attributes.asset)
             case RoutingAttributes():

@@ -15,7 +15,14 @@ from ..operations.audit import pending_candidate
 from ..operations.embedding_pages import Describe
 from ..operations.freshness import Age
 from ..operations.served import Served
-from ..projections.dagster_values import CANDIDATE, FRESHNESS, SERVED, check_arguments, dagster_key, receipt_metadata
+from ..projections.dagster_values import (
+    FRESHNESS,
+    SERVED,
+    check_arguments,
+    dagster_key,
+    receipt_metadata,
+    receipt_tags,
+)
 from ..records.findings import Finding
 from ..records.keys import AssetKey
 from ..records.receipts import Receipt
@@ -93,7 +100,7 @@ class Reporting:
                 **self.describe(receipt),
             },
             data_version=dg.DataVersion(receipt.data_version),
-            tags={f"orchestrator/{CANDIDATE}": receipt.candidate},
+            tags=receipt_tags(receipt),
         )
 
     def _findings(self, asset: AssetKey, findings: Sequence[Finding], candidate: str) -> Iterator[dg.AssetCheckResult]:

@@ -17,6 +17,7 @@ from ..records.declarations import (
     EmbeddingBuild,
     FeaturesBuild,
     ModelBuild,
+    MonitorBuild,
     RoutingBuild,
     ScoresBuild,
     SourceBuild,
@@ -86,7 +87,7 @@ def _kinds(declaration: AssetDeclaration) -> set[str]:
         return {"ducklake", "duckdb", "table"}
     if isinstance(build, ModelBuild):
         return {"ducklake", "scikitlearn"}
-    if isinstance(build, ScoresBuild):
+    if isinstance(build, MonitorBuild | ScoresBuild):
         return {"ducklake", "scikitlearn", "table"}
     return {"ducklake", "dbt" if isinstance(build, DbtBuild) else "python", "table"}
 

@@ -10,9 +10,9 @@ from ..authority.agent_files import Invocation
 from ..errors import Misuse, OrchestratorError
 from ..gate.context import Gate
 from ..gate.outcomes import Outcome
+from ..operations.asset_pages import describe_assets
 from ..operations.audit import audit_again
 from ..operations.dagster_sync import on_behalf_of, sync_versions
-from ..operations.embedding_pages import describe_embeddings
 from ..operations.freshness import read_freshness
 from ..operations.served import read_served
 from ..projections.dagster_values import FRESHNESS, SERVED, dagster_key, platform_key
@@ -101,7 +101,7 @@ def _take(context: dg.AssetExecutionContext, gate: Gate, make: Make) -> Iterator
     served = read_served(gate, selected | planned.keys())
     ages = read_freshness(gate, selected | planned.keys())
     reporting = Reporting(
-        gate, served, ages, planned, _needed_downstream(context, selected), describe_embeddings(gate), made.extra
+        gate, served, ages, planned, _needed_downstream(context, selected), describe_assets(gate), made.extra
     )
     yield from reporting.events(made.outcomes)
     for asset in gate.assets:

@@ -19,6 +19,7 @@ OrchestratorError
 │   ├── TargetRetracted
 │   ├── AlreadyLanded
 │   ├── AlreadySettled
+│   ├── AskSettled
 │   ├── NotApprovable
 │   ├── NotReplayable
 │   ├── NotPermitted
@@ -43,6 +44,7 @@ OrchestratorError
     ├── PythonTableFailed
     ├── FeaturesFailed
     ├── TargetFailed
+    ├── AlertNotSent
     ├── EmbeddingFailed
     ├── ProcessFailed
     ├── TrainingFailed
@@ -62,6 +64,7 @@ from .family import (
     Refusal,
 )
 from .faults import (
+    AlertNotSent,
     BackupDamaged,
     CandidateDamaged,
     CatalogDamaged,
@@ -98,6 +101,7 @@ from .misuse import (
 from .refusals import (
     AlreadyLanded,
     AlreadySettled,
+    AskSettled,
     BaseMoved,
     CandidateRejected,
     ExamplesUnusable,
@@ -119,8 +123,10 @@ __all__ = [
     "EXIT_MISUSE",
     "EXIT_NO",
     "AgentFileError",
+    "AlertNotSent",
     "AlreadyLanded",
     "AlreadySettled",
+    "AskSettled",
     "BackupDamaged",
     "BaseMoved",
     "CandidateDamaged",

@@ -193,6 +193,20 @@ class TargetFailed(Fault):
         )
 
 
+class AlertNotSent(Fault):
+    """A channel did not take what people were to be told."""
+
+    code = "alert_not_sent"
+    retryable = True
+
+    def __init__(self, *, channel: str, problem: str) -> None:
+        self.channel, self.problem = channel, problem
+        super().__init__(
+            f"{channel} was not told: {problem}. Everything else is as it was; it is told at the next occasion."
+            " Look: `orchestrator alerts`."
+        )
+
+
 class EmbeddingFailed(Fault):
     """An embedder that works here gave what is no vector."""
 

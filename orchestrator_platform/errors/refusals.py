@@ -112,6 +112,19 @@ class AlreadySettled(Refusal):
         )
 
 
+class AskSettled(Refusal):
+    """What was asked was answered before, or is about a version that does not serve any more."""
+
+    code = "ask_settled"
+
+    def __init__(self, *, number: int, asset: str, state: str) -> None:
+        self.number, self.asset, self.state = number, asset, state
+        super().__init__(
+            f"Ask {number} ({asset}) waits for no answer any more: it is {state}. Nothing was started."
+            " Look: `orchestrator asks --all`."
+        )
+
+
 class NotApprovable(Refusal):
     """What waits in quarantine is nothing that a person's approval could publish."""
 

@@ -19,8 +19,9 @@ from ..lake.content import Content, measure_content
 from ..lake.history import read_receipt, read_receipts_at, read_snapshot_of, read_versions_of
 from ..lake.published import PublishedCut
 from ..lake.readers import attach_statement
+from ..lake.session import suit_threads
 from ..records.candidates import AssetKind, Manifest, ParentRead
-from ..records.declarations import FeaturesBuild, ModelBuild, RoutingBuild, ScoresBuild
+from ..records.declarations import FeaturesBuild, ModelBuild, MonitorBuild, RoutingBuild, ScoresBuild
 from ..records.findings import Finding
 from ..records.keys import AgentName, AssetKey
 from ..records.ledger import LedgerEntry, RowAddress
@@ -77,7 +78,7 @@ def audit_candidates(
     relations |= {manifest.asset: next_relation(manifest, bench.candidates / manifest.id) for manifest, _ in items}
     sizes = {asset: head.n_rows for asset, head in bench.cut.heads.items()}
     sizes |= {manifest.asset: manifest.n_rows for manifest, _ in items}
-    with _open(bench) as connection:
+    with _open(bench, sizes) as connection:
         local = bench.local - {manifest.asset for manifest, _ in items}
         at_hand = _bring_near(connection, [plan for _, plan in items], relations, sizes, local)
         results = _run_tests(bench, [plan for _, plan in items], at_hand)
@@ -110,7 +111,7 @@ def audit_served(bench: Bench, receipt: Receipt, plan: AuditPlan, records: Serve
     require_distinct(receipt.producer, auditor, receipt.asset)
     require(bench.principals[auditor], Act.AUDIT, receipt.asset, bench.seats)
     sizes = {asset: head.n_rows for asset, head in bench.cut.heads.items()}
-    with _open(bench) as connection:
+    with _open(bench, sizes) as connection:
         at_hand = _bring_near(connection, [plan], bench.cut.relations(), sizes, bench.local)
         results = _run_tests(bench, [plan], at_hand)
         read = at_hand | _pinned(bench, connection, plan, receipt.parents)
@@ -122,11 +123,11 @@ def audit_served(bench: Bench, receipt: Receipt, plan: AuditPlan, records: Serve
 def _pinned(
     bench: Bench, connection: duckdb.DuckDBPyConnection, plan: AuditPlan, parents: Sequence[ParentRead]
 ) -> dict[AssetKey, str]:
-    """The parents of a model, and of scores, as they were read: what they are made of is not what was published since.
+    """The parents of a model, a monitor and scores as they were read: what was published since is another thing.
 
     A version that is not kept any more cannot be read, so that whatever needs it fails.
     """
-    if not isinstance(plan.declaration.build, ModelBuild | ScoresBuild | RoutingBuild):
+    if not isinstance(plan.declaration.build, ModelBuild | MonitorBuild | ScoresBuild | RoutingBuild):
         return {}
     pinned = {}
     published = read_versions_of(connection, [parent.candidate for parent in parents if parent.candidate is not None])
@@ -162,10 +163,11 @@ def _content_kept(connection: duckdb.DuckDBPyConnection, receipt: Receipt, relat
 
 
 @contextmanager
-def _open(bench: Bench) -> Iterator[duckdb.DuckDBPyConnection]:
+def _open(bench: Bench, sizes: Mapping[AssetKey, int]) -> Iterator[duckdb.DuckDBPyConnection]:
     """One scratch database for all that judges: what was brought near is there for dbt's tests as well."""
     with connect_workbench(_database(bench), bench.cut.setup()) as connection:
         connection.execute("SET enable_progress_bar = false")
+        suit_threads(connection, max(sizes.values(), default=0))
         yield connection
 
 
@@ -213,12 +215,13 @@ def _run_tests(bench: Bench, plans: Sequence[AuditPlan], relations: Mapping[Asse
     tests = [test.unique_id for plan in plans for test in plan.tests]
     if not tests:
         return {}
+    read = {asset for plan in plans for test in plan.tests for asset in test.assets}
     results = run_dbt_tests(
         bench.dbt,
         tests,
         _database(bench),
         setup=bench.cut.setup(),
-        relations=relations,
+        relations={asset: relations[asset] for asset in read if asset in relations},
         variables=bench.variables,
     )
     return {result.unique_id: result for result in results}

@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 
 from ..errors import OrchestratorError
+from ..learning.monitoring.measuring import Watching
 from ..records.declarations import AssetDeclaration, DbtBuild, FeaturesBuild, PythonBuild
 from ..records.keys import AssetKey
 from ..transforming.dbt_project import DbtProject
@@ -15,6 +16,7 @@ from ..transforming.dbt_workbench import BuiltNode, build_dbt_nodes
 from ..transforming.features import build_features
 from ..transforming.python_table import load_python_tables, run_python_table
 from .outcomes import Counts
+from .watch import watch_model
 from .workbench import Workbench
 
 
@@ -115,4 +117,16 @@ def build_features_stage(
         relation = build_features(connection, declaration.key, build, shown)
     except OrchestratorError as error:
         return Built(declaration.key, error=str(error))
+    return Built(declaration.key, relation=relation, key=tuple(declaration.contract.grain or ()))
+
+
+def build_monitor_stage(watching: Watching, declaration: AssetDeclaration) -> Built:
+    """Returns what was measured of a model; the connection keeps it until it is closed."""
+    try:
+        relation = watch_model(watching)
+    except OrchestratorError as error:
+        return Built(declaration.key, error=str(error))
+    except (duckdb.ProgrammingError, duckdb.DataError) as error:
+        first = str(error).strip().splitlines()[0]
+        return Built(declaration.key, error=f"the model and its examples cannot be read as declared: {first}")
     return Built(declaration.key, relation=relation, key=tuple(declaration.contract.grain or ()))

@@ -251,7 +251,7 @@ def _base_content(connection: duckdb.DuckDBPyConnection, base: Head | None, rela
     if base is None or relation is None:
         return None
     content = Content.parse(base.data_version)
-    if content.algorithm == hash_algorithm(connection):
+    if content.algorithm == hash_algorithm():
         return content
     return measure_content(connection, relation, read_columns(connection, relation))
 

@@ -12,7 +12,9 @@ from ..audits.dbt_checks import tests_judging
 from ..authority.agent_files import Principal
 from ..authority.seats import Seats
 from ..lake.layout import LakeLayout
+from ..lake.published import KeptCut, PublishedCut
 from ..learning.embedders import Embedders
+from ..records.alerts import AlertOptions
 from ..records.declarations import AssetDeclaration, ModelBuild, ScoresBuild
 from ..records.keys import AgentName, AssetKey, CandidateId
 from ..settings import Settings
@@ -38,7 +40,8 @@ class Gate:
     """`assets` come parents first. `say` tells a person what is being done.
 
     `definition_files` are the files that declare the assets, with their sha256 as they were loaded; `embedders` open
-    what embeddings are built with, `judges` what they are judged with: never the same one.
+    what embeddings are built with, `judges` what they are judged with: never the same one. `alerts` is whom the project
+    tells what.
     """
 
     settings: Settings
@@ -50,9 +53,20 @@ class Gate:
     judges: Embedders
     variables: Mapping[str, Any] = field(default_factory=dict)
     definition_files: Mapping[Path, str] = field(default_factory=dict)
+    alerts: AlertOptions | None = None
     now: Callable[[], datetime] = utc_now
     new_id: Callable[[], str] = new_id
     say: Callable[[str], None] = silent
+
+    cuts: KeptCut = field(default_factory=KeptCut, repr=False, compare=False)
+
+    def cut(self) -> PublishedCut:
+        """Returns the newest cut; a lake that is missing, or was left behind by a crash, is made whole first."""
+        return self.cuts.published(self.layout, self.settings.lock_timeout_seconds)
+
+    def cut_for_readers(self) -> PublishedCut:
+        """Returns the newest cut that readers may see, whatever stops a writer."""
+        return self.cuts.for_readers(self.layout, self.settings.lock_timeout_seconds)
 
     @property
     def layout(self) -> LakeLayout:

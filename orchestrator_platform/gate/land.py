@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 
 from ..audits.raw_checks import archived_path
+from ..lake.session import ONE_ROW_GROUP, suit_threads
 from ..reading.read_files import FileRead, FileToRead
 from ..records.candidates import FileRole
 from ..records.contracts import Contract
@@ -62,6 +63,8 @@ def land_files(
     splitter = Splitter(connection, declaration.contract, build.options, scratch)
     files = [FileToRead(archived_path(archive, t.sha256), t.landed.name, t.sha256) for t in intake.fresh]
     read = read_for(declaration, files, scratch, on_progress)
+    if (n_rows := sum(file.n_rows for file in read)) > ONE_ROW_GROUP:
+        suit_threads(connection, n_rows)
     rejected, refused = splitter.split(read)
     relation = splitter.accepted(read, files, refused, published=published)
     bad = _addresses(read, intake.fresh, rejected, refused, build)

@@ -7,6 +7,7 @@ update the identity without reading the base.
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -63,7 +64,7 @@ def measure_content(connection: duckdb.DuckDBPyConnection, relation: str, column
     sums = ", ".join(f"coalesce(sum(hash({', '.join([repr(salt), *names])})), 0)::VARCHAR" for salt in _SALTS)
     row = connection.execute(f"SELECT count(*), {sums} FROM {relation}").fetchone()
     assert row is not None
-    return Content(hash_algorithm(connection), schema_hash(columns), int(row[0]), (int(row[1]), int(row[2])))
+    return Content(hash_algorithm(), schema_hash(columns), int(row[0]), (int(row[1]), int(row[2])))
 
 
 def hash_file(path: Path) -> str:
@@ -77,9 +78,11 @@ def schema_hash(columns: Sequence[SchemaColumn]) -> str:
     return sha256_of(sorted([column.name, column.type] for column in columns))[:12]
 
 
-def hash_algorithm(connection: duckdb.DuckDBPyConnection) -> str:
-    """Returns the name of the row hash as this DuckDB computes it."""
-    row = connection.execute(
-        "SELECT hash('first', 1::BIGINT, 'ä', 1.5::DOUBLE, NULL, DATE '2000-01-02', [1.0::FLOAT], {'a': true})"
-    ).fetchone()
+@cache
+def hash_algorithm() -> str:
+    """Returns the name of the row hash as the DuckDB of this process computes it."""
+    with duckdb.connect() as connection:
+        row = connection.execute(
+            "SELECT hash('first', 1::BIGINT, 'ä', 1.5::DOUBLE, NULL, DATE '2000-01-02', [1.0::FLOAT], {'a': true})"
+        ).fetchone()
     return "s1" + hashlib.sha256(str(row).encode()).hexdigest()[:6]

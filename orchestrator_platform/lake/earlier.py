@@ -165,7 +165,7 @@ def _write_whole(connection: duckdb.DuckDBPyConnection, between: Between, target
 
 def _content(connection: duckdb.DuckDBPyConnection, receipt: Receipt, catalog: str) -> Content:
     content = Content.parse(receipt.data_version)
-    if content.algorithm == hash_algorithm(connection):
+    if content.algorithm == hash_algorithm():
         return content
     return measure_content(connection, f"{catalog}.{receipt.asset.quoted}", receipt.columns)
 

@@ -13,7 +13,7 @@ from ..records.ledger import FileState, LedgerEntry, QuarantineEntry, RowAddress
 from ..records.receipts import Head, Receipt
 from ..records.replays import Part, Replay, parts_of, standing
 from ..records.retractions import Release, Retraction
-from .platform_tables import SCHEMA, platform_tables
+from .platform_tables import SCHEMA, has_platform_table
 
 
 def read_heads(connection: duckdb.DuckDBPyConnection) -> dict[AssetKey, Head]:
@@ -102,6 +102,17 @@ def read_escalated(
     return frozenset(CandidateId(row[0]) for row in rows)
 
 
+def read_asking_events(connection: duckdb.DuckDBPyConnection) -> tuple[Event, ...]:
+    """Returns the committed events by which something was asked of a person, or answered, oldest first."""
+    rows = connection.execute(
+        f"SELECT event FROM lake.{SCHEMA}.outbox"
+        " WHERE json_extract_string(event, '$.act') = 'ask'"
+        " OR (json_extract_string(event, '$.act') = 'approve' AND json_extract(event, '$.inputs.ask') IS NOT NULL)"
+        " ORDER BY snapshot, json_extract_string(event, '$.id')"
+    ).fetchall()
+    return tuple(Event.model_validate_json(row[0]) for row in rows)
+
+
 def read_receipts_after(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> tuple[Receipt, ...]:
     """Returns all receipts of later snapshots than this one, oldest first."""
     rows = connection.execute(
@@ -112,7 +123,7 @@ def read_receipts_after(connection: duckdb.DuckDBPyConnection, snapshot: Snapsho
 
 def read_retractions(connection: duckdb.DuckDBPyConnection) -> tuple[Retraction, ...]:
     """Returns every version that is taken back, by asset and version."""
-    if "retracted" not in platform_tables(connection):
+    if not has_platform_table(connection, "retracted"):
         return ()
     cursor = connection.execute(f"SELECT * FROM lake.{SCHEMA}.retracted ORDER BY asset, version, cause")
     return tuple(Retraction.model_validate(row) for row in _dictionaries(cursor))
@@ -120,7 +131,7 @@ def read_retractions(connection: duckdb.DuckDBPyConnection) -> tuple[Retraction,
 
 def read_releases(connection: duckdb.DuckDBPyConnection) -> tuple[Release, ...]:
     """Returns every release, oldest first."""
-    if "releases" not in platform_tables(connection):
+    if not has_platform_table(connection, "releases"):
         return ()
     cursor = connection.execute(f"SELECT * FROM lake.{SCHEMA}.releases ORDER BY released_at, name")
     return tuple(Release.model_validate(row) for row in _dictionaries(cursor))
@@ -162,7 +173,7 @@ def read_parts(connection: duckdb.DuckDBPyConnection, asset: AssetKey | None = N
 def read_replays(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], list[Replay]]:
     """Returns by source and sha256 of a file what was published of it out of quarantine, oldest first."""
     found: dict[tuple[str, str], list[Replay]] = {}
-    if "replays" in platform_tables(connection):
+    if has_platform_table(connection, "replays"):
         cursor = connection.execute(f"SELECT * FROM lake.{SCHEMA}.replays ORDER BY version, part")
         for row in _dictionaries(cursor):
             replay = Replay.model_validate(row)
@@ -205,6 +216,12 @@ def read_quarantine(connection: duckdb.DuckDBPyConnection) -> tuple[QuarantineEn
     return tuple(
         QuarantineEntry.model_validate(row | {"reasons": json.loads(row["reasons"])}) for row in _dictionaries(cursor)
     )
+
+
+def read_files_refused(connection: duckdb.DuckDBPyConnection) -> frozenset[int]:
+    """Returns the numbers of the entries that hold a landed file as a whole."""
+    rows = connection.execute(f"SELECT DISTINCT id FROM lake.{SCHEMA}.quarantine_rows WHERE line IS NULL").fetchall()
+    return frozenset(row[0] for row in rows)
 
 
 def read_quarantined_rows(

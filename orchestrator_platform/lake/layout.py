@@ -28,5 +28,10 @@ class LakeLayout:
         return self.root / "upkeep.lock"
 
     @property
+    def asks_lock(self) -> Path:
+        """Held by whoever finds out what was asked already, and asks; the writer's lock is taken inside."""
+        return self.root / "asks.lock"
+
+    @property
     def lock(self) -> Path:
         return self.root / "writer.lock"

@@ -43,6 +43,16 @@ def platform_tables(connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
     return frozenset(row[0] for row in rows)
 
 
+def has_platform_table(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
+    """Whether the attached lake has it. Not in a transaction: what is not there would end it."""
+    # A look at all tables would load every one's statistics.
+    try:
+        connection.execute(f"SELECT 1 FROM lake.{SCHEMA}.{name} LIMIT 0")
+    except duckdb.CatalogException:
+        return False
+    return True
+
+
 def create_platform_tables(connection: duckdb.DuckDBPyConnection) -> None:
     """Creates what is missing."""
     connection.execute(f"CREATE SCHEMA IF NOT EXISTS lake.{SCHEMA}")

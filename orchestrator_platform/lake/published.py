@@ -1,9 +1,12 @@
 """One consistent cut of the published lake, for builders and auditors: a pinned snapshot and its heads."""
 
+import os
 import sqlite3
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 import duckdb
 
@@ -14,7 +17,7 @@ from .catalog import is_at_home
 from .history import read_heads
 from .layout import LakeLayout
 from .readers import attach_statement, connect_reader, latest_snapshot
-from .session import load_statements
+from .session import load_statements, suit_threads
 from .writer import open_writer
 
 
@@ -42,6 +45,44 @@ class PublishedCut:
     def relations(self) -> dict[AssetKey, str]:
         """Returns for each served asset what can stand after FROM."""
         return {asset: f"lake.{asset.quoted}" for asset in self.heads}
+
+
+class KeptCut:
+    """The newest cut, opened once for each state of the readers' copy and not closed: most of what a small
+    publication reads is the catalog itself, and DuckDB keeps that with the connection.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: tuple[tuple[object, ...], PublishedCut] | None = None
+
+    def published(self, layout: LakeLayout, lock_timeout_seconds: float) -> PublishedCut:
+        """Returns what `cut_published` returns, and raises what it raises."""
+        return self._current(layout, partial(cut_published, layout, lock_timeout_seconds))
+
+    def for_readers(self, layout: LakeLayout, lock_timeout_seconds: float) -> PublishedCut:
+        """Returns what `cut_for_readers` returns, and raises what it raises."""
+        return self._current(layout, partial(cut_for_readers, layout, lock_timeout_seconds))
+
+    def _current(self, layout: LakeLayout, cut: Callable[[], PublishedCut]) -> PublishedCut:
+        with self._lock:
+            before = _state(layout)
+            if self._kept is not None and self._kept[0] == before and _is_whole(layout):
+                return self._kept[1]
+            found = cut()
+            # Where it was replaced meanwhile, it is not known of which state the cut is.
+            same = before == _state(layout)
+            self._kept = (before, found) if same and before else None
+            return found
+
+
+def _state(layout: LakeLayout) -> tuple[object, ...]:
+    """Which readers' copy it is: each commit puts a new file in its place. Empty where there is none."""
+    try:
+        found = layout.readers.stat()
+    except FileNotFoundError:
+        return ()
+    return (layout, os.getpid(), found.st_ino, found.st_size, found.st_mtime_ns)
 
 
 def cut_published(layout: LakeLayout, lock_timeout_seconds: float) -> PublishedCut:
@@ -88,4 +129,7 @@ def _cut(layout: LakeLayout) -> PublishedCut:
     snapshot = latest_snapshot(layout.readers)
     assert snapshot is not None
     root = connect_reader(layout, snapshot)
-    return PublishedCut(layout, snapshot, read_heads(root), root)
+    suit_threads(root, 0)
+    heads = read_heads(root)
+    suit_threads(root, max((head.n_rows for head in heads.values()), default=0))
+    return PublishedCut(layout, snapshot, heads, root)

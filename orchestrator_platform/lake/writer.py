@@ -47,6 +47,7 @@ from .migrations import bring_up
 from .platform_tables import (
     SCHEMA,
     create_platform_tables,
+    has_platform_table,
     insert_heads,
     insert_ledger,
     insert_outbox,
@@ -54,7 +55,6 @@ from .platform_tables import (
     insert_receipts,
     insert_release,
     insert_replays,
-    platform_tables,
     replace_addresses,
     replace_quarantine,
     replace_retractions,
@@ -63,7 +63,7 @@ from .readers import latest_snapshot, replace_readers_copy
 from .rereading import reread, reread_unseen
 from .restoring import Restored, add_file, apply_restored, require_restorable
 from .schema_change import Change, change_table
-from .session import connect
+from .session import connect, suit_threads
 
 
 @dataclass(frozen=True)
@@ -192,6 +192,7 @@ class LakeWriter:
         for compacted in commit.compacted:
             require_served(compacted, heads)
         snapshot = self.next_snapshot()
+        suit_threads(self.connection, max((receipt.n_rows for receipt in commit.receipts), default=0))
         with writing(self.layout.catalog):
             self._transact(commit, snapshot)
         self._reread(commit, snapshot)
@@ -315,6 +316,7 @@ def open_writer(layout: LakeLayout, timeout_seconds: float) -> Iterator[LakeWrit
     ):
         if bring_home(layout):
             replace_readers_copy(layout)
+        suit_threads(connection, 0)
         with writing(layout.catalog):
             _attach(connection, layout)
             _initialise(connection, layout)
@@ -365,7 +367,7 @@ def _attach(connection: duckdb.DuckDBPyConnection, layout: LakeLayout) -> None:
 
 
 def _initialise(connection: duckdb.DuckDBPyConnection, layout: LakeLayout) -> None:
-    if platform_tables(connection):
+    if has_platform_table(connection, "outbox"):
         return
     connection.execute("BEGIN")
     create_platform_tables(connection)

@@ -20,6 +20,15 @@ from ..errors import ProcessFailed
 
 TASK, ANSWER = "task.json", "answer.json"
 _MB = 1024 * 1024
+# A hash seed of its own would make sets of texts, and what is made of them, differ from run to run. One thread: sums of
+# floats depend on how they are shared out, and threads that wait for each other on a busy machine burn its time.
+_ENVIRONMENT = {
+    "PYTHONHASHSEED": "0",
+    "LANG": "C.UTF-8",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+}
 
 
 @dataclass(frozen=True)
@@ -46,8 +55,7 @@ def run_fresh(
             stdout=subprocess.PIPE,
             stderr=errors,
             cwd=folder,
-            # A hash seed of its own would make sets of texts, and what is made of them, differ from run to run.
-            env={"PYTHONHASHSEED": "0", "PATH": os.defpath, "HOME": str(folder), "LANG": "C.UTF-8"},
+            env={**_ENVIRONMENT, "PATH": os.defpath, "HOME": str(folder)},
         )
         try:
             problem = _follow(process, limits, say)

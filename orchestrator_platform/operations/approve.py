@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from ..authority.permissions import Person, person
 from ..errors import Misuse
 from ..gate.context import Gate
-from ..gate.cycle.approval import Escalation, find_escalation, publish_approved, require_no_agent
+from ..gate.cycle.approval import Escalation, find_escalation, publish_approved
 from ..records.findings import Finding
 from ..records.keys import AgentName, AssetKey, Version
 from ..records.receipts import Receipt
+from .deciding import require_person
 from .projections import project
 from .storing import stores
 
@@ -40,7 +40,7 @@ def plan_approval(gate: Gate, number: int, *, approver: str) -> ApprovalPlan:
     Raises:
         OrchestratorError: As for `approve`.
     """
-    person_ = _person(gate, approver)
+    person_ = require_person(gate, approver)
     found = find_escalation(gate, number)
     manifest = found.manifest
     return ApprovalPlan(
@@ -74,16 +74,10 @@ def approve(gate: Gate, number: int, *, approver: str, reason: str) -> Approved:
         raise Misuse(
             f"An approval needs a reason. Nothing was published. Say it: `orchestrator approve {number} --why TEXT`."
         )
-    person_ = _person(gate, approver)
+    person_ = require_person(gate, approver)
     receipt = publish_approved(gate, find_escalation(gate, number), person_, reason.strip())
     project(gate)
     return Approved(number, receipt)
-
-
-def _person(gate: Gate, name: str) -> Person:
-    found = person(name)
-    require_no_agent(gate, found)
-    return found
 
 
 def _asked(found: Escalation) -> tuple[Finding, ...]:

@@ -13,7 +13,9 @@ from ..gate.outcomes import Escalated, Failed, Held, Outcome, Rejected, Withheld
 from ..gate.plan import Planned
 from ..lake.published import cut_published
 from ..records.candidates import AssetKind
+from ..records.declarations import DbtBuild
 from ..records.keys import AgentName, AssetKey
+from ..transforming.rehearsal import rehearse_once
 from .projections import project
 from .storing import stores
 
@@ -55,6 +57,7 @@ def build(
     """
     order = _order(gate, assets, reason, on_behalf_of, rebuild=rebuild)
     order = replace(order, started=started or order.started)
+    _rehearse(gate)
     outcomes: dict[AssetKey, Outcome] = {}
     for outcome in _build_once(gate, order):
         outcomes[outcome.asset] = outcome
@@ -66,6 +69,16 @@ def build(
         withheld = left if left < withheld else frozenset()
     project(gate)
     return BuildResult(tuple(outcomes.values()))
+
+
+def _rehearse(gate: Gate) -> None:
+    """Finds out once for each state of the dbt project what dbt executes, so that builds need no dbt."""
+    columns = {
+        key: [(column.name, column.type) for column in declaration.contract.columns]
+        for key, declaration in gate.assets.items()
+        if not isinstance(declaration.build, DbtBuild) and declaration.contract.closed
+    }
+    rehearse_once(gate.dbt, columns, gate.variables)
 
 
 def plan(

@@ -8,7 +8,7 @@ from ..audits.audit import AuditPlan
 from ..audits.planted_ground import Ground
 from ..gate.audit import ServedRecords
 from ..records.contracts import Relation
-from ..records.declarations import EmbeddingBuild, SourceBuild
+from ..records.declarations import EmbeddingBuild, FeaturesBuild, SourceBuild
 from ..sql import identifier, literal
 from .proposals import Proposal
 
@@ -40,7 +40,8 @@ def _other_rows(ground: Ground, plan: AuditPlan) -> Iterator[Proposal]:
     """Rows fewer or more are legitimate only where no promise, rule or test looks at more than single rows."""
     contract = plan.declaration.contract
     tied = contract.rows is not None and contract.rows.relation is Relation.SAME_AS
-    tied |= isinstance(plan.declaration.build, EmbeddingBuild)  # one vector for each text
+    # One vector for each text, one row for each key of the log.
+    tied |= isinstance(plan.declaration.build, EmbeddingBuild | FeaturesBuild)
     if tied or plan.tests or plan.declaration.checks or any(rule.whole for rule in contract.rules):
         return
     for number in (1, 2):

@@ -12,6 +12,7 @@ import yaml
 from pydantic import Field, ValidationError
 
 from ..errors import DefinitionError
+from ..records.alerts import AlertOptions
 from ..records.base import Record
 from ..records.declarations import DriftAnswer, SourceOptions
 from ..records.embeddings import EmbeddingOptions
@@ -19,6 +20,7 @@ from ..records.features import FeatureOptions
 from ..records.freshness import Freshness
 from ..records.keys import AssetKey
 from ..records.models import ModelOptions
+from ..records.monitors import MonitorOptions
 from ..records.routing import RoutingOptions
 from ..records.scores import ScoresOptions
 
@@ -109,6 +111,18 @@ class ModelAttributes(ModelOptions):
         return ModelOptions.model_validate({name: getattr(self, name) for name in ModelOptions.model_fields})
 
 
+class MonitorAttributes(MonitorOptions):
+    """`asset` is the table of measures; checks are files beside the component's."""
+
+    asset: AssetKey
+    description: str = ""
+    freshness: Freshness | None = None
+    checks: tuple[CheckAttributes, ...] = ()
+
+    def options(self) -> MonitorOptions:
+        return MonitorOptions.model_validate({name: getattr(self, name) for name in MonitorOptions.model_fields})
+
+
 class ScoresAttributes(ScoresOptions):
     """`asset` is the table of scores; checks are files beside the component's."""
 
@@ -142,6 +156,8 @@ Attributes = (
     | EmbeddingAttributes
     | FeaturesAttributes
     | ModelAttributes
+    | MonitorAttributes
+    | AlertOptions
     | ScoresAttributes
     | RoutingAttributes
 )
@@ -151,8 +167,10 @@ ATTRIBUTES: dict[str, type[Attributes]] = {
     "DbtTablesComponent": DbtTablesAttributes,
     "PythonTableComponent": PythonTableAttributes,
     "EmbeddingComponent": EmbeddingAttributes,
+    "AlertsComponent": AlertOptions,
     "FeaturesComponent": FeaturesAttributes,
     "ModelComponent": ModelAttributes,
+    "MonitorComponent": MonitorAttributes,
     "ScoresComponent": ScoresAttributes,
     "RoutingComponent": RoutingAttributes,
 }

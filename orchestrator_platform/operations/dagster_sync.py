@@ -13,7 +13,7 @@ from ..lake.published import cut_published
 from ..lake.readers import latest_snapshot
 from ..projections.dagster_events import NAME, DagsterLog, on_behalf_of, report_served
 from ..projections.outbox import Projection, applied_snapshot, apply_outbox
-from .embedding_pages import describe_embeddings
+from .asset_pages import describe_assets
 from .freshness import Punctuality, read_freshness
 
 __all__ = ["on_behalf_of", "sync_freshness", "sync_versions"]
@@ -37,7 +37,7 @@ def sync_versions(gate: Gate, instance: dg.DagsterInstance) -> Projection | None
     with FileLock(state / f".{NAME}.lock", timeout=gate.settings.lock_timeout_seconds):
         cut = cut_published(gate.layout, gate.settings.lock_timeout_seconds)
         contracts = {asset: declaration.contract for asset, declaration in gate.assets.items()}
-        log = DagsterLog(instance, cut, contracts, home.candidates, describe_embeddings(gate))
+        log = DagsterLog(instance, cut, contracts, home.candidates, describe_assets(gate))
         (projection,) = apply_outbox(cut, state, {NAME: log.report})
     if projection.error:
         gate.say(f"Dagster's log is {projection.lag} snapshots behind: {projection.error}")

@@ -1,9 +1,10 @@
-"""Who decides what becomes of an entry of the quarantine: a person, or the agent in a seat."""
+"""Who decides: what becomes of an entry of the quarantine a person or the agent in a seat, an answer only a person."""
 
 from ..authority.acts import Act
-from ..authority.permissions import Actor, actor_named, require
+from ..authority.permissions import Actor, Person, actor_named, person, require
 from ..errors import Misuse
 from ..gate.context import Gate
+from ..gate.cycle.approval import require_no_agent
 from ..records.keys import AgentName, AssetKey
 
 
@@ -25,3 +26,15 @@ def require_actor(gate: Gate, act: Act, asset: AssetKey, default: AgentName | No
         actor = gate.principals[default]
     require(actor, act, asset, gate.seats)
     return actor
+
+
+def require_person(gate: Gate, name: str) -> Person:
+    """Returns the person of that name.
+
+    Raises:
+        NotPermitted: The name is an agent's.
+        Misuse: The name is no person's.
+    """
+    found = person(name)
+    require_no_agent(gate, found)
+    return found

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 
 from ..reading.json_paths import Step, parse_path
 from ..records.base import sha256_of
@@ -20,6 +21,7 @@ from ..transforming.feature_columns import FeatureColumns
 from ..transforming.feature_sql import FeatureSqlCheck
 from .component_files import ComponentFile, FeaturesAttributes
 from .feature_promises import TIME, FeaturePromises, wrong
+from .feature_shape import FeatureShape, kept_shape, shape_key
 
 _NOBODY = AgentName("")
 
@@ -30,14 +32,18 @@ def declare_features(
     declared: Mapping[AssetKey, AssetDeclaration],
     contract: Contract,
     checks: tuple[FreeCheck, ...],
+    cache: Path,
 ) -> AssetDeclaration:
     """Returns the table of features of one component; what its labels and examples read are parents too.
+
+    Args:
+        cache: Where it is kept what the SQL was found to give.
 
     Raises:
         DefinitionError: A path leads outside of what is allowed, SQL reads what it may not, or the columns are not
             those of the contract.
     """
-    definition = _Definition(component, attributes.options(), declared, contract)
+    definition = _Definition(component, attributes.options(), declared, contract, cache / f"{attributes.asset}.json")
     build, parents = definition.build()
     return AssetDeclaration(
         key=attributes.asset,
@@ -70,6 +76,7 @@ class _Definition:
     options: FeatureOptions
     declared: Mapping[AssetKey, AssetDeclaration]
     contract: Contract
+    cache: Path
 
     def build(self) -> tuple[FeaturesBuild, tuple[AssetKey, ...]]:
         """Returns how the table is built, and what it is built from: the log first."""
@@ -78,13 +85,8 @@ class _Definition:
         sql = self._read("sql", self.options.sql)
         labels = self._read("labels", self.options.labels) if self.options.labels else None
         examples = self._read("examples", self.options.examples) if self.options.examples else None
-        with closing(FeatureSqlCheck()) as check, closing(FeatureColumns()) as columns:
-            promises = FeaturePromises(self.component, self.options, self.declared, self.contract, check, columns)
-            promises.require_time(log)
-            features = promises.features(log, sql)
-            label_columns = promises.labels(features)
-            read = promises.read("labels", labels, label_columns) | promises.read("examples", examples, ())
-            promises.require_history(features, label_columns)
+        key = shape_key(self.options, (sql, labels, examples), self.contract, self.declared)
+        shape = kept_shape(self.cache, key, lambda: self._shape(log, sql, labels, examples))
         build = FeaturesBuild(
             options=self.options,
             folder=self.component.folder,
@@ -93,10 +95,20 @@ class _Definition:
             sql=sql,
             labels=labels,
             examples=examples,
-            features=features,
-            label_columns=label_columns,
+            features=shape.features,
+            label_columns=shape.labels,
         )
-        return build, (self.options.log, *sorted(read - {self.options.log}))
+        return build, (self.options.log, *(table for table in shape.read if table != self.options.log))
+
+    def _shape(self, log: Contract, sql: str, labels: str | None, examples: str | None) -> FeatureShape:
+        with closing(FeatureSqlCheck()) as check, closing(FeatureColumns()) as columns:
+            promises = FeaturePromises(self.component, self.options, self.declared, self.contract, check, columns)
+            promises.require_time(log)
+            features = promises.features(log, sql)
+            label_columns = promises.labels(features)
+            read = promises.read("labels", labels, label_columns) | promises.read("examples", examples, ())
+            promises.require_history(features, label_columns)
+        return FeatureShape(features=features, labels=label_columns, read=tuple(sorted(read)))
 
     def promised(self, build: FeaturesBuild) -> Contract:
         """Returns the project's contract with the columns that the platform makes."""

@@ -144,6 +144,17 @@ def reproduce_model(gate: Gate, name: str, version: int) -> Reproduced:
     )
 
 
+@contextmanager
+def open_version(gate: Gate, declaration: AssetDeclaration, receipt: Receipt) -> Iterator[ModelBench]:
+    """Opens a published version as its auditor saw it, with a folder of its own to look at it in.
+
+    Raises:
+        VersionNotKept: The lake does not hold it, or the examples that it learned from, any more.
+    """
+    with _opened(gate) as (cut, connection), _own_folder(gate) as folder:
+        yield ModelBench(_seen(cut, connection, declaration, receipt), folder)
+
+
 def parse_model_version(text: str) -> tuple[str, int]:
     """Returns name and version of `MODEL@V`.
 

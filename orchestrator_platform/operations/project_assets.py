@@ -17,6 +17,7 @@ from ..gate.context import Gate
 from ..gate.definition_files import hash_files
 from ..gate.land import raw_contract
 from ..learning.embedders import Embedders, local_embedders, opened_once
+from ..records.alerts import AlertOptions
 from ..records.base import sha256_of
 from ..records.candidates import AssetKind
 from ..records.contracts import Contract
@@ -32,6 +33,7 @@ from .component_files import (
     EmbeddingAttributes,
     FeaturesAttributes,
     ModelAttributes,
+    MonitorAttributes,
     PythonTableAttributes,
     RoutingAttributes,
     ScoresAttributes,
@@ -42,6 +44,7 @@ from .dbt_meta import drift_of, freshness_of, group_of, measures_of
 from .embedding_assets import declare_embedding, judged_by
 from .feature_assets import declare_features
 from .model_assets import declare_model, model_judged_by
+from .monitor_assets import declare_monitor
 from .routing_assets import declare_routing
 from .scores_assets import declare_scores, scores_judged_by
 
@@ -56,6 +59,7 @@ class Declarations:
     dbt: DbtProject
     variables: Mapping[str, Any]
     files: Mapping[Path, str]
+    alerts: AlertOptions | None = None
 
 
 def load_declarations(settings: Settings, embedders: Embedders | None = None) -> Declarations:
@@ -79,9 +83,10 @@ def load_declarations(settings: Settings, embedders: Embedders | None = None) ->
     found += _models(components, found)
     found += _scores(components, found)
     found += _routing(components, found)
+    found += _monitors(components, found)
     parents = {declaration.key: declaration.parents for declaration in found}
     declared = [_judged(settings, d, tests_judging(d.key, dbt.tests, parents), modules) for d in found]
-    return Declarations(tuple(_ordered(declared)), dbt, variables, files)
+    return Declarations(tuple(_ordered(declared)), dbt, variables, files, _alerts(components))
 
 
 def _judged(
@@ -130,7 +135,22 @@ def load_gate(settings: Settings, embedders: Embedders | None = None) -> Gate:
         judges=opened_once(embedders),
         variables=declared.variables,
         definition_files=declared.files,
+        alerts=declared.alerts,
     )
+
+
+def _alerts(components: Sequence[ComponentFile]) -> AlertOptions | None:
+    found = [(component, component.attributes) for component in components]
+    declared = [(component, options) for component, options in found if isinstance(options, AlertOptions)]
+    if len(declared) > 1:
+        component, first = declared[1][0], declared[0][0]
+        raise DefinitionError(
+            file=component.file,
+            line=component.line,
+            problem=f"whom to tell is declared already in {first.origin}",
+            fix="Keep one AlertsComponent, with all channels in it.",
+        )
+    return declared[0][1] if declared else None
 
 
 def selectable(declaration: AssetDeclaration) -> Selectable:
@@ -188,7 +208,8 @@ def _features(
             asset, named = component.attributes.asset, component.attributes.contract
             contract = _pandera_contract(settings, component, asset, named, depends_on)
             checks = _free_checks(component, component.attributes.checks)
-            yield declare_features(component, component.attributes, declared, contract, checks)
+            cache = settings.home.cache / "features"
+            yield declare_features(component, component.attributes, declared, contract, checks, cache)
 
 
 def _embeddings(
@@ -199,6 +220,14 @@ def _embeddings(
         if isinstance(component.attributes, EmbeddingAttributes):
             checks = _free_checks(component, component.attributes.checks)
             yield declare_embedding(component, component.attributes, declared, checks, embedders)
+
+
+def _monitors(components: Sequence[ComponentFile], others: Sequence[AssetDeclaration]) -> Iterator[AssetDeclaration]:
+    declared = {declaration.key: declaration for declaration in others}
+    for component in components:
+        if isinstance(component.attributes, MonitorAttributes):
+            checks = _free_checks(component, component.attributes.checks)
+            yield declare_monitor(component, component.attributes, declared, checks)
 
 
 def _models(components: Sequence[ComponentFile], others: Sequence[AssetDeclaration]) -> Iterator[AssetDeclaration]:

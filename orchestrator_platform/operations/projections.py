@@ -1,13 +1,13 @@
 """Brings every projection up to what is published, and says how far each has come."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from ..errors import Misuse, OrchestratorError
 from ..gate.context import Gate
 from ..lake.layout import LakeLayout
-from ..lake.published import PublishedCut, cut_for_readers, cut_published
+from ..lake.published import PublishedCut, cut_published
 from ..lake.readers import latest_snapshot
 from ..projections.journal import NAME, append_events
 from ..projections.outbox import Projection, applied_snapshot, apply_outbox
@@ -41,14 +41,21 @@ class TargetState:
 def project(gate: Gate) -> tuple[Projection, ...]:
     """Applies the outbox to every target that this process can reach, and brings up the serving copies.
 
-    Those that already served what is published when they were last looked at are not asked again.
+    Those that already served what is published when they were last looked at are not asked again. Then people are asked
+    what monitors give reason for, and told what they should know of.
     """
-    applied = catch_up(gate.settings, gate.layout)
+    applied = _catch_up(gate.settings, gate.layout, gate.cut)
     targets = declared_targets(gate)
     if targets:
         cut = _cut(gate)
         behind = [declared for declared in targets if _is_behind_as_noted(gate, declared, cut)]
         _bring_up(gate, behind)
+    # Both look at what brings assets through the gate, which ends here.
+    from .alerts import raise_alerts
+    from .monitor_asks import ask_where_due
+
+    ask_where_due(gate)
+    raise_alerts(gate)
     return applied
 
 
@@ -81,11 +88,15 @@ def read_lagging(gate: Gate) -> tuple[Serving, ...]:
 
 def catch_up(settings: Settings, layout: LakeLayout) -> tuple[Projection, ...]:
     """Applies the outbox without definitions."""
+    return _catch_up(settings, layout, partial(cut_published, layout, settings.lock_timeout_seconds))
+
+
+def _catch_up(settings: Settings, layout: LakeLayout, cut: Callable[[], PublishedCut]) -> tuple[Projection, ...]:
     targets = {NAME: partial(append_events, settings.home.journal)}
     state, newest = settings.home.projections, latest_snapshot(layout.catalog)
     if newest is not None and all(applied_snapshot(state, name) >= newest for name in targets):
         return tuple(Projection(name, newest, 0) for name in targets)
-    return apply_outbox(cut_published(layout, settings.lock_timeout_seconds), state, targets)
+    return apply_outbox(cut(), state, targets)
 
 
 def note(settings: Settings, events: Sequence[Event]) -> None:
@@ -104,7 +115,7 @@ def _bring_up(gate: Gate, targets: Iterable[DeclaredTarget], *, anew: bool = Fal
 
 
 def _cut(gate: Gate) -> PublishedCut:
-    return cut_for_readers(gate.layout, gate.settings.lock_timeout_seconds)
+    return gate.cut_for_readers()
 
 
 def _is_behind_as_noted(gate: Gate, declared: DeclaredTarget, cut: PublishedCut) -> bool:

@@ -3,11 +3,14 @@
 from collections.abc import Collection
 from dataclasses import replace
 
+from ..authority.agent_files import Invocation
+from ..authority.permissions import started_by
 from ..errors import Misuse, UnknownAsset
 from ..gate.context import Gate
 from ..gate.plan import Planned
 from ..records.declarations import ModelBuild
 from ..records.keys import AssetKey
+from .asks import answered_by_start
 from .build import BuildResult, build, plan
 from .model_assets import with_budget
 
@@ -24,7 +27,8 @@ def train(
 ) -> BuildResult:
     """Trains these models and brings them through the gate.
 
-    A model whose inputs did not change is not trained again, unless that or another budget is asked for.
+    A model whose inputs did not change is not trained again, unless that or another budget is asked for. What was asked
+    about them is answered with it.
 
     Args:
         on_behalf_of: The person who starts it.
@@ -36,7 +40,13 @@ def train(
     """
     gate = _for_training(gate, assets, trials, minutes)
     anew = rebuild or trials is not None or minutes is not None
-    return build(gate, assets, reason=reason or "train", on_behalf_of=on_behalf_of, rebuild=anew)
+
+    def work() -> BuildResult:
+        return build(gate, assets, reason=reason or "train", on_behalf_of=on_behalf_of, rebuild=anew)
+
+    if started_by(on_behalf_of) is not Invocation.MANUAL:
+        return work()
+    return answered_by_start(gate, [AssetKey(name) for name in assets], on_behalf_of, reason or "trained", work)
 
 
 def plan_training(gate: Gate, assets: Collection[str], *, on_behalf_of: str, rebuild: bool) -> tuple[Planned, ...]:

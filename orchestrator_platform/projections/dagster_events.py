@@ -20,10 +20,17 @@ from ..records.findings import Finding
 from ..records.keys import AssetKey, Version
 from ..records.receipts import Receipt
 from ..records.verdicts import VERDICT, Decision, Verdict
-from .dagster_values import CANDIDATE, SERVED, check_arguments, dagster_key, receipt_metadata
+from .dagster_values import (
+    CANDIDATE,
+    CANDIDATE_TAG,
+    SERVED,
+    check_arguments,
+    dagster_key,
+    receipt_metadata,
+    receipt_tags,
+)
 
 NAME = "dagster"
-CANDIDATE_TAG = f"orchestrator/{CANDIDATE}"
 _RUN = "dagster run "
 _PUBLISHING = frozenset({"publish", "rollback"})
 
@@ -75,7 +82,7 @@ class DagsterLog:
                 tags={
                     "dagster/data_version": receipt.data_version,
                     "dagster/data_version_is_user_provided": "true",
-                    CANDIDATE_TAG: receipt.candidate,
+                    **receipt_tags(receipt),
                 },
             )
         )

@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from ..records.candidates import SchemaColumn
+from ..records.candidates import AssetKind, SchemaColumn
 from ..records.contracts import Contract
 from ..records.findings import Finding, Severity
 from ..records.keys import AssetKey
@@ -14,6 +14,7 @@ from ..records.receipts import Receipt
 # Checks of the version that serves; all others tell of the last candidate.
 SERVED, FRESHNESS = "served", "freshness"
 CANDIDATE = "candidate"
+CANDIDATE_TAG, CHAMPION_TAG = f"orchestrator/{CANDIDATE}", "orchestrator/champion"
 # Large failure metadata freezes Dagster's pages.
 _MAX_CHARACTERS = 2000
 
@@ -49,6 +50,13 @@ def receipt_metadata(receipt: Receipt, contract: Contract | None) -> dict[str, A
         CANDIDATE: str(receipt.candidate),
         "dagster/column_schema": receipt_schema(receipt.columns, contract),
     }
+
+
+def receipt_tags(receipt: Receipt) -> dict[str, str]:
+    """Returns the tags of a materialization: its candidate, and of a model the version that it made the champion."""
+    is_champion = receipt.kind is AssetKind.MODEL and not receipt.withdrawn
+    champion = {CHAMPION_TAG: str(receipt.version)} if is_champion else {}
+    return {CANDIDATE_TAG: receipt.candidate, **champion}
 
 
 def receipt_schema(columns: Sequence[SchemaColumn], contract: Contract | None) -> dg.TableSchema:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-_WIDTH, _HEIGHT, _MARGIN, _LEGEND = 640, 440, 24, 28
+WIDTH, _HEIGHT, _MARGIN, _LEGEND = 640, 440, 24, 28
 _GREY, _RED, _BLACK = "#8fa3bf", "#d62728", "#111111"
 _COLOURS = ("#1f77b4", "#2ca02c", "#9467bd", "#d62728")
 _PLOT_HEIGHT, _AXIS = 260, 44
@@ -51,14 +51,14 @@ def draw_map(
         f'<tspan fill="{_BLACK}">{escape(text)}</tspan></text>'
         for i, (text, colour) in enumerate(zip(legend, (_GREY, _RED), strict=False))
     ]
-    return _picture(_HEIGHT, [*dots, *words, *told])
+    return picture(_HEIGHT, [*dots, *words, *told])
 
 
 def draw_figures(versions: Sequence[int], figures: Mapping[str, Sequence[float]]) -> str:
     """Returns figures between 0 and 1, one line each, over versions; the axis begins a little below the least."""
     least = min((value for values in figures.values() for value in values), default=0.0)
     bottom = max(0.0, int(least * 10 - 0.5) / 10)
-    right, floor = _WIDTH - 110, _PLOT_HEIGHT - 32
+    right, floor = WIDTH - 110, _PLOT_HEIGHT - 32
     steps = max(len(versions) - 1, 1)
     xs = [round(_AXIS + (right - _AXIS) * (i / steps if len(versions) > 1 else 0.5), 1) for i in range(len(versions))]
 
@@ -75,14 +75,14 @@ def draw_figures(versions: Sequence[int], figures: Mapping[str, Sequence[float]]
         for i, (name, values) in enumerate(figures.items())
         if values
     ]
-    return _picture(_PLOT_HEIGHT, [*_grid(bottom, height, right), *_ticks(versions, xs), *lines, *legend])
+    return picture(_PLOT_HEIGHT, [*_grid(bottom, height, right), *_ticks(versions, xs), *lines, *legend])
 
 
 def _in_picture(places: "npt.NDArray[np.float32]") -> "npt.NDArray[np.float64]":
     """Places stretched over the picture; the second axis points upwards. What is no number lies in the middle."""
     import numpy as np
 
-    wide, high = _WIDTH - 2 * _MARGIN, _HEIGHT - 2 * _MARGIN - _LEGEND
+    wide, high = WIDTH - 2 * _MARGIN, _HEIGHT - 2 * _MARGIN - _LEGEND
     if not len(places):
         return np.zeros((0, 2))
     known = np.nan_to_num(places.astype(np.float64), posinf=0, neginf=0)
@@ -119,9 +119,10 @@ def _ticks(versions: Sequence[int], xs: Sequence[float]) -> list[str]:
     return [f'<text x="{xs[i]}" y="{_PLOT_HEIGHT - 12}" text-anchor="middle">@{versions[i]}</text>' for i in shown]
 
 
-def _picture(height: int, parts: Sequence[str]) -> str:
+def picture(height: int, parts: Sequence[str]) -> str:
+    """Returns parts as one SVG of the common width."""
     head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{height}"'
-        f' viewBox="0 0 {_WIDTH} {height}" font-family="sans-serif" font-size="12">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}"'
+        f' viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="12">'
     )
-    return "".join([head, f'<rect width="{_WIDTH}" height="{height}" fill="white"/>', *parts, "</svg>"])
+    return "".join([head, f'<rect width="{WIDTH}" height="{height}" fill="white"/>', *parts, "</svg>"])

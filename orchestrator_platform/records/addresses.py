@@ -23,7 +23,7 @@ def require_address(url: str, *, with_path: bool, instead: str = "") -> None:
         raise ValueError("`url` must end with the host and its port: nothing is served below a path")
 
 
-def require_variable_name(variable: str | None) -> None:
-    """Raises ValueError where `key_variable` is no name of an environment variable, such as a key itself."""
+def require_variable_name(variable: str | None, attribute: str = "key_variable") -> None:
+    """Raises ValueError where an attribute is no name of an environment variable, such as a key itself."""
     if variable is not None and not _VARIABLE.fullmatch(variable):
-        raise ValueError("`key_variable` is the name of an environment variable (A-Z, 0-9, _), never the key itself")
+        raise ValueError(f"`{attribute}` is the name of an environment variable (A-Z, 0-9, _), never what it holds")

@@ -17,6 +17,7 @@ from .findings import Severity
 from .freshness import Freshness
 from .keys import AgentName, AssetKey
 from .models import ModelOptions
+from .monitors import MonitorOptions
 from .routing import RoutingOptions
 from .scores import ScoresOptions
 
@@ -154,6 +155,14 @@ class ModelBuild:
 
 
 @dataclass(frozen=True)
+class MonitorBuild:
+    """Built by watching a model; `model` is how that one is declared."""
+
+    options: MonitorOptions
+    model: ModelOptions
+
+
+@dataclass(frozen=True)
 class ScoresBuild:
     """Built by letting a published model answer; `model` is what the project declares of it."""
 
@@ -201,7 +210,15 @@ class AssetDeclaration:
     parents: tuple[AssetKey, ...]
     code_version: str
     build: (
-        SourceBuild | DbtBuild | PythonBuild | EmbeddingBuild | FeaturesBuild | ModelBuild | ScoresBuild | RoutingBuild
+        SourceBuild
+        | DbtBuild
+        | PythonBuild
+        | EmbeddingBuild
+        | FeaturesBuild
+        | ModelBuild
+        | MonitorBuild
+        | ScoresBuild
+        | RoutingBuild
     )
     producer: AgentName
     auditor: AgentName

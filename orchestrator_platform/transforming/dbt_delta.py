@@ -49,9 +49,12 @@ def _drop_unchanged(connection: duckdb.DuckDBPyConnection, key: AssetKey, keys: 
     base, part, gone = beside(BASE, key), beside(PART, key), beside(GONE, key)
     names = [f'"{name.replace(chr(34), chr(34) * 2)}"' for name in keys]
     quoted = ", ".join(names)
-    before = f"SELECT b.* FROM {base} b SEMI JOIN {gone} g USING ({quoted})"
-    after = f"SELECT p.* FROM {part} p SEMI JOIN {gone} g USING ({quoted})"
     connection.execute("BEGIN")
+    # The base is large, and is looked through once.
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE before AS SELECT b.* FROM {base} b SEMI JOIN {gone} g USING ({quoted})"
+    )
+    before, after = "SELECT * FROM before", f"SELECT p.* FROM {part} p SEMI JOIN {gone} g USING ({quoted})"
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE changed AS SELECT DISTINCT {quoted} FROM"
         f" (({before} EXCEPT ALL {after}) UNION ALL ({after} EXCEPT ALL {before}))"
@@ -62,6 +65,6 @@ def _drop_unchanged(connection: duckdb.DuckDBPyConnection, key: AssetKey, keys: 
     matches = " AND ".join(f"x.{name} = u.{name}" for name in names)
     for table in (part, gone):
         connection.execute(f"DELETE FROM {table} AS x USING unchanged u WHERE {matches}")
-    connection.execute("DROP TABLE changed")
-    connection.execute("DROP TABLE unchanged")
+    for table in ("before", "changed", "unchanged"):
+        connection.execute(f"DROP TABLE temp.{table}")
     connection.execute("COMMIT")

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DbtFailed, StatementRefused
-from .recorded_tests import StatementRecorder
 from .statement_check import StatementCheck
+from .statements_kept import StatementRecorder
 from .workbench import CONFIGURATION, WORKBENCH
 
 MACROS = Path(__file__).parent / "dbt_macros"

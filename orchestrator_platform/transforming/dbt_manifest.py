@@ -215,8 +215,27 @@ def _code_version(root: Path, manifest: Any, node: Any, variables: Mapping[str, 
 
 
 def project_code(manifest: Any, unique_id: str) -> tuple[str, ...]:
-    """Returns the texts of the project, its macros and packages from which the node's SQL is made."""
-    return tuple(_code(manifest, unique_id, set()).values())
+    """Returns the texts of the project, its macros and packages from which the node's SQL is made.
+
+    Those that stand in for dbt's own macros are among them: dbt calls them without the node's naming them.
+    """
+    seen: set[str] = set()
+    found = _code(manifest, unique_id, seen)
+    for stand_in in _stand_ins(manifest):
+        found.update(_code(manifest, stand_in, seen))
+    return tuple(found.values())
+
+
+def _stand_ins(manifest: Any) -> Iterable[str]:
+    own = {_plain_name(macro) for macro in manifest.macros.values() if _is_ours_or_dbts(macro)}
+    for unique_id, macro in manifest.macros.items():
+        is_new = str(macro.name).startswith("materialization_")
+        if not _is_ours_or_dbts(macro) and (is_new or _plain_name(macro) in own):
+            yield unique_id
+
+
+def _plain_name(macro: Any) -> str:
+    return str(macro.name).removeprefix("duckdb__").removeprefix("default__")
 
 
 def _code(manifest: Any, unique_id: str, seen: set[str]) -> dict[str, str]:

@@ -98,7 +98,8 @@ def _identity(root: Path, variables: Mapping[str, Any]) -> str:
     for file in sorted(_project_files(root)):
         digest.update(f"{file.relative_to(root)}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\0".encode())
     here = Path(__file__).parent
-    for file in sorted([*here.glob("dbt_macros/*.sql"), *here.glob("dbt_*.py")]):
+    # What is kept of dbt's statements was let through by the check of this very code.
+    for file in sorted([*here.glob("dbt_macros/*.sql"), *here.glob("*.py")]):
         digest.update(file.read_bytes())
     versions = [metadata.version(package) for package in ("dbt-core", "dbt-adapters", "dbt-duckdb")]
     digest.update(canonical_json([FORMAT, versions, str(root.resolve()), dict(variables)]).encode())

@@ -17,14 +17,16 @@ from .dbt_delta import BuiltRelation, read_built
 from .dbt_invocation import DbtCall, invoke_dbt
 from .dbt_manifest import project_code
 from .dbt_project import DbtNode, DbtProject
-from .recorded_tests import (
-    DbtTestResult,
-    StatementRecorder,
-    load_recorded_tests,
-    record_tests,
-    run_recorded_test,
-    sample_rows,
+from .recorded_builds import (
+    RecordedBuild,
+    Situations,
+    keep_builds,
+    load_recorded_builds,
+    replay_builds,
+    steady_statements,
 )
+from .recorded_tests import DbtTestResult, load_recorded_tests, record_tests, run_recorded_tests, sample_rows
+from .statements_kept import StatementRecorder
 from .workbench import PART, connect_workbench, exists, show_published
 
 _CHOSEN = "orchestrator_chosen"
@@ -78,17 +80,66 @@ def build_dbt_nodes(
     if not nodes:
         return ()
     with connect_workbench(workbench, setup) as connection:
-        show_published(connection, published)
+        show_published(connection, published, based_on={node.key for node in nodes})
+        situations = Situations(connection, published.keys(), full_refresh=full_refresh)
+        replayed = replay_builds(connection, nodes, load_recorded_builds(project.manifest.parent), situations)
+    rest = [node for node in nodes if node.unique_id not in replayed]
     call = DbtCall(project.root, workbench, setup, variables, run_time, frozenset(published), on_event)
-    command = ["build", "--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"]
-    command += ["--full-refresh"] if full_refresh else []
-    results = _run(call, command, selected, _load_manifest(project.manifest))
+    results = _build_and_record(project, call, rest, full_refresh=full_refresh)
     with connect_workbench(workbench, setup) as connection:
-        built = [_built(connection, node, results.get(node.unique_id)) for node in nodes]
+        built = [
+            _built(connection, node, _replayed(replayed, node) or _told(node, results.get(node.unique_id)))
+            for node in nodes
+        ]
         return tuple(
             _require_part(connection, project, node, done, published, full_refresh=full_refresh)
             for node, done in zip(nodes, built, strict=True)
         )
+
+
+def _replayed(seconds: Mapping[str, float], node: DbtNode) -> "_Told | None":
+    return _Told("success", seconds=seconds[node.unique_id]) if node.unique_id in seconds else None
+
+
+def _build_and_record(
+    project: DbtProject, call: DbtCall, nodes: Sequence[DbtNode], *, full_refresh: bool
+) -> dict[str, Any]:
+    """What dbt executed for a model is kept, so that the next time needs no dbt."""
+    if not nodes:
+        return {}
+    recorder = StatementRecorder()
+    manifest = _load_manifest(project.manifest)
+    command = ["build", "--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"]
+    command += ["--full-refresh"] if full_refresh else []
+    chosen = [node.unique_id for node in nodes]
+    results = _run(replace(call, recorder=recorder), command, chosen, manifest)
+    if not _has_hooks(manifest):
+        with connect_workbench(call.workbench, call.setup) as connection:
+            situations = Situations(connection, call.published, full_refresh=full_refresh)
+            good = [n for n in nodes if _outcome(results.get(n.unique_id))[0] == "success"]
+            steady = [(node, _kept(manifest, call, recorder, results[node.unique_id].node)) for node in good]
+            keep_builds(
+                project.manifest.parent,
+                [
+                    RecordedBuild(
+                        node.unique_id, situations.of(node), statements, situations.columns(node.key.quoted) or ()
+                    )
+                    for node, statements in steady
+                    if statements is not None
+                ],
+            )
+    return results
+
+
+def _kept(manifest: Any, call: DbtCall, recorder: StatementRecorder, entry: Any) -> tuple[str, ...] | None:
+    unique_id = str(entry.unique_id)
+    code = project_code(manifest, unique_id)
+    return steady_statements(entry, code, recorder.statements.get(unique_id, ()), call.run_time)
+
+
+def _has_hooks(manifest: Any) -> bool:
+    """What a hook sets up would be missing where dbt does not run."""
+    return any(str(node.resource_type) == "operation" for node in manifest.nodes.values())
 
 
 def run_dbt_tests(
@@ -116,12 +167,8 @@ def run_dbt_tests(
     call = DbtCall(project.root, workbench, setup, variables, on_event=on_event)
     results = _run_and_record(project, call, [test for test in tests if test not in known])
     with connect_workbench(workbench, setup) as connection:
-        return tuple(
-            run_recorded_test(connection, known[test])
-            if test in known
-            else _tested(connection, test, results.get(test))
-            for test in tests
-        )
+        judged = run_recorded_tests(connection, [known[test] for test in tests if test in known])
+        return tuple(judged.get(test) or _tested(connection, test, results.get(test)) for test in tests)
 
 
 def _run_and_record(project: DbtProject, call: DbtCall, tests: Sequence[str]) -> dict[str, Any]:
@@ -131,8 +178,7 @@ def _run_and_record(project: DbtProject, call: DbtCall, tests: Sequence[str]) ->
     recorder = StatementRecorder()
     manifest = _load_manifest(project.manifest)
     results = _run(replace(call, recorder=recorder), ["test", "--indirect-selection", "empty"], tests, manifest)
-    # What a hook sets up would be missing where dbt does not run.
-    if not any(str(node.resource_type) == "operation" for node in manifest.nodes.values()):
+    if not _has_hooks(manifest):
         ran = {test: result.node for test, result in results.items() if str(result.status) in {"pass", "warn", "fail"}}
         nodes = [(node, project_code(manifest, test)) for test, node in ran.items()]
         record_tests(project.manifest.parent, nodes, recorder)
@@ -178,9 +224,24 @@ def _tag(entry: Any) -> None:
         entry.tags = [*entry.tags, _CHOSEN]
 
 
-def _built(connection: duckdb.DuckDBPyConnection, node: DbtNode, result: Any) -> BuiltNode:
+@dataclass(frozen=True)
+class _Told:
+    """What was told of the build of one node."""
+
+    status: Literal["success", "error", "skipped"]
+    message: str = ""
+    seconds: float = 0.0
+
+
+def _told(node: DbtNode, result: Any) -> _Told:
     status, message = _outcome(result)
-    relation = read_built(connection, node.key) if status == "success" else BuiltRelation("whole", node.key.quoted)
+    seconds = float(result.execution_time) if result is not None else 0.0
+    return _Told(status, f"{node.path}: {message}" if status == "error" else message, seconds)
+
+
+def _built(connection: duckdb.DuckDBPyConnection, node: DbtNode, told: _Told) -> BuiltNode:
+    good = told.status == "success"
+    relation = read_built(connection, node.key) if good else BuiltRelation("whole", node.key.quoted)
     return BuiltNode(
         unique_id=node.unique_id,
         key=node.key,
@@ -189,9 +250,9 @@ def _built(connection: duckdb.DuckDBPyConnection, node: DbtNode, result: Any) ->
         part=relation.part,
         gone=relation.gone,
         key_columns=relation.key_columns,
-        status=status,
-        message=f"{node.path}: {message}" if status == "error" else message,
-        seconds=float(result.execution_time) if result is not None else 0.0,
+        status=told.status,
+        message=told.message,
+        seconds=told.seconds,
     )
 
 

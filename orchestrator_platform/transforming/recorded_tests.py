@@ -6,9 +6,10 @@ code of the project behind it names a clock, an identity of the run or the state
 
 import json
 import os
-import re
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,18 +17,10 @@ import duckdb
 
 from ..records.findings import SAMPLE_LIMIT
 from ..storage import storage_failure
+from .statements_kept import StatementRecorder, is_steady
 
 FILE = "tests.json"
-
-_UNSTEADY = re.compile(
-    r"\b(run_started_at|invocation_id|modules|adapter|run_query|statement|load_relation|graph|flags|env_var|"
-    r"dbt_metadata_envs|invocation_args_dict|thread_id|selected_resources)\b"
-)
-# What the adapter asks on a new connection, and its transactions, are no part of a test.
-_ADAPTERS_OWN = re.compile(
-    r"\s*(/\*.*?\*/)?\s*(begin\b|commit\b|rollback\b|select [\w, ]+ from duckdb_(databases|constraints)\(\))",
-    re.IGNORECASE | re.DOTALL,
-)
+_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
@@ -54,22 +47,6 @@ class RecordedTest:
     error_if: str
 
 
-@dataclass
-class StatementRecorder:
-    """Collects what dbt executes, by the node that it was compiled for last."""
-
-    statements: dict[str, list[str]] = field(default_factory=dict)
-    _node: str = ""
-
-    def begin(self, unique_id: str) -> None:
-        self._node = unique_id
-        self.statements[unique_id] = []
-
-    def add(self, sql: str) -> None:
-        if self._node and not _ADAPTERS_OWN.match(sql):
-            self.statements[self._node].append(sql)
-
-
 def load_recorded_tests(folder: Path) -> dict[str, RecordedTest]:
     """Returns what was kept beside the parsed project; nothing where it is missing or damaged."""
     try:
@@ -94,7 +71,7 @@ def record_tests(folder: Path, tests: Iterable[tuple[Any, Sequence[str]]], recor
 
 def _is_steady(node: Any, code: Sequence[str], statements: Sequence[str]) -> bool:
     is_data_test = str(node.resource_type) == "test" and not node.config.get("store_failures")
-    return is_data_test and len(statements) == 1 and not any(_UNSTEADY.search(text) for text in code)
+    return is_data_test and len(statements) == 1 and is_steady(code)
 
 
 def _recorded(node: Any, statement: str) -> RecordedTest:
@@ -106,6 +83,24 @@ def _recorded(node: Any, statement: str) -> RecordedTest:
         warn_if=str(node.config.warn_if),
         error_if=str(node.config.error_if),
     )
+
+
+def run_recorded_tests(
+    connection: duckdb.DuckDBPyConnection, tests: Sequence[RecordedTest]
+) -> dict[str, DbtTestResult]:
+    """Returns what dbt would say of each test, by its name. They only read, so as many run at once as may."""
+    if not tests:
+        return {}
+    with ThreadPoolExecutor(max_workers=min(_AT_ONCE, os.cpu_count() or 1, len(tests))) as pool:
+        return {result.unique_id: result for result in pool.map(partial(_run_beside, connection), tests)}
+
+
+def _run_beside(connection: duckdb.DuckDBPyConnection, test: RecordedTest) -> DbtTestResult:
+    cursor = connection.cursor()
+    try:
+        return run_recorded_test(cursor, test)
+    finally:
+        cursor.close()
 
 
 def run_recorded_test(connection: duckdb.DuckDBPyConnection, test: RecordedTest) -> DbtTestResult:

@@ -6,6 +6,7 @@ It judges text and knows no connection. What it allows is a list; what is not on
 import json
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any, Self
 
 import duckdb
@@ -138,6 +139,7 @@ def parse_tree(parser: duckdb.DuckDBPyConnection, sql: str) -> Any:
     return json.loads(row[0]) if row else {"error": True}
 
 
+@lru_cache(maxsize=256)  # the same text is accepted again; what was refused is judged anew
 def check_query(sql: str, where: str) -> None:
     """Accepts what `StatementCheck.query` accepts, with a parser for this one text."""
     with StatementCheck() as check:

@@ -4,7 +4,7 @@ It knows nothing of dbt and nothing of what the setup statements attach.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -54,26 +54,22 @@ def connect_workbench(workbench: Path, setup: Sequence[str] = ()) -> Iterator[du
         connection.close()
 
 
-def show_published(connection: duckdb.DuckDBPyConnection, published: Mapping[AssetKey, str]) -> None:
-    """Creates one view per published relation, and its base beside it; what was built here already stays."""
+def show_published(
+    connection: duckdb.DuckDBPyConnection, published: Mapping[AssetKey, str], *, based_on: Collection[AssetKey] = ()
+) -> None:
+    """Creates one view per published relation; what was built here already stays.
+
+    Those that something is built on, `based_on`, are there once more as a base.
+    """
     for schema in (BASE, PART, GONE):
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
     for schema in sorted({key.schema for key in published}):
         connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
-    built = _names(connection)
+    # To ask first what is there would cost more: DuckDB looks through every attached database.
     for key, relation in published.items():
-        if (key.schema, key.name) not in built:
-            connection.execute(f"CREATE VIEW {key.quoted} AS FROM {relation}")
-            connection.execute(f"CREATE OR REPLACE VIEW {beside(BASE, key)} AS FROM {relation}")
-
-
-def _names(connection: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
-    """One look at the catalog for all: each one goes through every attached database."""
-    return set(
-        connection.execute(
-            "SELECT table_schema, table_name FROM information_schema.tables WHERE table_catalog = current_database()"
-        ).fetchall()
-    )
+        connection.execute(f"CREATE VIEW IF NOT EXISTS {key.quoted} AS FROM {relation}")
+        if key in based_on:
+            connection.execute(f"CREATE VIEW IF NOT EXISTS {beside(BASE, key)} AS FROM {relation}")
 
 
 def exists(connection: duckdb.DuckDBPyConnection, schema: str, name: str) -> bool:

@@ -39,9 +39,12 @@ def test_the_package_exports_what_a_projects_own_code_needs() -> None:
 
 def test_the_components_are_those_that_yaml_may_name() -> None:
     assert sorted(components.__all__) == [
+        "AlertsComponent",
         "DbtTablesComponent",
         "EmbeddingComponent",
         "FeaturesComponent",
+        "ModelComponent",
+        "MonitorComponent",
         "PythonTableComponent",
         "SourceComponent",
     ]

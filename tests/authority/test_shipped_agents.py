@@ -17,12 +17,18 @@ from orchestrator_platform.records.keys import AgentName, AssetKey
 
 ROOT = Path(__file__).resolve().parents[2]
 RAW, STAGING, MART = AssetKey("raw.kev"), AssetKey("staging.kev"), AssetKey("marts.triage")
-VECTORS = AssetKey("embeddings.advisory")
+VECTORS, FEATURES = AssetKey("embeddings.advisory"), AssetKey("features.vulnerability")
+MODEL, OTHER_MODEL = AssetKey("models.exploitation"), AssetKey("models.automatable")
+MONITOR = AssetKey("monitoring.exploitation")
 ASSETS = (
     Selectable(RAW, "raw", ("csv",)),
     Selectable(STAGING, "staging", ("dbt",), (RAW,)),
     Selectable(MART, "marts", ("dbt",), (STAGING,)),
     Selectable(VECTORS, "embeddings", ("embedding",), (MART,)),
+    Selectable(FEATURES, "features", ("table",), (RAW,)),
+    Selectable(MODEL, "models", ("model",), (FEATURES,)),
+    Selectable(OTHER_MODEL, "models", ("model",), (FEATURES,)),
+    Selectable(MONITOR, "monitoring", ("monitor",), (MODEL, FEATURES)),
 )
 
 
@@ -41,8 +47,13 @@ def test_the_eight_agents_load_and_take_the_seats_of_tables() -> None:
         "model-validator",
         "context-manager",
     }
-    expected = dict.fromkeys((MART, RAW, STAGING), Seats(AgentName("data-engineer"), AgentName("quality-assurance")))
+    expected = dict.fromkeys(
+        (MART, RAW, STAGING, FEATURES), Seats(AgentName("data-engineer"), AgentName("quality-assurance"))
+    )
     expected[VECTORS] = Seats(AgentName("data-orchestrator"), AgentName("quality-assurance"))
+    validator = AgentName("model-validator")
+    expected |= dict.fromkeys((MODEL, OTHER_MODEL), Seats(AgentName("ml-pipeline-manager"), validator))
+    expected[MONITOR] = Seats(AgentName("ai-orchestration-specialist"), validator)
     assert dict(take_seats(tuple(shipped().values()), ASSETS)) == expected
 
 

@@ -9,7 +9,7 @@ import pytest
 from orchestrator_platform.cli.edge import run
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-WALK = ("your-own-project.md", "add-a-source.md", "add-a-table.md", "add-an-embedding.md")
+WALK = ("your-own-project.md", "add-a-source.md", "add-a-table.md", "add-an-embedding.md", "features.md")
 FENCE = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -44,4 +44,6 @@ def test_who_follows_the_pages_gets_what_they_say(
         r"embeddings\.notes +published +version none → 1, 3 rows \(\+3 −0\); 3 embedded, 0 reused",
         said["add-an-embedding.md"],
     )
+    assert re.search(r"r3 +acme +11 +0 +0 ", said["features.md"])
+    assert re.search(r"r4 +acme +5 +1 +1 ", said["features.md"])
     assert re.search(r"ann +17\.75 +2", said["add-a-table.md"])

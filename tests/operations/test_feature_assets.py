@@ -7,6 +7,7 @@ from featured import COMPONENT, CONTRACT, FEATURES, LABELS, SQL, make_reports
 from small_project import gate_of
 
 from orchestrator_platform.errors import DefinitionError
+from orchestrator_platform.operations import feature_assets
 from orchestrator_platform.records.keys import AssetKey
 
 DEFS, FEATURES_SQL, LABELS_SQL = "defs.yaml", "features.sql", "labels.sql"
@@ -105,3 +106,19 @@ def refusal(folder: Path, file: str, old: str, new: str) -> str:
     with pytest.raises(DefinitionError) as refused:
         gate_of(make_reports(folder, {f"defs/features/{file}": TEXTS[file].replace(old, new)}))
     return str(refused.value)
+
+
+def test_what_was_found_out_once_is_not_asked_again_until_something_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_reports(tmp_path)
+    first = gate_of(folder).assets[AssetKey(FEATURES)]
+    with monkeypatch.context() as patch:
+        patch.setattr(feature_assets, "FeatureSqlCheck", None)
+        assert gate_of(folder).assets[AssetKey(FEATURES)] == first
+    (kept,) = (folder / "home" / "cache" / "features").iterdir()
+    kept.write_text(kept.read_text(encoding="utf-8").replace("n_letters", "n_lettres"), encoding="utf-8")
+    assert gate_of(folder).assets[AssetKey(FEATURES)] == first
+    make_reports(folder, {"defs/features/features.sql": "FROM raw.report"})
+    with pytest.raises(DefinitionError, match=r"it reads raw\.report"):
+        gate_of(folder)

@@ -82,9 +82,9 @@ def build(parameters: Mapping[str, Any], seed: int) -> Any:
 def suggest(trial: "optuna.Trial") -> dict[str, Any]:
     """Returns parameters to try."""
     return {
-        "c": trial.suggest_float("c", 0.2, 4.0, log=True),
-        "trees": trial.suggest_float("trees", 0.0, 0.7, step=0.1),
-        "rate": trial.suggest_float("rate", 0.04, 0.2, log=True),
+        "c": trial.suggest_float("c", 0.2, 2.0, log=True),
+        "trees": trial.suggest_float("trees", 0.1, 0.7, step=0.2),
+        "rate": trial.suggest_float("rate", 0.04, 0.12, log=True),
         "leaves": trial.suggest_int("leaves", 6, 14, step=4),
         "evenness": trial.suggest_float("evenness", 0.0, 0.6, step=0.2),
     }

@@ -13,7 +13,7 @@ from ...authority.acts import Act
 from ...authority.permissions import require, require_start
 from ...errors import CandidateDamaged, LockTimeout
 from ...lake.history import read_ledger, read_quarantine, read_quarantined_rows
-from ...lake.published import PublishedCut, cut_published
+from ...lake.published import PublishedCut
 from ...lake.writer import Quarantined
 from ...reading.landing_files import FilesFound, LandedFile, find_landed_files
 from ...records.candidates import FileRole, Manifest
@@ -80,7 +80,7 @@ def land_source(
     try:
         put_back(folder)
         found, files = _find(gate, build, folder, complete)
-        cut = cut_published(gate.layout, gate.settings.lock_timeout_seconds)
+        cut = gate.cut()
         with open_workbench(gate.settings.home.workbenches, gate.new_id(), cut) as workbench:
             return _LandingPass(gate, order, declaration, build, cut, workbench, found, on_progress).run(files)
     finally:
@@ -115,6 +115,8 @@ class _LandingPass:
 
     def run(self, files: Sequence[LandedFile]) -> Landed:
         self.waiting.extend(self.found.waiting)
+        if not files:
+            return self._landed(Unchanged(self.declaration.key, "no new files"))
         connection = self.cut.connect()
         try:
             known = read_ledger(connection, self.build.name)

@@ -10,7 +10,9 @@ from ...audits.audit import AuditPlan
 from ...audits.candidate_view import next_relation
 from ...errors import Misuse, StorageFailed
 from ...lake.published import PublishedCut
+from ...lake.session import suit_threads
 from ...lake.writer import Quarantined
+from ...learning.monitoring.measuring import Watching
 from ...records.candidates import ParentRead
 from ...records.declarations import (
     AssetDeclaration,
@@ -18,6 +20,7 @@ from ...records.declarations import (
     EmbeddingBuild,
     FeaturesBuild,
     ModelBuild,
+    MonitorBuild,
     RoutingBuild,
     ScoresBuild,
 )
@@ -25,7 +28,7 @@ from ...records.keys import AssetKey
 from ...records.verdicts import Decision, Verdict
 from ...storage import storage_problem
 from ..audit import audit_candidates
-from ..build import Built, build_dbt_stage, build_features_stage, build_python_stage, build_stages
+from ..build import Built, build_dbt_stage, build_features_stage, build_monitor_stage, build_python_stage, build_stages
 from ..candidate import Closed, Draft, close_candidate, verify_files
 from ..context import Gate
 from ..fingerprint import table_fingerprint
@@ -68,6 +71,8 @@ class TablePass:
         is_dbt = isinstance(stage[0].build, DbtBuild)
         # Open while dbt builds: as long as one connection is, the others find the extensions loaded.
         with self.workbench.connect(stage[0].key) as connection:
+            if is_dbt and any(declaration.parents for declaration in stage):
+                suit_threads(connection, self._largest())
             from_dbt = {item.asset: item for item in self._build_dbt(stage)} if is_dbt else {}
             for declaration in stage:
                 outcome = None if is_dbt else self._not_to_build(declaration, known)
@@ -87,6 +92,8 @@ class TablePass:
                 trainer = ModelTrainer(self.gate, self.workbench.folder / "training", self.order.rebuild)
                 read = self._parents_read(declaration)
                 built = trainer.train(connection, declaration, relations[options.examples], read)
+            case MonitorBuild():
+                built = self._watch(connection, declaration, declaration.build, relations)
             case ScoresBuild():
                 scorer = ScoresBuilder(self.gate, self.cut, self.workbench.folder / "scoring", self.order.rebuild)
                 built = scorer.build(connection, declaration, relations, self._parents_read(declaration))
@@ -99,6 +106,26 @@ class TablePass:
         if built.counts is not None:
             self.counts[declaration.key] = built.counts
         return built
+
+    def _watch(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        declaration: AssetDeclaration,
+        build: MonitorBuild,
+        relations: Mapping[AssetKey, str],
+    ) -> Built:
+        return build_monitor_stage(
+            Watching(
+                connection=connection,
+                options=build.options,
+                model=build.model,
+                row=relations.get(build.options.model, ""),
+                examples=relations[build.model.examples],
+                scratch=self.workbench.folder / "watching" / declaration.key,
+                say=self.gate.say,
+            ),
+            declaration,
+        )
 
     def _build_dbt(self, stage: Sequence[AssetDeclaration]) -> tuple[Built, ...]:
         # Only what the models declare to read is shown to them: another read would leave no parent in the receipt.
@@ -116,6 +143,11 @@ class TablePass:
             now=self.gate.now(),
             on_event=self.gate.say,
         )
+
+    def _largest(self) -> int:
+        """The rows of the largest table that can be read here."""
+        served = [head.n_rows for head in self.cut.heads.values()]
+        return max([*served, *(item.manifest.n_rows for item in self.closed.values())], default=0)
 
     def _made_by_other_code(self, stage: Sequence[AssetDeclaration]) -> set[AssetKey]:
         connection = self.cut.connect()

@@ -7,7 +7,7 @@ from ...authority.agent_files import Invocation
 from ...authority.permissions import require, require_start
 from ...errors import NotPermitted
 from ...lake.history import read_quarantine, read_retractions
-from ...lake.published import PublishedCut, cut_published
+from ...lake.published import PublishedCut
 from ...records.declarations import AssetDeclaration, ModelBuild
 from ...records.keys import AssetKey
 from ..context import Gate
@@ -67,7 +67,7 @@ def build_tables(gate: Gate, order: Order) -> tuple[Outcome, ...]:
         BaseMoved: Another publication of one of the assets came first; order again.
         NotPermitted: An agent may not do its part, or all that is asked needs a person to start it.
     """
-    cut = cut_published(gate.layout, gate.settings.lock_timeout_seconds)
+    cut = gate.cut()
     known = known_inputs(gate, cut)
     planned = plan_tables(gate, order, cut, known)
     _require_anything_started(gate, order, planned)
