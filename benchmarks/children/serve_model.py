@@ -126,7 +126,7 @@ _SCORES = """
 def _files(n: int, seed: int) -> dict[str, str]:
     maker = "agents/maker.md"
     return AGENTS | {
-        maker: AGENTS[maker].replace("may: [", "may: [train, "),
+        maker: AGENTS[maker].replace("may: [", "may: [train, score, "),
         "pyproject.toml": (
             '[tool.orchestrator]\ndefs = "defs"\ndbt_project = "dbt"\nagents = "agents"\nregistry = "off"\n'
         ),

@@ -153,7 +153,8 @@ def check_coverage(seen: ScoresView) -> Iterator[Finding]:
         "there more than once": f"(SELECT {keys} FROM {following} GROUP BY ALL HAVING count(*) > 1)",
     }
     told: list[str] = []
-    n_failing, sample = 0, ()
+    n_failing = 0
+    sample: tuple[dict[str, Any], ...] = ()
     for said, relation in parts.items():
         n_rows, some = seen.failing(relation)
         told += [f"{n_rows} rows {said}"] if n_rows else []
