@@ -66,7 +66,8 @@ SCORES_FILES = DBT_PROJECT | {
     "dbt/models/queue.sql": """
         select
             item_id, coalesce(items.late, scores.predicted) as late,
-            case when items.late is not null then 'told' when scores.predicted is not null then 'predicted' end as source,
+            case when items.late is not null then 'told' when scores.predicted is not null then 'predicted' end
+                as source,
             case when items.late is null then scores.model_version end as model_version
         from {{ source('features', 'items') }} as items
         left join {{ source('scores', 'late') }} as scores using (item_id)
@@ -118,8 +119,7 @@ def publish_model(folder: Path, c: float = 1.0) -> Outcome:
         patch.setattr(train_stage, "run_fresh", partial(_fitted, folder / "defs/items/items.parquet", c))
         patch.setattr(model_audit, "check_names", lambda _: ())
         patch.setattr(model_audit, "model_checks", lambda *_: ())
-        outcome = train_late(folder, rebuild=True)
-    return outcome
+        return train_late(folder, rebuild=True)
 
 
 def _fitted(examples: Path, c: float, module: str, folder: Path, *_: Any) -> dict[str, Any]:

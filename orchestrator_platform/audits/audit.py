@@ -14,6 +14,7 @@ from ..records.declarations import (
     FeaturesBuild,
     ModelBuild,
     MonitorBuild,
+    RoutingBuild,
     ScoresBuild,
     SourceBuild,
 )
@@ -22,7 +23,16 @@ from ..records.keys import AssetKey
 from ..storage import storage_failure
 from ..transforming.dbt_project import DbtTest
 from ..transforming.recorded_tests import DbtTestResult
-from . import embedding_audit, feature_audit, model_audit, monitor_checks, raw_checks, score_audit, table_checks
+from . import (
+    embedding_audit,
+    feature_audit,
+    model_audit,
+    monitor_checks,
+    raw_checks,
+    route_audit,
+    score_audit,
+    table_checks,
+)
 from .candidate_view import CandidateView
 from .check_names import check_name, rule_check_names
 from .checks_kept import CHECKS_KEPT, check_checks_kept
@@ -62,6 +72,7 @@ class AuditPlan:
         names += model_audit.check_names(declaration.build)
         names += monitor_checks.check_names(declaration.build)
         names += score_audit.check_names(declaration.build)
+        names += route_audit.check_names(declaration.build)
         names += test_check_names(self.tests).values()
         names += [check.name for check in declaration.checks]
         # A model's one row is other than the one before by its nature: it is compared by what it answers.
@@ -79,7 +90,10 @@ class AuditPlan:
         """Other assets that the audit reads: what it finds holds for these versions of them."""
         promise = self.declaration.contract.rows
         read = {asset for test in self.tests for asset in test.assets} | ({promise.parent} if promise else set())
-        if isinstance(self.declaration.build, EmbeddingBuild | FeaturesBuild | ModelBuild | MonitorBuild | ScoresBuild):
+        if isinstance(
+            self.declaration.build,
+            EmbeddingBuild | FeaturesBuild | ModelBuild | MonitorBuild | ScoresBuild | RoutingBuild,
+        ):
             read |= set(self.declaration.parents)
         return frozenset(read - {self.declaration.key})
 
@@ -137,6 +151,8 @@ def _checks(
     if isinstance(build, ScoresBuild):
         examples = next((contract for contract in plan.read if contract.asset == build.options.examples), None)
         checks += score_audit.score_checks(view, declaration, examples, plan.cache)
+    if isinstance(build, RoutingBuild):
+        checks += route_audit.route_checks(view, declaration)
     checks.append(("dbt tests", lambda: findings_of_tests(view.asset, plan.tests, test_results, contract, plan.read)))
     for check in declaration.checks:
         checks.append((check.name, partial(run_free_check, view, contract, check)))

@@ -1,4 +1,4 @@
-"""What scores are audited for in SQL: that they are probabilities, one row for each that is due, by the published model.
+"""What scores are audited for in SQL: probabilities, one row for each that is due, by the published model.
 
 Everything is derived from the candidate, the examples and the model's table as they were read.
 """
@@ -153,7 +153,8 @@ def check_coverage(seen: ScoresView) -> Iterator[Finding]:
         "there more than once": f"(SELECT {keys} FROM {following} GROUP BY ALL HAVING count(*) > 1)",
     }
     told: list[str] = []
-    n_failing, sample = 0, ()
+    n_failing = 0
+    sample: tuple[dict[str, Any], ...] = ()
     for said, relation in parts.items():
         n_rows, some = seen.failing(relation)
         told += [f"{n_rows} rows {said}"] if n_rows else []

@@ -13,6 +13,8 @@ _MODULES: Mapping[str, str] = {
     "build": "build",
     "train": "train",
     "model": "model",
+    "score": "score",
+    "serve": "serve",
     "audit": "audit",
     "selftest": "selftest",
     "approve": "approve",

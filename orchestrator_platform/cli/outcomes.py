@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, assert_never
 
-from ..gate.outcomes import Escalated, Failed, Held, Outcome, Published, Rejected, Unchanged, Waiting, Withheld
+from ..gate.outcomes import Counts, Escalated, Failed, Held, Outcome, Published, Rejected, Unchanged, Waiting, Withheld
 from ..gate.quarantine import counts, describe_finding
 from ..records.embeddings import EmbeddingCounts
 from ..records.findings import Finding
 from ..records.keys import AssetKey, Version
-from ..records.model_rows import TrainingCounts
+from ..records.scores import ScoringCounts
 from .text import count, plural, visible, width
 
 _NAMED_FINDINGS = 3
@@ -106,11 +106,20 @@ def _published(outcome: Published) -> str:
     return f"{rows}; {_made(outcome.counts)}" if outcome.counts else rows
 
 
-def _made(counts: EmbeddingCounts | TrainingCounts) -> str:
+def _made(counts: Counts) -> str:
     if isinstance(counts, EmbeddingCounts):
         return _embedded(counts)
+    if isinstance(counts, ScoringCounts):
+        return _scored(counts)
     n_examples, n_trials = plural(counts.n_examples, "example"), plural(counts.n_trials, "trial")
     return f"{n_examples}, {n_trials}, {counts.seconds:.1f} s, {counts.peak_mb:,.0f} MB"
+
+
+def _scored(counts: ScoringCounts) -> str:
+    if not counts.model_version:
+        return "no model is published"
+    said = f"{count(counts.scored)} scored by version {counts.model_version}, {count(counts.reused)} reused"
+    return f"{said}, {count(counts.removed)} removed" if counts.removed else said
 
 
 def _embedded(counts: EmbeddingCounts) -> str:

@@ -7,6 +7,7 @@ from .features import FeaturesComponent
 from .model import ModelComponent
 from .monitor import MonitorComponent
 from .python_table import PythonTableComponent
+from .routing import RoutingComponent
 from .scores import ScoresComponent
 from .source import SourceComponent
 
@@ -18,6 +19,7 @@ __all__ = [
     "ModelComponent",
     "MonitorComponent",
     "PythonTableComponent",
+    "RoutingComponent",
     "ScoresComponent",
     "SourceComponent",
 ]

@@ -15,6 +15,7 @@ from ..operations.component_files import (
     ModelAttributes,
     MonitorAttributes,
     PythonTableAttributes,
+    RoutingAttributes,
     ScoresAttributes,
     SourceAttributes,
     read_component_files,
@@ -29,6 +30,7 @@ from .jobs import platform_jobs, platform_sensors
 from .model import model_assets
 from .monitor import monitor_assets
 from .python_table import python_assets
+from .routing import routing_assets
 from .scores import scores_assets
 from .source import source_assets
 from .tree import PlatformTree
@@ -83,6 +85,8 @@ def component_assets(gate: Gate) -> Iterator[dg.AssetsDefinition]:
                 yield monitor_assets(gate, component.attributes.asset)
             case ScoresAttributes():
                 yield scores_assets(gate, component.attributes.asset)
+            case RoutingAttributes():
+                yield routing_assets(gate, component.attributes.asset)
 
 
 def _is_dg_project(settings: Settings) -> bool:

@@ -18,6 +18,7 @@ from ..records.declarations import (
     FeaturesBuild,
     ModelBuild,
     MonitorBuild,
+    RoutingBuild,
     ScoresBuild,
     SourceBuild,
 )
@@ -82,7 +83,7 @@ def _kinds(declaration: AssetDeclaration) -> set[str]:
         return {"ducklake", "json" if named in _LANDED else str(named)}
     if isinstance(build, EmbeddingBuild):
         return {"ducklake", "huggingface" if build.options.embedder.kind == "minilm" else "embedding"}
-    if isinstance(build, FeaturesBuild):
+    if isinstance(build, FeaturesBuild | RoutingBuild):
         return {"ducklake", "duckdb", "table"}
     if isinstance(build, ModelBuild):
         return {"ducklake", "scikitlearn"}

@@ -254,7 +254,7 @@ class ScoringFailed(Fault):
         self.asset, self.model, self.version, self.problem = asset, model, version, problem
         super().__init__(
             f"{model} version {version} could not score for {asset}: {problem}. What served before still serves."
-            f" Look: `orchestrator model list`; `orchestrator rollback {model} --to V --why …` goes back to another one."
+            f" Look: `orchestrator model list`; `orchestrator rollback {model} --to V --why …` goes back to another."
         )
 
 

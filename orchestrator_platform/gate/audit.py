@@ -21,7 +21,7 @@ from ..lake.published import PublishedCut
 from ..lake.readers import attach_statement
 from ..lake.session import suit_threads
 from ..records.candidates import AssetKind, Manifest, ParentRead
-from ..records.declarations import FeaturesBuild, ModelBuild, MonitorBuild, ScoresBuild
+from ..records.declarations import FeaturesBuild, ModelBuild, MonitorBuild, RoutingBuild, ScoresBuild
 from ..records.findings import Finding
 from ..records.keys import AgentName, AssetKey
 from ..records.ledger import LedgerEntry, RowAddress
@@ -127,7 +127,7 @@ def _pinned(
 
     A version that is not kept any more cannot be read, so that whatever needs it fails.
     """
-    if not isinstance(plan.declaration.build, ModelBuild | MonitorBuild | ScoresBuild):
+    if not isinstance(plan.declaration.build, ModelBuild | MonitorBuild | ScoresBuild | RoutingBuild):
         return {}
     pinned = {}
     published = read_versions_of(connection, [parent.candidate for parent in parents if parent.candidate is not None])

@@ -22,6 +22,7 @@ from ..records.declarations import (
     ModelBuild,
     MonitorBuild,
     PythonBuild,
+    RoutingBuild,
     ScoresBuild,
 )
 from ..records.events import Event
@@ -224,7 +225,15 @@ def _reads_base(item: Judged) -> bool:
     if item.manifest.base_version is None:
         return False
     match item.declaration.build:
-        case PythonBuild() | EmbeddingBuild() | FeaturesBuild() | ModelBuild() | MonitorBuild() | ScoresBuild():
+        case (
+            PythonBuild()
+            | EmbeddingBuild()
+            | FeaturesBuild()
+            | ModelBuild()
+            | MonitorBuild()
+            | ScoresBuild()
+            | RoutingBuild()
+        ):
             return False
         case DbtBuild(materialized=materialized):
             return materialized not in _BUILT_IN_FULL

@@ -154,10 +154,10 @@ def _gather(stage: ScoringStage, row: ModelRow) -> None:
         stage.connection.execute(f"CREATE TEMP TABLE {_SCORED} AS SELECT {_nothing(stage)} LIMIT 0")
         return
     answers = f"read_parquet({literal(str(stage.scratch / scoring.SCORES))})"
+    by_whom = f"{stage.version}::INTEGER AS {MODEL_VERSION}, {literal(row.artefact_sha256)} AS {MODEL_SHA256}"
     stage.connection.execute(
-        f"CREATE TEMP TABLE {_SCORED} AS SELECT {_typed(stage)} FROM (SELECT *, {stage.version}::INTEGER AS {MODEL_VERSION},"
-        f" {literal(row.artefact_sha256)} AS {MODEL_SHA256} FROM {_WANTED} JOIN {answers} USING ({scoring.ROW}))"
-        f" ORDER BY {_listed(stage.options.key)}"
+        f"CREATE TEMP TABLE {_SCORED} AS SELECT {_typed(stage)} FROM (SELECT *, {by_whom} FROM {_WANTED}"
+        f" JOIN {answers} USING ({scoring.ROW})) ORDER BY {_listed(stage.options.key)}"
     )
 
 

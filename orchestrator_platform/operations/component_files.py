@@ -21,6 +21,7 @@ from ..records.freshness import Freshness
 from ..records.keys import AssetKey
 from ..records.models import ModelOptions
 from ..records.monitors import MonitorOptions
+from ..records.routing import RoutingOptions
 from ..records.scores import ScoresOptions
 
 COMPONENT_PACKAGE = "orchestrator_platform.components"
@@ -135,6 +136,19 @@ class ScoresAttributes(ScoresOptions):
         return ScoresOptions.model_validate({name: getattr(self, name) for name in ScoresOptions.model_fields})
 
 
+class RoutingAttributes(RoutingOptions):
+    """`asset` is the table of routed answers; checks are files beside the component's."""
+
+    asset: AssetKey
+    description: str = ""
+    drift: DriftAnswer = DriftAnswer.WARN
+    freshness: Freshness | None = None
+    checks: tuple[CheckAttributes, ...] = ()
+
+    def options(self) -> RoutingOptions:
+        return RoutingOptions.model_validate({name: getattr(self, name) for name in RoutingOptions.model_fields})
+
+
 Attributes = (
     SourceAttributes
     | DbtTablesAttributes
@@ -145,6 +159,7 @@ Attributes = (
     | MonitorAttributes
     | AlertOptions
     | ScoresAttributes
+    | RoutingAttributes
 )
 
 ATTRIBUTES: dict[str, type[Attributes]] = {
@@ -157,6 +172,7 @@ ATTRIBUTES: dict[str, type[Attributes]] = {
     "ModelComponent": ModelAttributes,
     "MonitorComponent": MonitorAttributes,
     "ScoresComponent": ScoresAttributes,
+    "RoutingComponent": RoutingAttributes,
 }
 
 

@@ -1,4 +1,4 @@
-"""What a dbt model's `meta` says of it beyond its contract: its group, what drift leads to, how old it may become, what is told."""
+"""What a dbt model's `meta` says beyond its contract: its group, what drift leads to, freshness, what is told of it."""
 
 from collections.abc import Mapping
 from pathlib import Path

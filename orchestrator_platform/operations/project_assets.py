@@ -35,6 +35,7 @@ from .component_files import (
     ModelAttributes,
     MonitorAttributes,
     PythonTableAttributes,
+    RoutingAttributes,
     ScoresAttributes,
     SourceAttributes,
     read_component_files,
@@ -44,6 +45,7 @@ from .embedding_assets import declare_embedding, judged_by
 from .feature_assets import declare_features
 from .model_assets import declare_model, model_judged_by
 from .monitor_assets import declare_monitor
+from .routing_assets import declare_routing
 from .scores_assets import declare_scores, scores_judged_by
 
 _NOBODY = AgentName("")
@@ -80,6 +82,7 @@ def load_declarations(settings: Settings, embedders: Embedders | None = None) ->
     found += _embeddings(components, found, embedders or local_embedders(settings.home.cache / "embedders"))
     found += _models(components, found)
     found += _scores(components, found)
+    found += _routing(components, found)
     found += _monitors(components, found)
     parents = {declaration.key: declaration.parents for declaration in found}
     declared = [_judged(settings, d, tests_judging(d.key, dbt.tests, parents), modules) for d in found]
@@ -241,6 +244,14 @@ def _scores(components: Sequence[ComponentFile], others: Sequence[AssetDeclarati
         if isinstance(component.attributes, ScoresAttributes):
             checks = _free_checks(component, component.attributes.checks)
             yield declare_scores(component, component.attributes, declared, checks)
+
+
+def _routing(components: Sequence[ComponentFile], others: Sequence[AssetDeclaration]) -> Iterator[AssetDeclaration]:
+    declared = {declaration.key: declaration for declaration in others}
+    for component in components:
+        if isinstance(component.attributes, RoutingAttributes):
+            checks = _free_checks(component, component.attributes.checks)
+            yield declare_routing(component, component.attributes, declared, checks)
 
 
 def _source(

@@ -18,6 +18,7 @@ from .freshness import Freshness
 from .keys import AgentName, AssetKey
 from .models import ModelOptions
 from .monitors import MonitorOptions
+from .routing import RoutingOptions
 from .scores import ScoresOptions
 
 
@@ -170,6 +171,14 @@ class ScoresBuild:
 
 
 @dataclass(frozen=True)
+class RoutingBuild:
+    """Built by picking for each row the scores that answer for it; `models` are the models of all that may."""
+
+    options: RoutingOptions
+    models: tuple[tuple[AssetKey, AssetKey], ...]
+
+
+@dataclass(frozen=True)
 class FreeCheck:
     """A check that the project brings along: a SQL file that selects failing rows, or a Python function.
 
@@ -201,7 +210,15 @@ class AssetDeclaration:
     parents: tuple[AssetKey, ...]
     code_version: str
     build: (
-        SourceBuild | DbtBuild | PythonBuild | EmbeddingBuild | FeaturesBuild | ModelBuild | MonitorBuild | ScoresBuild
+        SourceBuild
+        | DbtBuild
+        | PythonBuild
+        | EmbeddingBuild
+        | FeaturesBuild
+        | ModelBuild
+        | MonitorBuild
+        | ScoresBuild
+        | RoutingBuild
     )
     producer: AgentName
     auditor: AgentName

@@ -39,7 +39,7 @@ def test_without_every_point_there_is_no_decision_and_the_rank_is_last(scratch: 
 
 def test_likelier_exploitation_ranks_first_among_equal_decisions(scratch: Any, make_record: Make) -> None:
     scratch.land_records([make_record(f"CVE-2024-000{n}", points=None) for n in (1, 2, 3)])
-    for n, active in ((1, 0.5), (2, 0.9), (3, 0.7)):
+    for n, active in ((1, 0.6), (2, 0.9), (3, 0.7)):
         points = {"automatable": (0.9, 0.1), "technical_impact": (0.9, 0.1)}
         scratch.score(f"CVE-2024-000{n}", exploitation=(1 - active, 0.0, active), **points)
     scratch.build("--select", "+triage")

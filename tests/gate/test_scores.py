@@ -128,8 +128,10 @@ def test_a_withdrawn_model_leaves_no_scores_behind(folder: Path) -> None:
     assert query(folder, f"SELECT count(*) FROM {SCORES}") == [(0,)]
 
 
-def test_scores_that_serve_pass_their_audit_again(scored: Path) -> None:
-    (again,) = audit_again(gate_of_models(scored), [SCORES])
+def test_scores_that_serve_are_judged_again_over_the_rows_that_they_were_made_from(folder: Path) -> None:
+    write_items(folder, items().assign(score=lambda frame: frame.score + 1))
+    build_all(folder, ITEMS)
+    again = audit_again(gate_of_models(folder), SCORES)
     assert again.verdict.decision is Decision.APPROVE, [f for f in again.verdict.findings if not f.passed]
 
 

@@ -155,7 +155,7 @@ def test_stopped_before_any_of_its_changes_the_next_attempt_ends_in_the_same_sta
     n_changes, was_stopped = 0, True
     while was_stopped:
         was_stopped = False
-        registry_target._forget(client_of(folder), NAME)  # noqa: SLF001  # begins with nothing
+        registry_target._forget(client_of(folder), NAME)  # begins with nothing
 
         @contextmanager
         def counted(*given: Any, left: int = n_changes) -> Iterator[Any]:

@@ -21,6 +21,7 @@ from ...records.declarations import (
     FeaturesBuild,
     ModelBuild,
     MonitorBuild,
+    RoutingBuild,
     ScoresBuild,
 )
 from ...records.keys import AssetKey
@@ -41,6 +42,7 @@ from ..workbench import Workbench
 from .embedding import EmbeddingBuilder
 from .model import ModelTrainer
 from .order import Order, bench_of, entry_for, judged_events, judged_in, keep_verdict, publish_in, remove_candidate
+from .routing import build_routing
 from .scores import ScoresBuilder
 
 
@@ -95,6 +97,8 @@ class TablePass:
             case ScoresBuild():
                 scorer = ScoresBuilder(self.gate, self.cut, self.workbench.folder / "scoring", self.order.rebuild)
                 built = scorer.build(connection, declaration, relations, self._parents_read(declaration))
+            case RoutingBuild():
+                built = build_routing(connection, declaration, relations, self._parents_read(declaration))
             case FeaturesBuild():
                 built = build_features_stage(connection, declaration, relations)
             case _:

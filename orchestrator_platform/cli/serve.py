@@ -1,0 +1,47 @@
+"""`orchestrator serve`: the published model answers over HTTP."""
+
+import ipaddress
+
+import click
+
+from .place import Place, takes_place
+
+KEY_VARIABLE = "ORCHESTRATOR_SERVING_KEY"
+
+
+@click.command
+@click.argument("model")
+@click.option("--port", type=click.IntRange(1, 65535), default=8900, show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True, help=f"Other than loopback only with {KEY_VARIABLE}.")
+@takes_place
+def serve(place: Place, model: str, port: int, host: str) -> int:
+    """Answer over HTTP by the published MODEL, and follow it without a restart: POST /score, GET /health, /version.
+
+    The environment variable ORCHESTRATOR_SERVING_KEY holds the key that callers send as `Authorization: Bearer KEY`.
+    """
+    import uvicorn
+
+    from ..errors import Misuse
+    from ..operations.answering import Answering
+    from ..operations.champions import named_model
+    from ..settings import load_secret
+    from .model_app import model_app
+
+    key = load_secret(KEY_VARIABLE)
+    if key is None and not _is_loopback(host):
+        raise Misuse(
+            f"{host} can be reached by others, and no key protects the model. Nothing was started. Set {KEY_VARIABLE},"
+            " or leave out --host."
+        )
+    gate = place.gate()
+    answering = Answering(gate, named_model(gate, model))
+    click.echo(f"{model} answers at http://{host}:{port}/score", err=True)
+    uvicorn.run(model_app(answering, key), host=host, port=port, log_level="warning", access_log=False)
+    return 0
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

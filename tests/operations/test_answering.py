@@ -1,0 +1,217 @@
+"""What asks a published model: rows of a file, and questions over HTTP while the champion changes."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from click.testing import CliRunner
+from small_models import MODEL, gate_of_models
+from small_scores import build_all, copied, make_scores, publish_model, query
+
+from orchestrator_platform.cli.commands import root
+from orchestrator_platform.cli.model_app import model_app
+from orchestrator_platform.errors import Misuse, ModelNotServed, RowsRefused
+from orchestrator_platform.gate.outcomes import Published
+from orchestrator_platform.learning.input_rows import InputColumn, InputContract
+from orchestrator_platform.operations.answering import Answering
+from orchestrator_platform.operations.build import build
+from orchestrator_platform.operations.champions import named_model, read_champion
+from orchestrator_platform.operations.rollback import Goal, rollback
+from orchestrator_platform.operations.score import score_rows
+
+ROW = {"item_id": 1, "vendor": "acme", "score": 1.5, "size": 4}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = make_scores(tmp_path_factory.mktemp("made") / "project")
+    build(gate_of_models(folder), ["features.items"])
+    assert isinstance(publish_model(folder), Published)
+    return folder
+
+
+@pytest.fixture
+def folder(made: Path, tmp_path: Path) -> Path:
+    return copied(made, tmp_path / "project")
+
+
+@contextmanager
+def asking(folder: Path, key: str | None = None) -> Iterator[httpx.Client]:
+    """A real server on a free port of loopback, and a client of it."""
+    gate = gate_of_models(folder)
+    app = model_app(Answering(gate, named_model(gate, "late"), every_seconds=0.02), key)
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    awaited(lambda: server.started)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+            yield client
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture
+def client(made: Path) -> Iterator[httpx.Client]:
+    with asking(made) as found:
+        yield found
+
+
+def awaited(condition: Callable[[], bool], seconds: float = 30) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it did not come about in time"
+        threading.Event().wait(0.01)
+
+
+def test_answers_over_http_are_those_of_the_scores_and_name_the_model(folder: Path) -> None:
+    build_all(folder)
+    (key, vendor, score, size, p_yes) = query(
+        folder,
+        "SELECT item_id, vendor, score, size, p_yes FROM features.items JOIN scores.late USING (item_id) LIMIT 1",
+    )[0]
+    with asking(folder) as client:
+        said = client.post("/score", json={"rows": [{"item_id": key, "vendor": vendor, "score": score, "size": size}]})
+        told = client.get("/version").json()
+    assert said.status_code == 200
+    answer = said.json()
+    assert (answer["model"], answer["version"], answer["sha256"]) == ("late", 1, told["sha256"])
+    (row,) = answer["rows"]
+    assert row["item_id"] == key
+    assert row["p_yes"] == pytest.approx(p_yes, abs=1e-9)
+    assert row["model_version"] == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"score": "high"}, '`score` is "high", which is no DOUBLE'),
+        ({"size": 1.5}, "`size` is 1.5, which is no BIGINT"),
+        ({"size": True}, "`size` is true, which is no BIGINT"),
+        ({"vendor": None}, "`vendor` must have a value"),
+        ({"colour": "red"}, "`colour` is no column of it"),
+    ],
+)
+def test_a_row_that_breaks_the_contract_is_refused_with_a_sentence(
+    client: httpx.Client, change: dict[str, Any], said: str
+) -> None:
+    answer = client.post("/score", json={"rows": [ROW, {**ROW, **change}]})
+    assert answer.status_code == 422
+    assert answer.json()["rows"] == {"2": said}
+
+
+def test_a_missing_column_is_named(client: httpx.Client) -> None:
+    answer = client.post("/score", json={"rows": [{"vendor": "acme", "size": 1}]})
+    assert answer.json()["rows"] == {"1": "`score` is missing"}
+
+
+@pytest.mark.parametrize("body", ["", "[]", "{", '{"rows": []}', '{"rows": 1}', "[" * 100_000])
+def test_what_is_no_question_is_refused(client: httpx.Client, body: str) -> None:
+    answer = client.post("/score", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 400
+
+
+def test_more_than_it_takes_and_other_than_json_is_refused(client: httpx.Client) -> None:
+    assert client.post("/score", json={"rows": [ROW] * 1_001}).status_code == 413
+    assert client.post("/score", content="rows=1").status_code == 415
+
+
+def test_without_the_key_nobody_is_answered_but_health(made: Path) -> None:
+    with asking(made, key="secret") as client:
+        assert client.get("/health").status_code == 200
+        assert client.post("/score", json={"rows": [ROW]}).status_code == 401
+        assert client.get("/version", headers={"authorization": "Bearer secre"}).status_code == 401
+        allowed = client.post("/score", json={"rows": [ROW]}, headers={"authorization": "Bearer secret"})
+        assert allowed.status_code == 200
+
+
+def test_it_follows_the_champion_under_load_and_answers_nothing_once_that_is_taken_back(folder: Path) -> None:
+    with asking(folder) as client:
+        answers: list[tuple[int, int]] = []
+        ended = threading.Event()
+
+        def ask() -> None:
+            while not ended.is_set():
+                answer = client.post("/score", json={"rows": [ROW]})
+                answers.append((answer.status_code, answer.json().get("version", 0)))
+
+        callers = [threading.Thread(target=ask) for _ in range(2)]
+        for caller in callers:
+            caller.start()
+        try:
+            assert isinstance(publish_model(folder, c=0.01), Published)
+            awaited(lambda: bool(answers) and answers[-1][1] == 2)
+        finally:
+            ended.set()
+            for caller in callers:
+                caller.join()
+        assert {status for status, _ in answers} == {200}
+        assert {version for _, version in answers} == {1, 2}
+        rollback(gate_of_models(folder), Goal(asset="features.items"), why="the wrong file", by="ada")
+        awaited(lambda: client.get("/health").status_code == 503)
+        refused = client.post("/score", json={"rows": [ROW]})
+        assert refused.status_code == 503
+        assert "was made from features.items, which was taken back (the wrong file)" in refused.json()["message"]
+    with pytest.raises(ModelNotServed):
+        read_champion(gate_of_models(folder), named_model(gate_of_models(folder), MODEL))
+
+
+def test_rows_of_a_file_are_answered_for_in_their_order(made: Path, tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_text("item_id,vendor,score,size\n7,acme,2.5,3\n8,bolt,-2.5,3\n", encoding="utf-8")
+    place = ["--home", str(made / "home"), "--project", str(made)]
+    printed = CliRunner().invoke(root, [*place, "score", "late", "--in", str(file)], standalone_mode=False)
+    lines = printed.output.splitlines()
+    assert lines[0] == "item_id,p_no,p_yes,predicted,confidence,model_version"
+    assert [line.split(",")[0] for line in lines[1:]] == ["7", "8"]
+    given = json.dumps([{**ROW, "item_id": 7, "score": 2.5, "size": 3}])
+    (one,) = score_rows(gate_of_models(made), MODEL, given, is_csv=False).rows
+    assert float(lines[1].split(",")[2]) == pytest.approx(one["p_yes"], abs=1e-12)
+
+
+def test_rows_of_a_file_that_break_the_contract_are_named_and_none_is_scored(made: Path) -> None:
+    gate = gate_of_models(made)
+    with pytest.raises(RowsRefused, match='2 of 3 rows: row 2: `score` is "x", which is no DOUBLE; row 3'):
+        score_rows(gate, MODEL, "vendor,score,size\nacme,1,1\nacme,x,1\n,1,1\n", is_csv=True)
+    with pytest.raises(Misuse, match="Row 1 has not as many fields"):
+        score_rows(gate, MODEL, "vendor,score,size\nacme,1\n", is_csv=True)
+    with pytest.raises(Misuse, match="no JSON"):
+        score_rows(gate, MODEL, "{", is_csv=False)
+
+
+def test_nobody_serves_to_others_without_a_key(made: Path) -> None:
+    place = ["--home", str(made / "home"), "--project", str(made)]
+    with pytest.raises(Misuse, match="no key protects the model"):
+        CliRunner().invoke(
+            root,
+            [*place, "serve", "late", "--host", "192.0.2.1"],
+            catch_exceptions=False,
+            standalone_mode=False,
+        )
+
+
+@pytest.mark.parametrize(
+    ("type_", "good", "bad"),
+    [
+        ("VARCHAR[]", ["a", None], [1]),
+        ("TIMESTAMP", "2024-05-01T10:00:00+02:00", "yesterday"),
+        ("BOOLEAN", False, 0),
+        ("TINYINT", -128, 128),
+        ("DOUBLE", 1, float("nan")),
+        ("UBIGINT", 2**63, -1),
+    ],
+)
+def test_a_value_is_held_against_the_type_of_its_column(type_: str, good: Any, bad: Any) -> None:
+    contract = InputContract((InputColumn("x", type_),))
+    assert contract.problems([{"x": good}, {"x": None}]) == {}
+    assert list(contract.problems([{"x": bad}])) == [1]
+    assert len(contract.frame([{"x": good}, {"x": None}])) == 2
