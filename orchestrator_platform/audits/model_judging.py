@@ -132,11 +132,9 @@ def _compare(folder: Path, options: ModelOptions, say: Callable[[str], None]) ->
     say("judging whether it answers the same again")
     model = _opened(folder / names.CANDIDATE_FILE, options)
     first = np.load(folder / names.ANSWERS_FILE) if (folder / names.ANSWERS_FILE).is_file() else model(holdout)
-    furthest = max(float(np.abs(model(holdout) - first).max(initial=0)) for _ in range(2))
+    furthest = float(np.abs(model(holdout) - first).max(initial=0))
     same = furthest <= _TWICE
-    said = (
-        "three answers in two processes are the same" if same else f"answers to the same rows differ by {furthest:.3g}"
-    )
+    said = "the answers of two processes are the same" if same else f"answers to the same rows differ by {furthest:.3g}"
     results = [Judged(names.DETERMINISTIC, same, said, Severity.ERROR, furthest, _TWICE, int(not same))]
     anew = _opened(folder / names.TRAINED_ANEW_FILE, options)(holdout)
     return [*results, judge_trained_anew(options, holdout, first, anew)]

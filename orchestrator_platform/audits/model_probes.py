@@ -3,7 +3,7 @@ where features are missing, and how long does one answer take.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _N_BINS, _SMOOTHING = 50, 20.0
-_MISSING_ROWS, _MOST_LOST = 250, 0.2
+_MISSING_ROWS, _MOST_LOST = 100, 0.2
 _TIMED_ROWS = 25
 
 
@@ -105,20 +105,10 @@ def judge_missing(seen: Evidence) -> Iterator[Judged]:
     some = seen.holdout.iloc[:: max(len(seen.holdout) // _MISSING_ROWS, 1)]
     rows, truth = seen.features_of(some), seen.truth_of(some)
     whole = metric_value("roc_auc", Scored(truth, seen.model(some), seen.positive))
-    lost: dict[str, float] = {}
-    broken: list[str] = []
-    for name in rows.columns:
-        without = some.copy()
-        without[name] = _nothing(some[name])
-        try:
-            answers = seen.model(without)
-        except Exception as error:  # noqa: BLE001  # whatever an artefact does is a finding
-            broken.append(f"without {name} it breaks: {type(error).__name__}: {error}"[:200])
-            continue
-        if not is_probability(answers, len(some), len(seen.options.classes)):
-            broken.append(f"without {name} it gives no probabilities")
-            continue
-        lost[name] = whole - metric_value("roc_auc", Scored(truth, answers, seen.positive))
+    answers, broken = _answers_without(seen, some, tuple(rows.columns))
+    lost = {
+        name: whole - metric_value("roc_auc", Scored(truth, answer, seen.positive)) for name, answer in answers.items()
+    }
     name, most = max(lost.items(), key=lambda item: item[1], default=("none", 0.0))
     said = f"without {name} the ROC AUC falls by {most:.3f}, more than without any other"
     sample = [
@@ -127,6 +117,41 @@ def judge_missing(seen: Evidence) -> Iterator[Judged]:
     severity = Severity.ERROR if broken else Severity.WARN
     bad = len(broken) if broken else int(most > _MOST_LOST)
     yield Judged(MISSING, not bad, "; ".join(broken) or said, severity, round(most, 4), _MOST_LOST, bad, sample)
+
+
+def _answers_without(
+    seen: Evidence, some: "pd.DataFrame", names: Sequence[str]
+) -> "tuple[dict[str, npt.NDArray[np.float64]], list[str]]":
+    """What the model answers without each of the features, and what is wrong: asked all at once, and one by one only
+    where that breaks, to find out at which.
+    """
+    import pandas as pd
+
+    missing = [some.assign(**{name: _nothing(some[name])}) for name in names]
+    if len(names) > 1:
+        answers, problem = _asked(seen, pd.concat(missing, ignore_index=True))
+        if not problem:
+            return dict(zip(names, np.split(answers, len(names)), strict=True)), []
+    found: dict[str, npt.NDArray[np.float64]] = {}
+    broken: list[str] = []
+    for name, without in zip(names, missing, strict=True):
+        answers, problem = _asked(seen, without)
+        if problem:
+            broken.append(f"without {name} it {problem}"[:200])
+        else:
+            found[name] = answers
+    return found, broken
+
+
+def _asked(seen: Evidence, rows: "pd.DataFrame") -> "tuple[npt.NDArray[np.float64], str]":
+    nothing = np.empty((0, 0))
+    try:
+        answers = seen.model(rows)
+    except Exception as error:  # noqa: BLE001  # whatever an artefact does is a finding
+        return nothing, f"breaks: {type(error).__name__}: {error}"
+    if not is_probability(answers, len(rows), len(seen.options.classes)):
+        return nothing, "gives no probabilities"
+    return answers, ""
 
 
 def _nothing(column: "pd.Series[Any]") -> Any:
