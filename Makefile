@@ -4,6 +4,8 @@ HOME_FOLDER ?= .orchestrator
 PORT ?= 3000
 FEED ?=
 export UV_COMPILE_BYTECODE = 1
+# Else every process that a test starts would compile the package again.
+unexport PYTHONDONTWRITEBYTECODE
 
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 RUN := $(UV) run --frozen --quiet
@@ -13,11 +15,12 @@ RUN := $(UV) run --frozen --quiet
 demo: .venv/ready
 	$(RUN) python -m orchestrator_platform.defs.demo $(if $(FEED),--feed $(FEED))
 
-# The long suites are run by name: make test SUITE=slow
+# The long suites are run by name: make test SUITE=slow. Half of the tests, in order, go to each process, so that what
+# a file makes for all its tests is made once.
 SUITE ?= not slow
 test: .venv/ready
 	tests/install_weaviate.sh >/dev/null
-	$(RUN) python -m pytest -n 2 -m "$(SUITE)" $(TESTS)
+	$(RUN) python -m pytest -n 2 --dist worksteal -m "$(SUITE)" $(TESTS)
 
 dev: .venv/ready
 	$(RUN) orchestrator dev --port $(PORT)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .feeds import open_feed
-from .labels import TRIALS
+from .labels import declared_models
 from .reporting import Report, Row
 from .running import GIGABYTE, Run, Setting, interleave, python, ratios, run_child, spread
 
@@ -15,7 +15,7 @@ _MOST_SECONDS, _MOST_MEMORY, _LEAST_FASTER = 180.0, 3 * GIGABYTE, 2.0
 
 def measure(setting: Setting) -> Report:
     """Each round of each way is one process that trains all three; its clock starts with the libraries loaded."""
-    trials = _QUICK_TRIALS if setting.quick else TRIALS
+    trials = _QUICK_TRIALS if setting.quick else declared_models()[0].budget.trials
     examples, n_rows, name = _make_examples(setting)
     ours, plain = interleave(
         setting.repeats,

@@ -1,44 +1,27 @@
-"""The labels of the shipped pipeline as examples to learn from: what the three models are declared with."""
+"""The labels of the shipped pipeline as examples to learn from, with the models as the project declares them."""
 
-import runpy
-from collections.abc import Mapping
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from orchestrator_platform.records.models import ModelOptions
 
 from .running import PROJECT
 
 EXAMPLES = "features.vulnerability"
-ESTIMATOR = PROJECT / "orchestrator_platform" / "defs" / "models" / "estimator.py"
-CLASSES: Mapping[str, tuple[str, ...]] = {
-    "exploitation": ("none", "poc", "active"),
-    "automatable": ("no", "yes"),
-    "technical_impact": ("partial", "total"),
-}
-# What a search is given where nobody says otherwise.
-TRIALS, MINUTES = 12, 1.0
+MODELS = PROJECT / "orchestrator_platform" / "defs" / "models"
+ESTIMATOR = MODELS / "estimator.py"
+# Words of a component that are none of a model's options.
+_OF_THE_ASSET = ("asset", "description")
 
 
-def declare(target: str, holdout: Mapping[str, Any], trials: int = TRIALS, minutes: float = MINUTES) -> ModelOptions:
-    """Returns the declaration of the model of a label."""
-    columns = runpy.run_path(str(ESTIMATOR))
-    features = {
-        "text": columns["TEXTS"],
-        "category": columns["CATEGORIES"],
-        "number": (*columns["NUMBERS"], *columns["COUNTS"]),
-    }
-    return ModelOptions.model_validate(
-        {
-            "name": target,
-            "examples": EXAMPLES,
-            "key": ["cve_id"],
-            "time": "seen_at",
-            "target": target,
-            "classes": CLASSES[target],
-            "positive": CLASSES[target][1:],
-            "features": features,
-            "estimator": f"{ESTIMATOR.name}:vulnerability",
-            "holdout": holdout,
-            "budget": {"trials": trials, "minutes": minutes},
-        }
-    )
+def declared_models(**changed: Any) -> tuple[ModelOptions, ...]:
+    """Returns the models that the project declares, with some of their options changed."""
+    return tuple(ModelOptions.model_validate({**said, **changed}) for said in _attributes(MODELS / "defs.yaml"))
+
+
+def _attributes(file: Path) -> Iterator[dict[str, Any]]:
+    for component in yaml.safe_load_all(file.read_text(encoding="utf-8")):
+        yield {name: value for name, value in component["attributes"].items() if name not in _OF_THE_ASSET}

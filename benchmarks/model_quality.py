@@ -27,7 +27,7 @@ from orchestrator_platform.learning.models.train import train
 from orchestrator_platform.learning.resampling import Measured, Scored, compare, draw_weights, metric_value
 from orchestrator_platform.records.models import ModelOptions
 
-from .labels import CLASSES, ESTIMATOR, TRIALS, declare
+from .labels import ESTIMATOR, declared_models
 from .reporting import describe_machine, write_page
 from .running import PROJECT, python, run_child
 
@@ -64,13 +64,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.add_mutually_exclusive_group(required=True)
     given.add_argument("--feed", type=Path, help="the folder with vulnrichment/")
     given.add_argument("--examples", type=Path, help="a Parquet file with the labelled rows of the table of features")
-    parser.add_argument("--trials", type=int, default=TRIALS, help=f"of each search; by default {TRIALS}")
-    parser.add_argument("--minutes", type=float, default=60, help="of each search; by default as many as it takes")
+    parser.add_argument("--trials", type=int, help="of each search; by default as many as are declared")
     parser.add_argument("--write", action="store_true", help=f"write the table into docs/{PAGE.name}")
     said = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="model-quality-") as scratch:
         examples = read_examples(said.examples or _make_examples(said.feed, Path(scratch)))
-    text = "\n".join([f"*{describe_machine()}*", "", *_report(examples, said.trials, said.minutes)])
+    text = "\n".join([f"*{describe_machine()}*", "", *_report(examples, said.trials)])
     print(text)
     if said.write:
         write_page(PAGE, {NAME: text})
@@ -84,12 +83,13 @@ def _make_examples(feed: Path, scratch: Path) -> Path:
     return out
 
 
-def _report(examples: "pd.DataFrame", trials: int, minutes: float) -> Iterator[str]:
+def _report(examples: "pd.DataFrame", trials: int | None) -> Iterator[str]:
     notes: list[str] = []
     yield "| label | examples | metric | ours | words alone | gain (95 %) | asked | |"
     yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
-    for target in CLASSES:
-        options = declare(target, {"since": SINCE}, trials, minutes)
+    declared = declared_models()[0].budget.trials
+    # A slow machine searches as long as a fast one: the minutes of the budget are left out.
+    for options in declared_models(holdout={"since": SINCE}, budget={"trials": trials or declared, "minutes": 600}):
         compared, note = compare_models(examples, options)
         notes.append(note)
         yield from _rows(compared)

@@ -29,7 +29,8 @@ from orchestrator_platform.lake.history import (
 )
 from orchestrator_platform.lake.layout import LakeLayout
 from orchestrator_platform.lake.published import PublishedCut, cut_published
-from orchestrator_platform.lake.readers import attach_statement, connect_reader, latest_snapshot
+from orchestrator_platform.lake.readers import attach_statement, latest_snapshot
+from orchestrator_platform.lake.session import connect
 from orchestrator_platform.lake.writer import Commit, open_writer
 from orchestrator_platform.operations.rollback import Goal, read_known, read_wish
 from orchestrator_platform.records.candidates import AssetKind, ParentRead
@@ -119,13 +120,15 @@ class World:
         found = {}
         with closing(self.cut().connect()) as connection:
             receipts = read_receipts(connection, AssetKey(asset))
-        for receipt in receipts:
-            with closing(connect_reader(self.layout, receipt.snapshot)) as connection:
+        with closing(connect()) as connection:
+            for receipt in receipts:
+                connection.execute(attach_statement(self.layout, receipt.snapshot))
                 names = ", ".join(column.name for column in receipt.columns)
                 rows = connection.execute(f"SELECT {names} FROM lake.{asset}").fetchall()
                 content = measure_content(connection, f"lake.{asset}", receipt.columns)
-            assert str(content) == receipt.data_version, f"{asset}@{receipt.version}"
-            found[receipt.version] = receipt, sorted(rows, key=repr)
+                connection.execute("DETACH lake")
+                assert str(content) == receipt.data_version, f"{asset}@{receipt.version}"
+                found[receipt.version] = receipt, sorted(rows, key=repr)
         return found
 
     def plan(self, goal: Goal, why: str = "a test") -> RollbackPlan:

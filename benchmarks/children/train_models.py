@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.labels import CLASSES, ESTIMATOR, declare
+from benchmarks.labels import ESTIMATOR, declared_models
 from orchestrator_platform.learning.estimator_files import load_estimator
 from orchestrator_platform.learning.estimators import Estimator
 from orchestrator_platform.learning.labelled_examples import read_examples
@@ -25,10 +25,9 @@ def main(way: str, file: str, trials: str) -> None:
     chosen = estimator if way == "once" else refitted(estimator)
     started = time.perf_counter()
     values = {}
-    for target in CLASSES:
-        options = declare(target, {"days": 5}, int(trials), minutes=60)
+    for options in declared_models(holdout={"days": 5}, budget={"trials": int(trials), "minutes": 60}):
         trained = train(examples, options, chosen, say=lambda _: None, clock=time.monotonic)
-        values[target] = [trial["value"] for trial in trained.search]
+        values[options.name] = [trial["value"] for trial in trained.search]
     print(json.dumps({"seconds": time.perf_counter() - started, "values": values}))
 
 

@@ -12,7 +12,7 @@ from ..records.findings import Severity
 from .model_evidence import Evidence, Judged, judged_against
 from .model_names import BASELINE, CALIBRATION, CHAMPION, SLICE, metric_checks, slice_checks
 
-_CHANCE, _SIMULATIONS = 0.5, 200
+_CHANCE, _SIMULATIONS = 0.5, 1_000
 
 
 def judge_baseline(seen: Evidence) -> Iterator[Judged]:
@@ -87,7 +87,8 @@ def judge_champion(seen: Evidence) -> Iterator[Judged]:
 
 
 def judge_calibration(seen: Evidence) -> Iterator[Judged]:
-    """The calibration error stays below its limit, or below what chance alone gives probabilities that are right.
+    """The calibration error stays below its limit, or below what chance alone gives probabilities that are right;
+    beyond what chance gives one such model in twenty a person decides, beyond what it hardly ever gives it is an error.
 
     Source: consistency resampling (Bröcker and Smith 2007): labels are drawn from the probabilities themselves.
     """
@@ -100,8 +101,9 @@ def judge_calibration(seen: Evidence) -> Iterator[Judged]:
                                                  np.array([False, True])))
         for _ in range(_SIMULATIONS)
     ]  # fmt: skip
-    chance = float(np.quantile(by_chance, 0.95))
+    chance, hardly_ever = (float(share) for share in np.quantile(by_chance, [0.95, 0.998]))
     gap = float(np.mean(scored.score) - np.mean(scored.is_positive))
     said = f"{found.value:.3f} off on average ({chance:.3f} by chance alone), {gap:+.3f} over all"
     bad = found.value > max(limit, chance)
-    yield Judged(CALIBRATION, not bad, said, Severity.ERROR, round(found.value, 4), limit, int(bad))
+    severity = Severity.ESCALATE if bad and found.value <= max(limit, hardly_ever) else Severity.ERROR
+    yield Judged(CALIBRATION, not bad, said, severity, round(found.value, 4), limit, int(bad))

@@ -5,6 +5,7 @@ import json
 import sys
 import uuid
 from collections.abc import Iterator, Sequence
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -61,6 +62,7 @@ def _hash(path: Path) -> str:
         ) from error
 
 
+@cache
 def _version(name: str) -> str:
     try:
         return version(name)

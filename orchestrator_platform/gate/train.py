@@ -84,6 +84,7 @@ def train_model(stage: TrainingStage) -> TrainedModel:
         n_examples=answer["n_examples"],
         n_trials=len(answer["search"]),
         seconds=answer["seconds"],
+        cpu_seconds=answer["cpu_seconds"],
         peak_mb=answer["peak_mb"],
     )
     return TrainedModel(_ROW, counts)

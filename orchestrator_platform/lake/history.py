@@ -13,7 +13,7 @@ from ..records.ledger import FileState, LedgerEntry, QuarantineEntry, RowAddress
 from ..records.receipts import Head, Receipt
 from ..records.replays import Part, Replay, parts_of, standing
 from ..records.retractions import Release, Retraction
-from .platform_tables import SCHEMA, has_platform_table
+from .platform_tables import SCHEMA, may_have_rows
 
 
 def read_heads(connection: duckdb.DuckDBPyConnection) -> dict[AssetKey, Head]:
@@ -123,7 +123,7 @@ def read_receipts_after(connection: duckdb.DuckDBPyConnection, snapshot: Snapsho
 
 def read_retractions(connection: duckdb.DuckDBPyConnection) -> tuple[Retraction, ...]:
     """Returns every version that is taken back, by asset and version."""
-    if not has_platform_table(connection, "retracted"):
+    if not may_have_rows(connection, "retracted"):
         return ()
     cursor = connection.execute(f"SELECT * FROM lake.{SCHEMA}.retracted ORDER BY asset, version, cause")
     return tuple(Retraction.model_validate(row) for row in _dictionaries(cursor))
@@ -131,7 +131,7 @@ def read_retractions(connection: duckdb.DuckDBPyConnection) -> tuple[Retraction,
 
 def read_releases(connection: duckdb.DuckDBPyConnection) -> tuple[Release, ...]:
     """Returns every release, oldest first."""
-    if not has_platform_table(connection, "releases"):
+    if not may_have_rows(connection, "releases"):
         return ()
     cursor = connection.execute(f"SELECT * FROM lake.{SCHEMA}.releases ORDER BY released_at, name")
     return tuple(Release.model_validate(row) for row in _dictionaries(cursor))
@@ -173,7 +173,7 @@ def read_parts(connection: duckdb.DuckDBPyConnection, asset: AssetKey | None = N
 def read_replays(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], list[Replay]]:
     """Returns by source and sha256 of a file what was published of it out of quarantine, oldest first."""
     found: dict[tuple[str, str], list[Replay]] = {}
-    if has_platform_table(connection, "replays"):
+    if may_have_rows(connection, "replays"):
         cursor = connection.execute(f"SELECT * FROM lake.{SCHEMA}.replays ORDER BY version, part")
         for row in _dictionaries(cursor):
             replay = Replay.model_validate(row)
@@ -212,6 +212,8 @@ def read_last_landings(connection: duckdb.DuckDBPyConnection) -> dict[AssetKey, 
 
 def read_quarantine(connection: duckdb.DuckDBPyConnection) -> tuple[QuarantineEntry, ...]:
     """Returns every entry, oldest first."""
+    if not may_have_rows(connection, "quarantine"):
+        return ()
     cursor = connection.execute(f"SELECT * FROM lake.{SCHEMA}.quarantine ORDER BY id")
     return tuple(
         QuarantineEntry.model_validate(row | {"reasons": json.loads(row["reasons"])}) for row in _dictionaries(cursor)

@@ -16,7 +16,7 @@ from ..records.events import Event
 from ..records.keys import AgentName, Snapshot
 from ..settings import HOME_FORMAT, Home, read_home_format, write_home_format
 from .layout import LakeLayout
-from .platform_tables import TABLES, create_platform_tables, has_platform_table, insert_outbox
+from .platform_tables import TABLES, create_platform_tables, insert_outbox, platform_tables
 
 PLATFORM = AgentName("platform")
 
@@ -30,7 +30,7 @@ class Migration:
 
 
 def _lacks_tables(connection: duckdb.DuckDBPyConnection) -> bool:
-    return not all(has_platform_table(connection, name) for name in TABLES)
+    return not set(TABLES) <= platform_tables(connection)
 
 
 # 2: versions can be taken back and snapshots named, and receipts hold the hashes of their files.

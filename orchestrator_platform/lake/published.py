@@ -55,6 +55,8 @@ class KeptCut:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._kept: tuple[tuple[object, ...], PublishedCut] | None = None
+        self._opened_by = os.getpid()
+        self._inherited: list[object] = []
 
     def published(self, layout: LakeLayout, lock_timeout_seconds: float) -> PublishedCut:
         """Returns what `cut_published` returns, and raises what it raises."""
@@ -66,10 +68,15 @@ class KeptCut:
 
     def _current(self, layout: LakeLayout, cut: Callable[[], PublishedCut]) -> PublishedCut:
         with self._lock:
+            if self._opened_by != os.getpid():
+                # A copy of this process neither uses nor closes what belongs to the threads of the other.
+                self._inherited.append(self._kept)
+                self._kept, self._opened_by = None, os.getpid()
             before = _state(layout)
             if self._kept is not None and self._kept[0] == before and _is_whole(layout):
                 return self._kept[1]
             found = cut()
+            suit_threads(found.root, max((head.n_rows for head in found.heads.values()), default=0))
             # Where it was replaced meanwhile, it is not known of which state the cut is.
             same = before == _state(layout)
             self._kept = (before, found) if same and before else None
@@ -82,7 +89,7 @@ def _state(layout: LakeLayout) -> tuple[object, ...]:
         found = layout.readers.stat()
     except FileNotFoundError:
         return ()
-    return (layout, os.getpid(), found.st_ino, found.st_size, found.st_mtime_ns)
+    return (layout, found.st_ino, found.st_size, found.st_mtime_ns)
 
 
 def cut_published(layout: LakeLayout, lock_timeout_seconds: float) -> PublishedCut:
@@ -129,7 +136,4 @@ def _cut(layout: LakeLayout) -> PublishedCut:
     snapshot = latest_snapshot(layout.readers)
     assert snapshot is not None
     root = connect_reader(layout, snapshot)
-    suit_threads(root, 0)
-    heads = read_heads(root)
-    suit_threads(root, max((head.n_rows for head in heads.values()), default=0))
-    return PublishedCut(layout, snapshot, heads, root)
+    return PublishedCut(layout, snapshot, read_heads(root), root)

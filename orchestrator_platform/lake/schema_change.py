@@ -8,6 +8,7 @@ import duckdb
 from ..records.candidates import SchemaColumn
 from ..records.keys import AssetKey
 from ..sql import identifier, read_columns
+from .platform_tables import is_there
 
 
 class Change(StrEnum):
@@ -20,7 +21,7 @@ def change_table(connection: duckdb.DuckDBPyConnection, asset: AssetKey, columns
     """Creates or alters the table in the open transaction, and says which it was."""
     table = f"lake.{asset.quoted}"
     wanted = {column.name: column.type for column in columns}
-    if not _exists(connection, asset):
+    if not is_there(connection, table):
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS lake.{identifier(asset.schema)}")
         _create(connection, table, wanted)
         return Change.NEW_TABLE
@@ -39,14 +40,6 @@ def change_table(connection: duckdb.DuckDBPyConnection, asset: AssetKey, columns
     for name in present.keys() - wanted.keys():
         connection.execute(f"ALTER TABLE {table} DROP COLUMN {identifier(name)}")
     return Change.COLUMNS
-
-
-def _exists(connection: duckdb.DuckDBPyConnection, asset: AssetKey) -> bool:
-    row = connection.execute(
-        "SELECT count(*) FROM duckdb_tables() WHERE database_name = 'lake' AND schema_name = ? AND table_name = ?",
-        [asset.schema, asset.name],
-    ).fetchone()
-    return bool(row and row[0])
 
 
 def _create(connection: duckdb.DuckDBPyConnection, table: str, columns: dict[str, str]) -> None:

@@ -45,9 +45,9 @@ from .maintenance import (
 )
 from .migrations import bring_up
 from .platform_tables import (
+    CATALOG,
     SCHEMA,
     create_platform_tables,
-    has_platform_table,
     insert_heads,
     insert_ledger,
     insert_outbox,
@@ -55,6 +55,7 @@ from .platform_tables import (
     insert_receipts,
     insert_release,
     insert_replays,
+    platform_tables,
     replace_addresses,
     replace_quarantine,
     replace_retractions,
@@ -367,7 +368,7 @@ def _attach(connection: duckdb.DuckDBPyConnection, layout: LakeLayout) -> None:
 
 
 def _initialise(connection: duckdb.DuckDBPyConnection, layout: LakeLayout) -> None:
-    if has_platform_table(connection, "outbox"):
+    if platform_tables(connection):
         return
     connection.execute("BEGIN")
     create_platform_tables(connection)
@@ -386,7 +387,7 @@ _CREATION = Snapshot(1)
 
 
 def _last_snapshot(connection: duckdb.DuckDBPyConnection) -> Snapshot:
-    row = connection.execute("SELECT max(snapshot_id) FROM lake.snapshots()").fetchone()
+    row = connection.execute(f"SELECT max(snapshot_id) FROM {CATALOG}.ducklake_snapshot").fetchone()
     assert row is not None
     return Snapshot(row[0])
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +43,7 @@ class ProcessLimits:
 def run_fresh(
     module: str, folder: Path, task: Mapping[str, Any], limits: ProcessLimits, say: Callable[[str], None]
 ) -> dict[str, Any]:
-    """Returns what `python -m module folder` answered.
+    """Returns what `python -m module folder` answered, with `peak_mb` and `cpu_seconds`, what it took.
 
     Raises:
         ProcessFailed: It broke, was ended, or took longer than it may.
@@ -143,7 +144,8 @@ def answer_task(work: Work) -> NoReturn:
             tell(problem=f"{type(error).__name__}: {error}"[:2_000])
             raise
         partial = folder / f"{ANSWER}.partial"
-        partial.write_text(json.dumps({**answer, "peak_mb": _peak_mb()}), encoding="utf-8")
+        cost = {"peak_mb": _peak_mb(), "cpu_seconds": round(time.process_time(), 2)}
+        partial.write_text(json.dumps({**answer, **cost}), encoding="utf-8")
         partial.replace(folder / ANSWER)
     raise SystemExit(0)
 

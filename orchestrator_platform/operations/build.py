@@ -78,7 +78,7 @@ def _rehearse(gate: Gate) -> None:
         for key, declaration in gate.assets.items()
         if not isinstance(declaration.build, DbtBuild) and declaration.contract.closed
     }
-    rehearse_once(gate.dbt, columns, gate.variables)
+    rehearse_once(gate.dbt, columns, gate.variables, gate.say)
 
 
 def plan(

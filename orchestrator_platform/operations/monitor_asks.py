@@ -21,17 +21,20 @@ def ask_where_due(gate: Gate) -> tuple[Ask, ...]:
     is said.
     """
     asked: list[Ask] = []
+    cut: PublishedCut | None = None
     for declaration in gate.assets.values():
         if isinstance(declaration.build, MonitorBuild):
             try:
-                asked += _ask_for(gate, declaration, declaration.build)
+                cut = cut or cut_for_readers(gate.layout, gate.settings.lock_timeout_seconds)
+                asked += _ask_for(gate, cut, declaration)
             except (OrchestratorError, duckdb.Error) as error:
-                gate.say(f"Nothing was asked for {declaration.build.options.model}: {error}")
+                gate.say(f"Nobody was asked to train {declaration.build.options.model}: {error}")
     return tuple(asked)
 
 
-def _ask_for(gate: Gate, declaration: AssetDeclaration, build: MonitorBuild) -> tuple[Ask, ...]:
-    cut = cut_for_readers(gate.layout, gate.settings.lock_timeout_seconds)
+def _ask_for(gate: Gate, cut: PublishedCut, declaration: AssetDeclaration) -> tuple[Ask, ...]:
+    build = declaration.build
+    assert isinstance(build, MonitorBuild)
     rows = read_monitor(cut, declaration, build)
     wanted = [Wanted(build.options.model, evidence) for evidence in evidence_in(rows)]
     return ask(gate, declaration.producer, wanted, reason=f"{declaration.key} measured it")

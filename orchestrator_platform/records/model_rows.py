@@ -61,4 +61,5 @@ class TrainingCounts(Record):
     n_examples: int = 0
     n_trials: int = 0
     seconds: float = Field(default=0.0, description="of the training process")
+    cpu_seconds: float = 0.0
     peak_mb: float = 0.0

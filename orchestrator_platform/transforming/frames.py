@@ -98,13 +98,11 @@ def _require_own(connection: duckdb.DuckDBPyConnection, relation: Any) -> None:
 
 
 def _drop(connection: duckdb.DuckDBPyConnection, key: AssetKey) -> None:
-    found = connection.execute(
-        "SELECT table_type FROM information_schema.tables"
-        " WHERE table_catalog = current_database() AND table_schema = ? AND table_name = ?",
-        [key.schema, key.name],
-    ).fetchone()
-    if found is not None:
-        connection.execute(f"DROP {'VIEW' if found[0] == 'VIEW' else 'TABLE'} {key.quoted}")
+    # A list of what is there would be one of every table of the lake as well.
+    try:
+        connection.execute(f"DROP VIEW IF EXISTS {key.quoted}")
+    except duckdb.CatalogException:
+        connection.execute(f"DROP TABLE {key.quoted}")
 
 
 def _check_columns(frame: Any, kind: FrameKind) -> None:

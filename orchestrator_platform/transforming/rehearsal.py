@@ -5,7 +5,7 @@ columns of what the models read, and no data; what it leaves is no more than a c
 """
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,12 @@ Columns = Sequence[tuple[str, str]]
 _NO_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 
 
-def rehearse_once(project: DbtProject, columns: Mapping[AssetKey, Columns], variables: Mapping[str, Any]) -> None:
+def rehearse_once(
+    project: DbtProject,
+    columns: Mapping[AssetKey, Columns],
+    variables: Mapping[str, Any],
+    say: Callable[[str], None] | None = None,
+) -> None:
     """Rehearses the project where nothing was kept of it yet.
 
     Args:
@@ -36,6 +41,8 @@ def rehearse_once(project: DbtProject, columns: Mapping[AssetKey, Columns], vari
     nodes = _known_nodes(project, columns)
     if not nodes or (folder / FILE).is_file():
         return
+    if say is not None:
+        say("rehearsing the dbt project, which is new or changed")
     try:
         with tempfile.TemporaryDirectory(dir=folder, prefix=".rehearsal-") as scratch:
             _rehearse(project, nodes, columns, variables, Path(scratch))

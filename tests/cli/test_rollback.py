@@ -6,18 +6,24 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from made_once import MadeOnce
 from small_project import make_project, write_orders
+
+from orchestrator_platform.cli.edge import run
 
 Call = Callable[..., object]
 
 
-@pytest.fixture
-def twice(orchestrator: Call, tmp_path: Path) -> Path:
-    folder = make_project(tmp_path)
+def make_two_days(folder: Path) -> None:
+    make_project(folder)
     for day, row in (("day1.csv", (1, "ada", 10, "open")), ("day2.csv", (2, "bob", 5, "paid"))):
-        assert orchestrator(folder, "land", "orders", write_orders(folder, day, row)).code == 0
-        assert orchestrator(folder, "build").code == 0
-    return folder
+        assert run(["--project", str(folder), "land", "orders", str(write_orders(folder, day, row))]) == 0
+        assert run(["--project", str(folder), "build"]) == 0
+
+
+@pytest.fixture
+def twice(made_once: MadeOnce) -> Path:
+    return made_once(make_two_days)
 
 
 def test_a_rollback_shows_its_plan_and_what_became_of_it(orchestrator: Call, twice: Path) -> None:

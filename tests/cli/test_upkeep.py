@@ -6,26 +6,31 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from made_once import MadeOnce
 from small_project import make_project, write_orders
 
 from orchestrator_platform import Platform
+from orchestrator_platform.cli.edge import run
 from orchestrator_platform.errors import Misuse, VersionNotKept
 
 Call = Callable[..., object]
 KEEP_ONE = "\n[tool.orchestrator.retention]\ndays = 0\nversions = 1\nreader_hours = 0\n"
 
 
-@pytest.fixture
-def thrice(orchestrator: Call, tmp_path: Path) -> Path:
-    """A project with three versions of everything, of which one is to be kept."""
-    folder = make_project(tmp_path)
+def make_three_days(folder: Path) -> None:
+    make_project(folder)
     with (folder / "pyproject.toml").open("a", encoding="utf-8") as file:
         file.write(KEEP_ONE)
     for number in (1, 2, 3):
         drop = write_orders(folder, f"day{number}.csv", (number, f"customer{number}", 10 * number, "open"))
-        assert orchestrator(folder, "land", "orders", drop).code == 0
-        assert orchestrator(folder, "build").code == 0
-    return folder
+        assert run(["--project", str(folder), "land", "orders", str(drop)]) == 0
+        assert run(["--project", str(folder), "build"]) == 0
+
+
+@pytest.fixture
+def thrice(made_once: MadeOnce) -> Path:
+    """A project with three versions of everything, of which one is to be kept."""
+    return made_once(make_three_days)
 
 
 def test_gc_says_what_would_be_freed_then_frees_it(orchestrator: Call, thrice: Path) -> None:

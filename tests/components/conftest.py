@@ -8,6 +8,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from made_once import MadeOnce
 from small_project import AGENT_FILES, DBT_PROJECT, write, write_files
 
 from orchestrator_platform.components.load import load_definitions
@@ -193,27 +194,36 @@ def _key(asset: str) -> dg.AssetKey:
     return dg.AssetKey(asset.split("."))
 
 
-def _settings(tmp_path: Path) -> Settings:
-    root = write_files(tmp_path / "project", FILES)
-    return load_settings(home=tmp_path / "home", project=root, environment={})
+def make_shop(folder: Path) -> None:
+    """Nothing is landed yet; dbt has parsed the project, and Dagster has made its instance."""
+    write_files(folder / "project", FILES)
+    settings = settings_in(folder)
+    load_gate(settings)
+    dg.DagsterInstance.from_config(str(write_dagster_home(settings))).dispose()
+
+
+def settings_in(folder: Path) -> Settings:
+    return load_settings(home=folder / "home", project=folder / "project", environment={})
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
+def shop(made_once: MadeOnce) -> Iterator[Shop]:
     """With an instance in memory, which is quick."""
     with dg.DagsterInstance.ephemeral() as instance:
-        yield Shop(_settings(tmp_path), instance)
+        yield Shop(settings_in(made_once(make_shop)), instance)
 
 
 @pytest.fixture(scope="module")
 def shared_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    folder = tmp_path_factory.mktemp("shared")
+    write_files(folder / "project", FILES)
     with dg.DagsterInstance.ephemeral() as instance:
-        yield Shop(_settings(tmp_path_factory.mktemp("shared")), instance)
+        yield Shop(settings_in(folder), instance)
 
 
 @pytest.fixture
-def kept_shop(tmp_path: Path) -> Iterator[Shop]:
+def kept_shop(made_once: MadeOnce) -> Iterator[Shop]:
     """With the instance of the home, as the server has it."""
-    settings = _settings(tmp_path)
+    settings = settings_in(made_once(make_shop))
     with dg.DagsterInstance.from_config(str(write_dagster_home(settings))) as instance:
         yield Shop(settings, instance)

@@ -36,6 +36,14 @@ def test_a_launch_by_a_person_is_an_answer_and_one_by_a_sensor_is_refused(
     evidence = Evidence(trigger="age", measured=31, limit=30, says="It is 31 days old.")
     ask(shop.gate, AgentName("trainer"), [Wanted(BEST, evidence)], reason="looked")
 
+    sensors = {sensor.name: sensor for sensor in load_definitions(shop.settings).sensors or ()}
+    told = sensors["alerts"].evaluate_tick(dg.build_sensor_context(instance=shop.instance))
+    assert (told.run_requests, (told.skip_message or "").startswith("marts.best asked: It is 31 days old.")) == (
+        [],
+        True,
+    )
+    assert '"asked:1"' in (shop.settings.home.journal / "alerts.jsonl").read_text()
+
     sensed = run_start(dg.DagsterRun(job_name="job", run_id="1", tags={"dagster/sensor_name": "late"}))
     with pytest.raises(NotPermitted, match="only a person starts it"):
         build_selected(shop.gate, [BEST], sensed)
@@ -47,8 +55,3 @@ def test_a_launch_by_a_person_is_an_answer_and_one_by_a_sensor_is_refused(
         "done", "person:ada", "published version 1",
     )  # fmt: skip
     assert answered.reason.startswith("launched in Dagster as dagster run ")
-
-    sensors = {sensor.name: sensor for sensor in load_definitions(shop.settings).sensors or ()}
-    told = sensors["alerts"].evaluate_tick(dg.build_sensor_context(instance=shop.instance))
-    assert (told.run_requests, told.skip_message) == ([], "nothing to tell")
-    assert '"asked:1"' in (shop.settings.home.journal / "alerts.jsonl").read_text()

@@ -28,7 +28,7 @@ def _contents(scratch: Any) -> dict[str, tuple[list[Any], list[Any]]]:
 
 @pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 12))])
 def test_random_batches_equal_a_full_build(new_scratch: Callable[[], Any], tmp_path: Path, seed: int) -> None:
-    feed = write_sample_feed(tmp_path, seed=seed, n_records=400, days=3)
+    feed = write_sample_feed(tmp_path, seed=seed, n_records=170, days=2)
     files = [*feed.files, write_next_batch(feed).file]
     rng = Random(seed)  # noqa: S311  # which batches are built together is no secret
     stepwise, at_once = new_scratch(), new_scratch()

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from asking_project import ASKS, RAW_ASKS, edited
+from made_once import MadeOnce
 from small_project import gate_of, make_project, open_project, write_orders
 
 from orchestrator_platform.errors import (
@@ -43,8 +44,8 @@ def asking(folder: Path) -> Path:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
-    return asking(tmp_path)
+def project(made_once: MadeOnce) -> Path:
+    return made_once(asking)
 
 
 @pytest.fixture(scope="module")

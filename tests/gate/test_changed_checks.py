@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_project import DBT_FILES, FILES, gate_of, make_project, open_project, write, write_orders
+from made_once import MadeOnce
+from small_project import DBT_FILES, FILES, gate_of, make_project, open_project, write, write_files, write_orders
 
 from orchestrator_platform.errors import DefinitionError, SealBroken
 from orchestrator_platform.gate.context import Gate
@@ -17,6 +18,7 @@ from orchestrator_platform.operations.build import build
 from orchestrator_platform.operations.land import land
 from orchestrator_platform.records.findings import Severity
 
+Make = Callable[..., Path]
 PASSES, FAILS = "SELECT 1 WHERE false", "SELECT 1"
 ORDER = (1, "ada", 10, "open")
 
@@ -30,10 +32,22 @@ def with_checks(component: str, *checks: str) -> str:
 CHECKED = {"defs/marts/defs.yaml": with_checks("marts", "{name: c, file: c.sql}"), "defs/marts/c.sql": PASSES}
 
 
-def make(folder: Path, changes: Mapping[str, str], *, dbt: bool = False) -> Path:
-    project = make_project(folder, dbt=dbt, changes=changes)
-    land(gate_of(project), "orders", [write_orders(project, "a.csv", ORDER)])
-    return project
+def make_landed(folder: Path) -> None:
+    land(gate_of(make_project(folder)), "orders", [write_orders(folder, "a.csv", ORDER)])
+
+
+def make_landed_with_dbt(folder: Path) -> None:
+    land(gate_of(make_project(folder, dbt=True)), "orders", [write_orders(folder, "a.csv", ORDER)])
+
+
+@pytest.fixture
+def make(made_once: MadeOnce) -> Make:
+    """Gives a project with one order landed, and then changed so."""
+
+    def make(changes: Mapping[str, str], *, dbt: bool = False) -> Path:
+        return write_files(made_once(make_landed_with_dbt if dbt else make_landed), changes)
+
+    return make
 
 
 def became(project: Path) -> dict[str, str]:
@@ -47,9 +61,9 @@ def test_two_checks_of_one_name_do_not_load(tmp_path: Path) -> None:
         gate_of(make_project(tmp_path, changes=changes))
 
 
-def test_what_a_mended_check_rejected_is_judged_again(tmp_path: Path) -> None:
+def test_what_a_mended_check_rejected_is_judged_again(make: Make) -> None:
     check = {"defs/marts/defs.yaml": with_checks("marts", "{name: c, file: c.sql}"), "defs/marts/c.sql": FAILS}
-    project = make(tmp_path, check)
+    project = make(check)
     assert became(project)["marts.totals"] == "Rejected"
     assert became(project)["marts.totals"] == "Held"
     write(project / "defs/marts/c.sql", PASSES)
@@ -57,9 +71,9 @@ def test_what_a_mended_check_rejected_is_judged_again(tmp_path: Path) -> None:
     assert became(project)["marts.totals"] == "Unchanged"
 
 
-def test_a_check_that_became_stricter_judges_what_serves(tmp_path: Path) -> None:
+def test_a_check_that_became_stricter_judges_what_serves(make: Make) -> None:
     check = {"defs/marts/defs.yaml": with_checks("marts", "{name: c, file: c.sql}"), "defs/marts/c.sql": PASSES}
-    project = make(tmp_path, check)
+    project = make(check)
     assert became(project)["marts.totals"] == "Published"
     write(project / "defs/marts/c.sql", FAILS)
     assert became(project)["marts.totals"] == "Rejected"
@@ -67,16 +81,17 @@ def test_a_check_that_became_stricter_judges_what_serves(tmp_path: Path) -> None
 
 def test_files_that_a_mended_check_rejected_are_landed(tmp_path: Path) -> None:
     check = {"defs/orders/defs.yaml": with_checks("orders", "{name: c, file: c.sql}"), "defs/orders/c.sql": FAILS}
-    project = make(tmp_path, check)
+    project = make_project(tmp_path, changes=check)
+    land(gate_of(project), "orders", [write_orders(project, "a.csv", ORDER)])
     assert open_project(project).cut().heads == {}
     write(project / "defs/orders/c.sql", PASSES)
     land(gate_of(project), "orders", [project / "incoming" / "a.csv"])
     assert open_project(project).read("raw.orders").fetchall()
 
 
-def test_what_a_mended_dbt_test_rejected_is_judged_again(tmp_path: Path) -> None:
+def test_what_a_mended_dbt_test_rejected_is_judged_again(make: Make) -> None:
     test = "dbt/tests/none_open.sql"
-    project = make(tmp_path, {test: "select * from {{ ref('statuses') }} where status = 'open'"}, dbt=True)
+    project = make({test: "select * from {{ ref('statuses') }} where status = 'open'"}, dbt=True)
     assert became(project)["marts.statuses"] == "Rejected"
     assert became(project)["marts.statuses"] == "Held"
     write(project / test, "select * from {{ ref('statuses') }} where status = 'lost'")
@@ -84,7 +99,7 @@ def test_what_a_mended_dbt_test_rejected_is_judged_again(tmp_path: Path) -> None
     models = DBT_FILES["dbt/models/models.yml"].replace(
         "[unique, not_null]", "[unique, not_null, accepted_values: {values: [paid]}]"
     )
-    make_project(tmp_path, dbt=True, changes={"dbt/models/models.yml": models})
+    make_project(project, dbt=True, changes={"dbt/models/models.yml": models})
     assert became(project)["marts.statuses"] == "Rejected"
 
 
@@ -95,16 +110,16 @@ def kept(outcome: Any) -> str:
     return "" if finding.passed else finding.message
 
 
-def test_a_check_that_is_taken_out_is_seen_in_the_next_version(tmp_path: Path) -> None:
+def test_a_check_that_is_taken_out_is_seen_in_the_next_version(make: Make) -> None:
     checked = {**CHECKED, "defs/marts/tables.py": FILES["defs/marts/tables.py"].replace("sum(amount)", "max(amount)")}
-    project = make(tmp_path, checked)
+    project = make(checked)
     assert kept(build(gate_of(project), ["marts.totals"]).outcomes[0]) == ""
     make_project(project, changes={"defs/marts/tables.py": checked["defs/marts/tables.py"].replace("max", "2 * max")})
     assert kept(build(gate_of(project), ["marts.totals"]).outcomes[0]) == "since version 1: check removed: c"
 
 
-def test_a_dbt_test_that_is_turned_off_or_narrowed_is_seen_in_the_next_version(tmp_path: Path) -> None:
-    project = make(tmp_path, {}, dbt=True)
+def test_a_dbt_test_that_is_turned_off_or_narrowed_is_seen_in_the_next_version(make: Make) -> None:
+    project = make({}, dbt=True)
     assert kept(build(gate_of(project), ["marts.statuses"]).outcomes[0]) == ""
     models = DBT_FILES["dbt/models/models.yml"].replace("[unique, not_null]", "[not_null: {config: {where: 'false'}}]")
     sql = DBT_FILES["dbt/models/statuses.sql"].replace("count(*)", "2 * count(*)")
@@ -124,11 +139,9 @@ def test_a_dbt_test_that_is_turned_off_or_narrowed_is_seen_in_the_next_version(t
         ("raise SystemExit(0)", "c could not be judged: SystemExit"),
     ],
 )
-def test_a_python_check_that_gives_no_answer_rejects(tmp_path: Path, body: str, message: str) -> None:
+def test_a_python_check_that_gives_no_answer_rejects(make: Make, body: str, message: str) -> None:
     check = with_checks("marts", "{name: c, file: checks.py, function: c}")
-    project = make(
-        tmp_path, {"defs/marts/defs.yaml": check, "defs/marts/checks.py": f"def c(table, parents):\n    {body}\n"}
-    )
+    project = make({"defs/marts/defs.yaml": check, "defs/marts/checks.py": f"def c(table, parents):\n    {body}\n"})
     (rejected,) = build(gate_of(project), ["marts.totals"]).outcomes
     assert isinstance(rejected, Rejected)
     assert any(re.search(message, finding.message) for finding in rejected.verdict.blocking)
@@ -173,9 +186,9 @@ def edit(name: str) -> Callable[[Path], object]:
     ],
 )
 def test_a_file_edited_after_the_audit_stops_the_publication_of_what_it_declares(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    make: Make, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    project = make(tmp_path, CHECKED, dbt=name.startswith("dbt"))
+    project = make(CHECKED, dbt=name.startswith("dbt"))
     gate = publish_after(project, edit(name), monkeypatch)
     with pytest.raises(SealBroken, match=re.escape(f"{project / name} was")) as broken:
         build(gate)
@@ -183,8 +196,8 @@ def test_a_file_edited_after_the_audit_stops_the_publication_of_what_it_declares
     assert set(open_project(project).cut().heads) == {"raw.orders"}
 
 
-def test_a_check_added_after_the_audit_stops_the_publication(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    project = make(tmp_path, {}, dbt=True)
+def test_a_check_added_after_the_audit_stops_the_publication(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = make({}, dbt=True)
     new = "dbt/tests/none_open.sql"
     gate = publish_after(project, lambda folder: write(folder / new, "select 1"), monkeypatch)
     with pytest.raises(SealBroken, match=r"none_open\.sql was not there"):
@@ -203,8 +216,8 @@ def test_a_contract_edited_while_files_are_landed_stops_their_publication(
     assert [path.name for path in (project / "home/landing/orders").iterdir()] == ["a.csv"]
 
 
-def test_an_edit_of_something_else_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    project = make(tmp_path, CHECKED)
+def test_an_edit_of_something_else_stops_nothing(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = make(CHECKED)
 
     def change(folder: Path) -> None:
         edit("defs/orders/defs.yaml")(folder)
@@ -217,9 +230,9 @@ def test_an_edit_of_something_else_stops_nothing(tmp_path: Path, monkeypatch: py
 
 
 def test_a_right_that_is_taken_away_during_a_build_stops_its_publication(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    project = make(tmp_path, {})
+    project = make({})
     audit = table_pass.audit_candidates
 
     def audit_and_revoke(*args: Any, **kwargs: Any) -> Any:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from made_once import MadeOnce
 from small_project import FILES, gate_of, make_project, open_project, write, write_orders
 
 from orchestrator_platform.errors import Misuse
@@ -13,11 +14,14 @@ CONTRACT = "defs/orders/contract.py"
 STATUS = 'status: str = pa.Field(isin=["open", "paid"])'
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    project = make_project(tmp_path)
+def make_landed(folder: Path) -> None:
+    project = make_project(folder)
     land(gate_of(project), "orders", [write_orders(project, "a.csv", (1, "ada", 10, "open"), (2, "bob", 2.5, "paid"))])
-    return project
+
+
+@pytest.fixture
+def project(made_once: MadeOnce) -> Path:
+    return made_once(make_landed)
 
 
 def change_contract(project: Path, old: str, new: str) -> None:

@@ -25,7 +25,18 @@ from killing import (
     in_chains,
     modules_of,
 )
-from prepared_homes import Homes, build_tables, land_files, make_homes, roll_back
+from prepared_homes import (
+    Homes,
+    approve_totals,
+    back_up_home,
+    build_tables,
+    discard_totals,
+    land_files,
+    make_homes,
+    release_all,
+    restore_home,
+    roll_back,
+)
 from whole_home import Facts, start_again
 
 # In the order of a run: whoever is killed before the commit leaves all the later places to the next.
@@ -71,6 +82,9 @@ CHAINS: Sequence[tuple[Act, Sequence[tuple[str, str, str]]]] = (
         ),
     ),
 )
+# Tests of their own, or the chains above, kill the other acts at each of their stages.
+ONLY_AT_LINES = frozenset({approve_totals, discard_totals, release_all, back_up_home, restore_home})
+AT_LINES = [pytest.param(act, id=act.__name__, marks=() if act in ONLY_AT_LINES else pytest.mark.slow) for act in ACTS]
 N_LINES, N_TIMES = 3, 3
 
 
@@ -88,7 +102,7 @@ def test_a_run_killed_at_a_stage_loses_nothing(homes: Homes, chain: int) -> None
     assert [place.words for place in tally.missed] == []
 
 
-@pytest.mark.parametrize("act", ACTS, ids=lambda act: act.__name__)
+@pytest.mark.parametrize("act", AT_LINES)
 def test_a_run_killed_at_random_lines_loses_nothing(homes: Homes, act: Act) -> None:
     tally = Tally()
     killing = Killing(homes, act, tally, modules_of(act))

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from asking_project import ASKS, edited
 from killed_run import run_killed
+from made_once import MadeOnce
 from small_project import FILES, gate_of, make_project, open_project, write, write_orders
 
 from orchestrator_platform.errors import (
@@ -40,13 +41,16 @@ CONTRACT = "defs/marts/contract.py"
 TWICE = {"defs/orders/contract.py": FILES["defs/orders/contract.py"].replace('"none"', '["order_id"]')}
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """A total of 5,000 was rejected, as number 1: the contract says less than 1,000."""
-    folder = make_project(tmp_path)
+def make_rejected(folder: Path) -> None:
+    make_project(folder)
     land(gate_of(folder), "orders", [write_orders(folder, "day1.csv", LARGE)])
     assert isinstance(build(gate_of(folder)).outcomes[0], Rejected)
-    return folder
+
+
+@pytest.fixture
+def project(made_once: MadeOnce) -> Path:
+    """A total of 5,000 was rejected, as number 1: the contract says less than 1,000."""
+    return made_once(make_rejected)
 
 
 def change(project: Path, file: str, before: str, after: str) -> None:

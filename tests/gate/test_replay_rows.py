@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from asking_project import RAW_ASKS
 from killed_run import run_killed
+from made_once import MadeOnce
 from small_project import gate_of, make_project, open_project, write, write_orders
 
 from orchestrator_platform.errors import AlreadySettled, BaseMoved, NotReplayable
@@ -27,12 +28,15 @@ CONTRACT = "defs/orders/contract.py"
 GOOD, REFUND, ODD = (1, "ann", 10, "open"), (2, "bob", -5, "open"), (3, "eve", -7, "gone")
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """Of four rows two were bad: a negative amount, and a negative amount with an unknown status."""
-    folder = make_project(tmp_path)
+def make_landed(folder: Path) -> None:
+    make_project(folder)
     land(gate_of(folder), "orders", [write_orders(folder, "day1.csv", GOOD, REFUND, ODD, (4, "dan", 1, "paid"))])
-    return folder
+
+
+@pytest.fixture
+def project(made_once: MadeOnce) -> Path:
+    """Of four rows two were bad: a negative amount, and a negative amount with an unknown status."""
+    return made_once(make_landed)
 
 
 def change(project: Path, before: str, after: str, file: str = CONTRACT) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made_once import MadeOnce
 from small_project import gate_of, make_project, open_project, write_orders
 
 from orchestrator_platform.errors import BaseMoved, CandidateDamaged, NotPermitted, Refusal, SealBroken
@@ -53,12 +54,15 @@ class Stopped(Exception):
     pass
 
 
-@pytest.fixture
-def held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Held:
-    """A candidate of marts.totals, approved, stopped just before its publication."""
-    project = make_project(tmp_path)
+def make_landed(folder: Path) -> None:
+    project = make_project(folder)
     land(gate_of(project), "orders", [write_orders(project, "day1.csv", (1, "ada", 10, "open"), (2, "bob", 3, "paid"))])
-    gate, caught = gate_of(project), []
+
+
+@pytest.fixture
+def held(made_once: MadeOnce, monkeypatch: pytest.MonkeyPatch) -> Held:
+    """A candidate of marts.totals, approved, stopped just before its publication."""
+    gate, caught = gate_of(made_once(make_landed)), []
 
     def stop(_: Gate, publication: Publication) -> Done:
         caught.append(publication)

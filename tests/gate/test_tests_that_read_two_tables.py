@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from made_once import MadeOnce
 from small_project import DBT_FILES, gate_of, make_project, open_project, write, write_orders
 
 from orchestrator_platform.gate.outcomes import Held, Outcome, Published, Rejected, Unchanged
@@ -32,15 +33,18 @@ models:
 """
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
+def make_names_and_bills(folder: Path) -> None:
     changes = {"dbt/models/models.yml": MODELS, "dbt/models/names.sql": ALL, "dbt/models/bills.sql": ALL}
-    project = make_project(tmp_path, dbt=True, changes=changes)
+    project = make_project(folder, dbt=True, changes=changes)
     (project / "dbt/models/statuses.sql").unlink()
     assert "dbt/models/statuses.sql" in DBT_FILES
     land(gate_of(project), "orders", [write_orders(project, "a.csv", (1, "ada", 10, "open"), (2, "bob", 3, "paid"))])
     assert {type(outcome) for outcome in build(gate_of(project), [NAMES, BILLS]).outcomes} == {Published}
-    return project
+
+
+@pytest.fixture
+def project(made_once: MadeOnce) -> Path:
+    return made_once(make_names_and_bills)
 
 
 def built(project: Path, *models: tuple[str, str]) -> dict[AssetKey, Outcome]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from lineages import LOG, World
+from made_once import MadeOnce
 from publishing import NOW
 
 from orchestrator_platform.errors import VersionDamaged
@@ -41,13 +42,16 @@ def collect(world: World, retention: Retention = NOTHING_KEPT) -> Collected:
     return collection(world, retention).collect()
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    """A log with five versions, of one new row each."""
-    world = World(tmp_path)
+def make_five_versions(folder: Path) -> None:
+    world = World(folder)
     for _ in range(5):
         world.land(1)
-    return world
+
+
+@pytest.fixture
+def world(made_once: MadeOnce) -> World:
+    """A log with five versions, of one new row each."""
+    return World(made_once(make_five_versions))
 
 
 def readable(world: World, asset: str) -> set[int]:

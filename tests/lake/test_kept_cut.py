@@ -60,3 +60,13 @@ def test_a_table_of_one_row_group_is_worked_on_by_one_thread_and_a_larger_one_by
         assert connection.execute("SELECT current_setting('threads')").fetchone() == (1,)
         suit_threads(connection, ONE_ROW_GROUP + 1)
         assert connection.execute("SELECT current_setting('threads')").fetchone() == all_threads
+
+
+def test_a_copy_of_the_process_opens_a_cut_of_its_own(tmp_path):
+    layout, kept = LakeLayout(tmp_path / "lake"), KeptCut()
+    publish(tmp_path, "SELECT 1 AS id")
+    first = kept.published(layout, 5)
+    kept._opened_by = 0
+    second = kept.published(layout, 5)
+    assert second is not first
+    assert kept.published(layout, 5) is second

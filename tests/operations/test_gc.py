@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from asking_project import ASKS
 from killed_run import run_killed
+from made_once import MadeOnce
 from small_project import gate_of, make_project, open_project, write_orders
 
 from orchestrator_platform.errors import NotPermitted
@@ -26,13 +27,16 @@ reader_hours = 0
 """
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    folder = make_project(tmp_path)
+def make_impatient(folder: Path) -> None:
+    make_project(folder)
     with (folder / "pyproject.toml").open("a", encoding="utf-8") as file:
         file.write(IMPATIENT)
     land(gate_of(folder), "orders", [write_orders(folder, "may.csv", (1, "ann", 10, "open"))])
-    return folder
+
+
+@pytest.fixture
+def project(made_once: MadeOnce) -> Path:
+    return made_once(make_impatient)
 
 
 def test_what_is_between_being_put_in_place_and_the_commit_survives(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from embedded import ADVISORIES, EMBEDDING, declare_embedding, publish_advisories, publish_embedding
 from killed_run import PRELOADED, run_killed
+from made_once import MadeOnce
 from small_project import gate_of, make_project, open_project, write_orders
 
 from orchestrator_platform.errors import Misuse, StorageFailed
@@ -24,13 +25,15 @@ from orchestrator_platform.records.upkeep import GcPlan
 TARGET = f"local:{EMBEDDING}"
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    project_folder = make_project(tmp_path)
-    gate = gate_of(project_folder)
+def make_advisories(folder: Path) -> None:
+    gate = gate_of(make_project(folder))
     publish_advisories(gate.settings.home.root)
     publish_embedding(gate.settings.home.root)
-    return project_folder
+
+
+@pytest.fixture
+def folder(made_once: MadeOnce) -> Path:
+    return made_once(make_advisories)
 
 
 def opened(folder: Path) -> Gate:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from made_once import MadeOnce
 from small_project import gate_of, make_project, open_project, write, write_orders
 
 from orchestrator_platform.errors import Misuse, NotPermitted
@@ -22,16 +23,19 @@ TABLES = ("marts.totals", "marts.ranking")
 TOTALS = AssetKey("marts.totals")
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """Two days landed and built; the first is named a release."""
-    folder = make_project(tmp_path)
+def make_two_days(folder: Path) -> None:
+    make_project(folder)
     for day, row in (("day1.csv", (1, "ada", 10, "open")), ("day2.csv", (2, "bob", 5, "paid"))):
         land(gate_of(folder), "orders", [write_orders(folder, day, row)])
         build(gate_of(folder))
         if day == "day1.csv":
             release(gate_of(folder), "first-day", why="a test", by="ada")
-    return folder
+
+
+@pytest.fixture
+def project(made_once: MadeOnce) -> Path:
+    """Two days landed and built; the first is named a release."""
+    return made_once(make_two_days)
 
 
 def built(folder: Path) -> list[type]:

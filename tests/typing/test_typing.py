@@ -7,21 +7,20 @@ HERE = Path(__file__).parent
 PROJECT = HERE.parents[1]
 
 
-def errors_in(file: str) -> list[tuple[int, str]]:
-    """Returns line and code of every error that mypy finds in the file."""
-    mypy = [sys.executable, "-m", "mypy", "--config-file", str(PROJECT / "pyproject.toml"), str(HERE / file)]
-    said = subprocess.run(mypy, cwd=PROJECT, capture_output=True, text=True, check=False)
+def errors_in(*files: str) -> list[tuple[str, int, str]]:
+    """Returns file, line and code of every error that mypy finds in the files."""
+    mypy = [sys.executable, "-m", "mypy", "--config-file", str(PROJECT / "pyproject.toml")]
+    said = subprocess.run(
+        [*mypy, *(str(HERE / file) for file in files)], cwd=PROJECT, capture_output=True, text=True, check=False
+    )
     assert said.returncode in (0, 1), said.stdout + said.stderr
-    found = re.findall(rf"{re.escape(file)}:(\d+): error: .*\[([a-z-]+)\]", said.stdout)
+    found = re.findall(r"(\w+\.py):(\d+): error: .*\[([a-z-]+)\]", said.stdout)
     assert bool(found) == bool(said.returncode), said.stdout
-    return [(int(line), code) for line, code in found]
+    return [(file, int(line), code) for file, line, code in found]
 
 
-def test_what_a_project_writes_is_typed() -> None:
-    assert errors_in("uses.py") == []
-
-
-def test_mistakes_are_found_by_the_types() -> None:
-    lines = (HERE / "wrong_uses.py").read_text(encoding="utf-8").splitlines()
-    expected = [(number, line.split("# expect: ")[1]) for number, line in enumerate(lines, 1) if "# expect: " in line]
-    assert errors_in("wrong_uses.py") == expected
+def test_what_a_project_writes_is_typed_and_mistakes_in_it_are_found() -> None:
+    wrong = "wrong_uses.py"
+    lines = (HERE / wrong).read_text(encoding="utf-8").splitlines()
+    marked = [(number, line.split("# expect: ")[1]) for number, line in enumerate(lines, 1) if "# expect: " in line]
+    assert errors_in("uses.py", wrong) == [(wrong, number, code) for number, code in marked]

@@ -102,7 +102,6 @@ def _refused(gate: Gate, order: Order, planned: Sequence[Planned]) -> dict[Asset
 
 def _require_started(gate: Gate, order: Order, declaration: AssetDeclaration) -> None:
     """A manual agent needs a person; a model needs one who named it, whatever its agent's file says."""
-    require_start(gate.principals[declaration.producer], order.started)
     if isinstance(declaration.build, ModelBuild) and not _trains(order, declaration.key):
         raise NotPermitted(
             agent=declaration.producer,
@@ -110,6 +109,7 @@ def _require_started(gate: Gate, order: Order, declaration: AssetDeclaration) ->
             subject=declaration.key,
             why=f"only a person starts that, by name: `orchestrator train {declaration.key}`",
         )
+    require_start(gate.principals[declaration.producer], order.started)
 
 
 def _trains(order: Order, asset: AssetKey) -> bool:

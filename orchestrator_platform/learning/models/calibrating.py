@@ -1,7 +1,7 @@
 """A model as it is kept: it takes the frame of features and gives calibrated probabilities of all declared classes."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -17,46 +17,40 @@ LEAST = 1e-6
 _PULL = 20.0
 
 
-class Correction(NamedTuple):
-    """Log probabilities times `slope`, plus one number for each class; then they are made to sum to one."""
-
-    slope: float
-    shifts: "Floats"
-
-
 def align(probabilities: "Floats", known: Sequence[int], n_classes: int) -> "Floats":
     """Returns a column for each class; one that was never seen gets the least probability that there is."""
     aligned = np.full((len(probabilities), n_classes), LEAST)
     aligned[:, list(known)] = np.clip(probabilities, LEAST, 1.0)
-    return aligned / aligned.sum(axis=1, keepdims=True)
+    return np.asarray(aligned / aligned.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
-def fit_correction(probabilities: "Floats", truth: "npt.NDArray[np.int64]") -> Correction:
-    """Returns the correction under which such probabilities fit the truth best, by log loss.
+def fit_slope(probabilities: "Floats", truth: "npt.NDArray[np.int64]") -> float:
+    """Returns by what log probabilities must be multiplied to fit the truth best, by log loss.
 
-    Temperature scaling (Guo et al. 2017) with a shift for each class, both drawn towards no correction at all.
+    Temperature scaling (Guo et al. 2017), drawn towards 1, no correction. How frequent classes are is left as it is:
+    that differs more from week to week than any earlier week can tell.
     """
-    from scipy.optimize import minimize
+    from scipy.optimize import minimize_scalar
 
     logs = np.log(np.clip(probabilities, LEAST, 1.0))
-    n, n_classes = logs.shape
+    n = len(logs)
+    if not n:
+        return 1.0
 
-    def loss(values: "Floats") -> float:
-        corrected = logs * np.exp(values[0]) + np.append(0.0, values[1:])
-        highest = corrected.max(axis=1, keepdims=True)
-        total = highest[:, 0] + np.log(np.exp(corrected - highest).sum(axis=1))
-        fit = float((total - corrected[np.arange(n), truth]).sum())
-        return fit + _PULL / 2 * float((values**2).sum())
+    def loss(exponent: float) -> float:
+        scaled = logs * np.exp(exponent)
+        highest = scaled.max(axis=1, keepdims=True)
+        total = highest[:, 0] + np.log(np.exp(scaled - highest).sum(axis=1))
+        return float((total - scaled[np.arange(n), truth]).sum()) + _PULL / 2 * exponent**2
 
-    found = minimize(loss, np.zeros(n_classes), method="L-BFGS-B").x if n else np.zeros(n_classes)
+    found = minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded").x
     # The last bits of an optimum are no part of it.
-    rounded = np.round(found, 4)
-    return Correction(float(np.exp(rounded[0])), np.append(0.0, rounded[1:]))
+    return float(np.round(np.exp(found), 3))
 
 
-def correct(probabilities: "Floats", correction: Correction) -> "Floats":
+def correct(probabilities: "Floats", slope: float) -> "Floats":
     """Returns the probabilities, calibrated."""
-    logs = np.log(np.clip(probabilities, LEAST, 1.0)) * correction.slope + correction.shifts
+    logs = np.log(np.clip(probabilities, LEAST, 1.0)) * slope
     raised = np.exp(logs - logs.max(axis=1, keepdims=True))
     return np.asarray(raised / raised.sum(axis=1, keepdims=True), dtype=np.float64)
 
@@ -68,16 +62,10 @@ class CalibratedModel(BaseEstimator, ClassifierMixin):  # type: ignore[misc]  # 
     """
 
     def __init__(
-        self,
-        preparation: Any,
-        classifier: Any,
-        classes: Sequence[str],
-        known: Sequence[int],
-        slope: float,
-        shifts: Sequence[float],
+        self, preparation: Any, classifier: Any, classes: Sequence[str], known: Sequence[int], slope: float
     ) -> None:
         self.preparation, self.classifier, self.classes, self.known = preparation, classifier, classes, known
-        self.slope, self.shifts = slope, shifts
+        self.slope = slope
 
     def fit(self, frame: "pd.DataFrame", y: object = None) -> Self:  # noqa: ARG002  # scikit-learn passes it
         return self
@@ -92,7 +80,7 @@ class CalibratedModel(BaseEstimator, ClassifierMixin):  # type: ignore[misc]  # 
             return np.empty((0, len(self.classes)))
         matrix = frame if self.preparation is None else self.preparation.transform(frame)
         raw = align(self.classifier.predict_proba(matrix), self.known, len(self.classes))
-        return correct(raw, Correction(self.slope, np.asarray(self.shifts, dtype=np.float64)))
+        return correct(raw, self.slope)
 
     def predict(self, frame: "pd.DataFrame") -> "npt.NDArray[np.str_]":
         return np.asarray(self.classes_[self.predict_proba(frame).argmax(axis=1)], dtype=np.str_)

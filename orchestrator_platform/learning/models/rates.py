@@ -31,8 +31,8 @@ class SmoothedRates(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # s
         columns = []
         for (part, total), share in zip(self.totals.items(), self.shares_, strict=True):
             n_part, n = _counts(frame, part), _counts(frame, total)
-            rate = (n_part + self.strength * share) / (n + self.strength)
-            columns.append(np.log(rate) - np.log1p(-np.minimum(rate, 1 - 1e-9)) - _log_odds(share))
+            rate = np.clip((n_part + self.strength * share) / (n + self.strength), 1e-9, 1 - 1e-9)
+            columns.append(np.log(rate) - np.log1p(-rate) - _log_odds(share))
         columns += [np.log1p(_counts(frame, total)) for total in dict.fromkeys(self.totals.values())]
         return np.column_stack(columns)
 
@@ -41,7 +41,7 @@ class SmoothedRates(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # s
 
 
 def _counts(frame: "pd.DataFrame", name: str) -> "npt.NDArray[np.float64]":
-    return frame[name].astype("float64").fillna(0.0).to_numpy()
+    return np.asarray(frame[name].astype("float64").fillna(0.0), dtype=np.float64)
 
 
 def _log_odds(share: float) -> float:

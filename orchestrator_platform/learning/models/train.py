@@ -17,7 +17,7 @@ from ...records.models import ModelOptions
 from ..estimators import Estimator, Parameters
 from ..resampling import Scored, metric_value
 from .artefact import pack_model, predict
-from .calibrating import CalibratedModel, correct, fit_correction
+from .calibrating import CalibratedModel, correct, fit_slope
 from .fitting import (
     PreparedFold,
     fit,
@@ -93,13 +93,12 @@ def train(
             parameters = best_of(trials, options.metric).parameters
         say("fits the best parameters to all examples before the holdout")
         raw, truth = later_probabilities(folds, parameters, options, estimator)
-        correction = fit_correction(raw, truth)
-        later = Scored(truth, correct(raw, correction), positives_of(options))
+        slope = fit_slope(raw, truth)
+        later = Scored(truth, correct(raw, slope), positives_of(options))
         prepared = prepare_examples(split.train, options, estimator)
         fitted = fit(prepared, parameters, options, estimator)
-        shifts = [float(shift) for shift in correction.shifts]
         model = CalibratedModel(
-            prepared.preparation, fitted.classifier, list(options.classes), list(fitted.known), correction.slope, shifts
+            prepared.preparation, fitted.classifier, list(options.classes), list(fitted.known), slope
         )
         metrics = _measure(model, split.holdout, options)
     times = split.train[options.time]

@@ -73,7 +73,7 @@ class WordWeights(_Vocabulary):
         self.least, self.neighbours, self.most = least, neighbours, most
 
     def _new_counter(self, terms: list[str] | None) -> CountVectorizer:
-        limits = {"vocabulary": terms} if terms else {"min_df": self.least, "max_features": self.most}
+        limits: dict[str, Any] = {"vocabulary": terms} if terms else {"min_df": self.least, "max_features": self.most}
         return CountVectorizer(ngram_range=(1, self.neighbours), dtype=np.float32, **limits)
 
     def _texts(self, frame: "pd.DataFrame") -> list[str]:
@@ -101,7 +101,7 @@ class Tokens(_Vocabulary):
         self.lists, self.least, self.weight, self.most = lists, least, weight, most
 
     def _new_counter(self, terms: list[str] | None) -> CountVectorizer:
-        limits = {"vocabulary": terms} if terms else {"min_df": self.least, "max_features": self.most}
+        limits: dict[str, Any] = {"vocabulary": terms} if terms else {"min_df": self.least, "max_features": self.most}
         return CountVectorizer(token_pattern=_ANY, lowercase=False, binary=True, dtype=np.float32, **limits)
 
     def _texts(self, frame: "pd.DataFrame") -> list[str]:

@@ -6,7 +6,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from orchestrator_platform.learning.models.blending import Blend, DenseBlock
-from orchestrator_platform.learning.models.calibrating import align, correct, fit_correction
+from orchestrator_platform.learning.models.calibrating import align, correct, fit_slope
 from orchestrator_platform.learning.models.near_duplicates import near_duplicates
 from orchestrator_platform.learning.models.numbers import KnownNumbers
 from orchestrator_platform.learning.models.rates import SmoothedRates
@@ -89,15 +89,15 @@ def test_a_correction_of_what_is_right_changes_next_to_nothing() -> None:
     random = np.random.default_rng(2)
     right = random.dirichlet([1, 1, 1], 5_000)
     truth = (right.cumsum(axis=1) < random.random((5_000, 1))).sum(axis=1)
-    correction = fit_correction(right, truth)
-    assert correction.slope == pytest.approx(1, abs=0.1)
-    assert np.abs(correct(right, correction) - right).max() < 0.05
+    slope = fit_slope(right, truth)
+    assert slope == pytest.approx(1, abs=0.1)
+    assert np.abs(correct(right, slope) - right).max() < 0.05
 
 
 def test_a_correction_of_few_examples_is_drawn_towards_none() -> None:
     sure = np.asarray([[0.999, 0.001]] * 3)
-    assert fit_correction(sure, np.asarray([1, 1, 1])).slope > 0.3
-    assert fit_correction(np.empty((0, 2)), np.empty(0, dtype=np.int64)).slope == 1
+    assert fit_slope(sure, np.asarray([1, 1, 1])) > 0.3
+    assert fit_slope(np.empty((0, 2)), np.empty(0, dtype=np.int64)) == 1
 
 
 def test_the_threshold_gives_the_best_f1_of_all_there_are() -> None:

@@ -188,19 +188,19 @@ def test_probabilities_are_calibrated_though_the_estimator_is_far_too_sure() -> 
     examples = make_examples(n=1500)
     options = declare_model(allowed_types=())
     from orchestrator_platform.learning.models import fitting
-    from orchestrator_platform.learning.models.calibrating import correct, fit_correction
+    from orchestrator_platform.learning.models.calibrating import correct, fit_slope
     from orchestrator_platform.learning.models.time_split import folds_of, split_by_time
 
     estimator = Estimator(build=lambda given, _: TooSure(C=given["c"]), suggest=suggest_nothing, prepare=SMALL.prepare)
     part = split_by_time(examples, options).train
     folds = [fitting.prepare_fold(part, fold, options, estimator) for fold in folds_of(part, options)]
     raw, truth = fitting.later_probabilities(folds[:2], {"c": 1.0}, options, estimator)
-    correction = fit_correction(raw, truth)
+    slope = fit_slope(raw, truth)
     later, later_truth = fitting.later_probabilities(folds[2:], {"c": 1.0}, options, estimator)
     positive = fitting.positives_of(options)
     before = metric_value("calibration_error", Scored(later_truth, later, positive))
-    after = metric_value("calibration_error", Scored(later_truth, correct(later, correction), positive))
-    assert correction.slope < 0.5
+    after = metric_value("calibration_error", Scored(later_truth, correct(later, slope), positive))
+    assert slope < 0.5
     assert after < before / 2
 
 
