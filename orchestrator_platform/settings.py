@@ -4,7 +4,7 @@ import json
 import os
 import pwd
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -196,6 +196,11 @@ def load_person(environment: Mapping[str, str] = os.environ) -> str:
 def load_secret(variable: str, environment: Mapping[str, str] = os.environ) -> str | None:
     """Returns the value of a variable that a project names for a key; `None` where it is not set, or empty."""
     return environment.get(variable, "").strip() or None
+
+
+def decline_reports(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Tells libraries that would report their use to their makers not to; they ask when they are imported."""
+    environment.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 
 def _path(text: str | None) -> Path | None:

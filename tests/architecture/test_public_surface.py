@@ -46,6 +46,8 @@ def test_the_components_are_those_that_yaml_may_name() -> None:
         "ModelComponent",
         "MonitorComponent",
         "PythonTableComponent",
+        "RoutingComponent",
+        "ScoresComponent",
         "SourceComponent",
     ]
 
