@@ -4,7 +4,7 @@ import json
 import os
 import pwd
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -131,7 +131,7 @@ def load_settings(
         home=Home(root.expanduser().resolve()),
         project=found,
         retention=load_retention(file),
-        registry=environment.get(REGISTRY_VARIABLE, "") or load_registry(file),
+        registry=load_registry(file, environment),
     )
     if check_format:
         check_home_format(settings.home)
@@ -163,18 +163,21 @@ def load_retention(file: Path) -> Retention:
     return Retention(**said)
 
 
-def load_registry(file: Path) -> str:
+def load_registry(file: Path, environment: Mapping[str, str] = os.environ) -> str:
     """Returns where published models are registered: `home`, `off`, or the address of a tracking server.
 
+    The environment goes before the project.
+
     Raises:
-        DefinitionError: `registry` in `[tool.orchestrator]` is none of these.
+        DefinitionError: What either says is none of these.
     """
-    said = (_project_table(file) or {}).get("registry", REGISTRY_AT_HOME)
+    named = environment.get(REGISTRY_VARIABLE, "")
+    said = named or (_project_table(file) or {}).get("registry", REGISTRY_AT_HOME)
     if said in {REGISTRY_AT_HOME, REGISTRY_OFF} or str(said).startswith(("http://", "https://")):
         return str(said)
     raise DefinitionError(
         file=file,
-        problem=f"[tool.orchestrator] says `registry = {said!r}`",
+        problem=f"{REGISTRY_VARIABLE if named else '`registry` in [tool.orchestrator]'} says {said!r}",
         fix=f'Write "{REGISTRY_AT_HOME}", "{REGISTRY_OFF}", or the http(s) address of a tracking server.',
     )
 
@@ -193,6 +196,11 @@ def load_person(environment: Mapping[str, str] = os.environ) -> str:
 def load_secret(variable: str, environment: Mapping[str, str] = os.environ) -> str | None:
     """Returns the value of a variable that a project names for a key; `None` where it is not set, or empty."""
     return environment.get(variable, "").strip() or None
+
+
+def decline_reports(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Tells libraries that would report their use to their makers not to; they ask when they are imported."""
+    environment.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 
 def _path(text: str | None) -> Path | None:

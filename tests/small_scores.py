@@ -141,5 +141,6 @@ def _fitted(examples: Path, c: float, module: str, folder: Path, *_: Any) -> dic
         "trained_until": frame.seen_at.max().isoformat(),
         "n_examples": len(frame),
         "seconds": 0.1,
+        "cpu_seconds": 0.1,
         "peak_mb": 1.0,
     }

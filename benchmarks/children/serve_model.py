@@ -38,11 +38,12 @@ _TABLES = """
 
     @python_table(key="features.items", parents={{}}, contract="contract.py:Items")
     def items():
-        drawn = np.random.default_rng(7)
+        # Each column has a generator of its own, so that more rows leave those before them as they were.
+        words, vendors, scores, labels = (np.random.default_rng(seed) for seed in range(4))
         n = 2_000 + {n}
-        body = [" ".join(f"w{{word}}" for word in row) for row in np.minimum(drawn.zipf(1.3, size=(n, 45)), 40_000)]
-        vendor, score = drawn.choice(["acme", "bolt", "cord"], n), drawn.normal(0, 1, n).round(3)
-        late = np.where(drawn.random(n) < 1 / (1 + np.exp(-1.8 * score)), "yes", "no").astype(object)
+        body = [" ".join(f"w{{word}}" for word in row) for row in np.minimum(words.zipf(1.3, size=(n, 45)), 40_000)]
+        vendor, score = vendors.choice(["acme", "bolt", "cord"], n), scores.normal(0, 1, n).round(3)
+        late = np.where(labels.random(n) < 1 / (1 + np.exp(-1.8 * score)), "yes", "no").astype(object)
         late[2_000:] = None
         seen_at = pd.Timestamp("2024-05-01") + pd.to_timedelta(np.minimum(np.arange(n), 2_000) // 50, unit="D")
         label = pd.Series(late, dtype="str")

@@ -107,7 +107,8 @@ def _is_whole(value: Any, type_: str) -> bool:
     if not isinstance(value, int) or isinstance(value, bool):
         return False
     bits = {"TINYINT": 8, "SMALLINT": 16, "INTEGER": 32, "BIGINT": 64}[type_.removeprefix("U")]
-    return 0 <= value < 2**bits if type_.startswith("U") else -(2 ** (bits - 1)) <= value < 2 ** (bits - 1)
+    least, bits = (0, bits) if type_.startswith("U") else (-(2 ** (bits - 1)), bits - 1)
+    return bool(least <= value < 1 << bits)
 
 
 def _is_number(value: Any, _: str) -> bool:

@@ -32,21 +32,16 @@ from .component_files import (
     DbtTablesAttributes,
     EmbeddingAttributes,
     FeaturesAttributes,
-    ModelAttributes,
-    MonitorAttributes,
     PythonTableAttributes,
-    RoutingAttributes,
-    ScoresAttributes,
     SourceAttributes,
     read_component_files,
 )
 from .dbt_meta import drift_of, freshness_of, group_of, measures_of
 from .embedding_assets import declare_embedding, judged_by
 from .feature_assets import declare_features
-from .model_assets import declare_model, model_judged_by
-from .monitor_assets import declare_monitor
-from .routing_assets import declare_routing
-from .scores_assets import declare_scores, scores_judged_by
+from .learned_assets import LEARNED, Learned, declare_learned
+from .model_assets import model_judged_by
+from .scores_assets import scores_judged_by
 
 _NOBODY = AgentName("")
 
@@ -80,10 +75,8 @@ def load_declarations(settings: Settings, embedders: Embedders | None = None) ->
     found = list(_declare(settings, components, dbt))
     found += _features(settings, components, found)
     found += _embeddings(components, found, embedders or local_embedders(settings.home.cache / "embedders"))
-    found += _models(components, found)
-    found += _scores(components, found)
-    found += _routing(components, found)
-    found += _monitors(components, found)
+    for kind in LEARNED:
+        found += _learned(components, found, kind)
     parents = {declaration.key: declaration.parents for declaration in found}
     declared = [_judged(settings, d, tests_judging(d.key, dbt.tests, parents), modules) for d in found]
     return Declarations(tuple(_ordered(declared)), dbt, variables, files, _alerts(components))
@@ -222,36 +215,14 @@ def _embeddings(
             yield declare_embedding(component, component.attributes, declared, checks, embedders)
 
 
-def _monitors(components: Sequence[ComponentFile], others: Sequence[AssetDeclaration]) -> Iterator[AssetDeclaration]:
+def _learned(
+    components: Sequence[ComponentFile], others: Sequence[AssetDeclaration], kind: type[Learned]
+) -> Iterator[AssetDeclaration]:
     declared = {declaration.key: declaration for declaration in others}
     for component in components:
-        if isinstance(component.attributes, MonitorAttributes):
+        if isinstance(component.attributes, kind):
             checks = _free_checks(component, component.attributes.checks)
-            yield declare_monitor(component, component.attributes, declared, checks)
-
-
-def _models(components: Sequence[ComponentFile], others: Sequence[AssetDeclaration]) -> Iterator[AssetDeclaration]:
-    declared = {declaration.key: declaration for declaration in others}
-    for component in components:
-        if isinstance(component.attributes, ModelAttributes):
-            checks = _free_checks(component, component.attributes.checks)
-            yield declare_model(component, component.attributes, declared, checks)
-
-
-def _scores(components: Sequence[ComponentFile], others: Sequence[AssetDeclaration]) -> Iterator[AssetDeclaration]:
-    declared = {declaration.key: declaration for declaration in others}
-    for component in components:
-        if isinstance(component.attributes, ScoresAttributes):
-            checks = _free_checks(component, component.attributes.checks)
-            yield declare_scores(component, component.attributes, declared, checks)
-
-
-def _routing(components: Sequence[ComponentFile], others: Sequence[AssetDeclaration]) -> Iterator[AssetDeclaration]:
-    declared = {declaration.key: declaration for declaration in others}
-    for component in components:
-        if isinstance(component.attributes, RoutingAttributes):
-            checks = _free_checks(component, component.attributes.checks)
-            yield declare_routing(component, component.attributes, declared, checks)
+            yield declare_learned(component, component.attributes, declared, checks)
 
 
 def _source(

@@ -30,6 +30,7 @@ STAGES = (
     "upkeep",
     "embed",
     "train",
+    "score",
 )
 
 

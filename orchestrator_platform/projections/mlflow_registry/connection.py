@@ -1,7 +1,6 @@
 """Opens a registry: a database in the home, or a tracking server. Nothing but this module imports MLflow."""
 
 import logging
-import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import TargetFailed
+from ...settings import decline_reports
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -66,8 +66,7 @@ def open_client(place: RegistryPlace) -> "MlflowClient":
     """Returns a client of the registry."""
     if not place.url:
         place.folder.mkdir(parents=True, exist_ok=True)
-    # It reports its use to its makers unless told otherwise before it is imported.
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    decline_reports()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what its own dependencies warn of is not ours to mend
         from mlflow import MlflowClient
