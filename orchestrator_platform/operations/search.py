@@ -160,7 +160,7 @@ class Searcher:
         wanted = head.version if version is None else Version(version)
         is_served = wanted == head.version and not head.withdrawn
         kept = self._indexes.get(key)
-        if kept is not None and kept[0].receipt.version == wanted:
+        if kept is not None and kept[0].receipt.version == wanted and kept[1].watched.are_untouched():
             return *kept, is_served
         assert isinstance(declaration.build, EmbeddingBuild)
         made = find_made(cut, key, wanted, declaration.build.options.source)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..gate.context import Gate
+from ..projections.index_meta import FORMAT
 from ..projections.local_vectors import LocalTarget
 from ..projections.serving import DeclaredTarget, Target
 from ..records.base import sha256_of
@@ -77,4 +78,6 @@ def local_target(home: Home, asset: AssetKey, options: EmbeddingOptions) -> Loca
 
 def _settings(options: EmbeddingOptions, projected: Projected) -> str:
     said = options.model_dump(mode="json", include={"key", "source", "text", "title", "show"})
-    return sha256_of([said, projected.model_dump(mode="json")])[:16]
+    # Folders of an older format are made anew by whatever brings targets up next.
+    written = [FORMAT] if isinstance(projected, LocalVectors) else []
+    return sha256_of([said, projected.model_dump(mode="json"), *written])[:16]

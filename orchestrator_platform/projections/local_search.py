@@ -18,8 +18,10 @@ from ..learning.nearest import best_of_each, cosines, highest
 from ..records.searches import Condition, Hit, Question, SearchMode
 from ..sql import identifier, literal
 from .condition_rows import ROWS, read_rows_where
-from .local_index import IN_USE, NUMBER, POSTED, ROWS_FILE, STARTS, VECTORS, WEIGHTS, IndexMeta, read_meta
+from .index_meta import IN_USE, POSTED, ROWS_FILE, STARTS, VECTORS, WEIGHTS, IndexMeta, find_damage, read_meta
+from .local_index import NUMBER
 from .ranked_hits import HitRows, Row, make_hits
+from .sealed_files import Depth, WatchedFiles
 from .word_index import word_spans
 
 if TYPE_CHECKING:
@@ -50,7 +52,8 @@ class LocalIndex:
     """An open folder; close it after use. While it is open nobody removes it.
 
     `vectors` are float32, shape (n_vectors, dim); `starts` where those of each row begin; `posted` and `weights` the
-    rows that hold each word and how much it weighs there; `rows` a connection to the rows and the words.
+    rows that hold each word and how much it weighs there; `rows` a connection to the rows and the words; `watched`
+    the files that all of it is read from.
     """
 
     folder: Path
@@ -60,6 +63,7 @@ class LocalIndex:
     posted: "npt.NDArray[np.int32]"
     weights: "Floats"
     rows: duckdb.DuckDBPyConnection
+    watched: WatchedFiles
     holding: _Holding
 
     @classmethod
@@ -89,19 +93,24 @@ class LocalIndex:
         def mapped(name: str) -> Any:
             return np.asarray(np.load(folder / name, mmap_mode="r"))
 
-        meta = read_meta(folder)
-        if meta is None and not folder.exists():
+        if not folder.exists():
             raise FileNotFoundError(folder)
-        if meta is None:
-            raise _damaged(folder, target, "a file is missing, or not what it was")
+        meta = _sound(folder, target, Depth.SIZE)
+        watched = WatchedFiles(folder, meta.seals)
         try:
+            # Watched first: what is written to while it is looked at is noticed as well.
+            _sound(folder, target, Depth.SUMS)
             arrays = (mapped(VECTORS)[: meta.n_vectors], mapped(STARTS), mapped(POSTED), mapped(WEIGHTS))
-            return cls(folder, meta, *arrays, _open_rows(folder / ROWS_FILE), holding)
-        except (ValueError, duckdb.Error) as error:
-            raise _damaged(folder, target, str(error)) from error
+            return cls(folder, meta, *arrays, _open_rows(folder / ROWS_FILE), watched, holding)
+        except BaseException as error:
+            watched.close()
+            if isinstance(error, ValueError | duckdb.Error):
+                raise _damaged(target, f"{folder} is damaged: {error}") from error
+            raise
 
     def close(self) -> None:
         self.rows.close()
+        self.watched.close()
         self.holding.close()
 
     def __enter__(self) -> Self:
@@ -115,7 +124,16 @@ class LocalIndex:
 
         Raises:
             Misuse: The condition names what is no column, or cannot be computed.
+            TargetFailed: Somebody wrote to the files since they were opened, or they cannot be read any more.
         """
+        try:
+            return self._search(question)
+        except (duckdb.IOException, duckdb.InternalException, duckdb.FatalException) as error:
+            raise _damaged(self._target, f"{self.folder} is damaged: {str(error).splitlines()[0]}") from error
+
+    def _search(self, question: Question) -> tuple[Hit, ...]:
+        if not self.watched.are_untouched():
+            raise _damaged(self._target, f"{self.folder} was written to while it was open")
         allowed = self._allowed(question.condition) if question.condition else None
         by_vector = self._by_vector(question, allowed)
         by_text = self._by_text(question, allowed)
@@ -130,6 +148,10 @@ class LocalIndex:
         """
         key = ", ".join(identifier(name) for name in self.meta.key)
         return self._filtered(key, condition)
+
+    @property
+    def _target(self) -> str:
+        return f"local:{self.meta.asset}"
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         cursor = self.rows.cursor()
@@ -181,9 +203,17 @@ class LocalIndex:
         return {row[0]: dict(zip(wanted, row[1:], strict=True)) for row in found}
 
 
-def _damaged(folder: Path, target: str, problem: str) -> TargetFailed:
-    fix = f"Make it anew: `orchestrator projections rebuild {target}`."
-    return TargetFailed(target=target, problem=f"{folder} is damaged: {problem}", fix=fix)
+def _sound(folder: Path, target: str, depth: Depth) -> IndexMeta:
+    meta, damage = read_meta(folder), find_damage(folder, depth)
+    if meta is None or damage:
+        raise _damaged(target, f"{folder} {damage}")
+    return meta
+
+
+def _damaged(target: str, problem: str) -> TargetFailed:
+    return TargetFailed(
+        target=target, problem=problem, fix=f"Make it anew: `orchestrator projections rebuild {target}`."
+    )
 
 
 def _open_rows(file: Path) -> duckdb.DuckDBPyConnection:

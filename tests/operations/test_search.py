@@ -125,6 +125,17 @@ def test_a_missing_or_damaged_folder_is_made_out_of_the_lake(project_folder: Pat
     assert keys(searcher_of(project_folder).search("vpn", mode="text")) == ["A-1"]
 
 
+def test_a_file_that_is_damaged_while_a_process_answers_from_it_is_made_anew(project_folder: Path) -> None:
+    asking = searcher_of(project_folder)
+    right = asking.search("vpn", mode="vector")
+    for vectors in (project_folder / "home/projections/local" / EMBEDDING).glob("*/vectors.npy"):
+        with vectors.open("r+b") as opened:
+            opened.seek(-64, 2)
+            opened.write(b"\x00" * 64)
+    assert asking.search("vpn", mode="vector") == right
+    asking.close()
+
+
 def test_vectors_of_another_embedder_are_not_compared(project_folder: Path) -> None:
     gate = declare_embedding(gate_of(project_folder))
     declared = gate.assets[EMBEDDING]

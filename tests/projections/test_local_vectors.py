@@ -20,10 +20,20 @@ from hashed_embedder import DIM, HashedEmbedder
 
 from orchestrator_platform.errors import Misuse, TargetFailed, VersionNotKept
 from orchestrator_platform.projections import local_index, local_vectors
-from orchestrator_platform.projections.local_index import META, VECTORS, read_meta
+from orchestrator_platform.projections.index_meta import (
+    META,
+    POSTED,
+    ROWS_FILE,
+    STARTS,
+    VECTORS,
+    WEIGHTS,
+    find_damage,
+    read_meta,
+)
 from orchestrator_platform.projections.local_search import LocalIndex
 from orchestrator_platform.projections.local_vectors import LocalTarget, unneeded
 from orchestrator_platform.projections.made_from import find_made
+from orchestrator_platform.projections.sealed_files import Depth, sums_of
 from orchestrator_platform.projections.serving import Serving
 from orchestrator_platform.records.embeddings import Chunking
 from orchestrator_platform.records.keys import Version
@@ -213,6 +223,52 @@ def test_a_damaged_folder_is_noticed_and_made_anew(root: Path, name: str) -> Non
     bring(root)
     with LocalIndex.open(folder, "t") as index:
         assert keys(index.search(ask("vpn", "text"))) == ["A-1"]
+
+
+def flip(file: Path, place: int = -3) -> None:
+    content = bytearray(file.read_bytes())
+    content[place] ^= 1
+    # In place, as a disk does it: the file's size, and what has it open, stay as they are.
+    with file.open("r+b") as opened:
+        opened.write(content)
+
+
+@pytest.mark.parametrize("name", [VECTORS, STARTS, POSTED, WEIGHTS, ROWS_FILE, META])
+def test_one_flipped_bit_answers_nothing_until_the_folder_is_made_anew(root: Path, name: str) -> None:
+    folder = Path(bring(root).place)
+    flip(folder / name)
+    with pytest.raises(TargetFailed, match=f"is damaged: {name}"):
+        target_of(root).serving()
+    with pytest.raises(TargetFailed, match=f"is damaged: {name}"):
+        LocalIndex.open(folder, "t")
+    bring(root)
+    with LocalIndex.open(folder, "t") as index:
+        assert keys(index.search(ask("vpn", "text"))) == ["A-1"]
+
+
+def test_what_is_written_to_while_it_is_open_answers_nothing_more(root: Path) -> None:
+    folder = Path(bring(root).place)
+    with LocalIndex.open(folder, "t") as index:
+        assert index.search(ask("vpn"))
+        flip(folder / VECTORS)
+        with pytest.raises(TargetFailed, match="written to while it was open"):
+            index.search(ask("vpn"))
+
+
+def test_blocks_of_a_file_that_changed_places_change_its_sums(tmp_path: Path) -> None:
+    first, second, rest = b"a" * 4096, b"b" * 4096, b"end"
+    sums = set()
+    for number, content in enumerate((first + second + rest, second + first + rest, first + second + b"enf", b"")):
+        (tmp_path / str(number)).write_bytes(content)
+        sums.add(sums_of(tmp_path / str(number)))
+    assert len(sums) == 4
+
+
+def test_a_folder_of_another_format_says_so_and_is_made_anew(root: Path) -> None:
+    folder = Path(bring(root).place)
+    (folder / META).write_text('{"format": 2, "asset": "embeddings.advisory", "sizes": {}}')
+    assert find_damage(folder, Depth.SIZE) == "was written in format 2, and 3 is read"
+    assert read_meta(Path(bring(root).place)) is not None
 
 
 def test_bringing_what_is_there_writes_nothing_and_making_it_anew_writes_all(root: Path) -> None:
