@@ -7,6 +7,7 @@ is not there.
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from threading import RLock
+from types import NoneType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import Misuse, StatementRefused, TargetFailed
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 LONGEST_QUESTION = 20_000
 _ATTEMPTS = 3
 _CHECKED_CONDITIONS = 100
+_SAID = {str: "a text", int: "a whole number", NoneType: "left out", list: "a list", tuple: "a tuple"}
 _HOW_TO_DECLARE = "An EmbeddingComponent declares one."
 
 Choice = TypeVar("Choice", SearchMode, Backend)
@@ -82,6 +84,11 @@ class Searcher:
             VersionNotKept: The version's rows are not in the lake any more.
             TargetFailed: What is published could not be made searchable.
         """
+        _require(str, text=text)
+        _require(int, k=k)
+        _require((str, NoneType), asset=asset, where=where)
+        _require((int, NoneType), version=version)
+        _require((list, tuple), values=values)
         asked, way = _checked_question(text, k), _chosen(SearchMode, "way of searching", mode)
         with self._lock:
             condition = self._condition(where, values)
@@ -90,6 +97,9 @@ class Searcher:
                 wanted = Version(version) if version is not None else None
                 return self._ask_server(declaration, build, Question(asked, way, k, None, condition), wanted)
             made, index, is_served = self._index(declaration, version)
+            if condition is not None:
+                # It gets ready while the question is embedded.
+                index.conditions.start()
             vector = None if way is SearchMode.TEXT else self._vector(build, made, index, asked)
             hits = index.search(Question(asked, way, k, vector, condition))
         meta = index.meta
@@ -176,12 +186,12 @@ class Searcher:
         settings = self._gate.settings
         for _ in range(_ATTEMPTS):
             with suppress(FileNotFoundError, TargetFailed):
-                return target.open(made)
+                return target.open(made, settings.searching)
             self._gate.say(f"preparing {target.asset} version {made.receipt.version} for search")
             with target_lock(settings.home.projections, target.name, settings.lock_timeout_seconds):
                 target.make(made, cut)
         # Whatever it is this time, it is told.
-        return target.open(made)
+        return target.open(made, settings.searching)
 
     def _newest_cut(self) -> PublishedCut:
         gate = self._gate
@@ -241,10 +251,18 @@ def open_searcher(gate: Gate) -> Searcher:
     return Searcher(gate, gate.embedders.open_declared)
 
 
+def _require(wanted: type | tuple[type, ...], **given: object) -> None:
+    """Says of arguments that are no such thing which they are; a truth value is no number."""
+    for name, value in given.items():
+        if not isinstance(value, wanted) or isinstance(value, bool):
+            known = " or ".join(_SAID[each] for each in (wanted if isinstance(wanted, tuple) else (wanted,)))
+            raise Misuse(f"`{name}` is {known}, not {type(value).__name__}. Nothing was searched.")
+
+
 def _chosen(known: type[Choice], what: str, said: str) -> Choice:
     try:
         return known(said)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise Misuse(f"There is no {what} {said!r}. Nothing was searched. Known: {', '.join(known)}.") from error
 
 

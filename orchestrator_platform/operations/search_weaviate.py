@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..errors import Misuse
 from ..gate.context import Gate
 from ..lake.published import PublishedCut
-from ..projections.condition_rows import ConditionRows
+from ..projections.condition_rows import ConditionRows, rows_of_snapshot
 from ..projections.made_from import find_made
 from ..records.declarations import AssetDeclaration, EmbeddingBuild
 from ..records.embeddings import Weaviate
@@ -84,11 +84,16 @@ class WeaviateSearcher:
             if self._rows is not None:
                 self._rows[1].close()
             made = find_made(self._cut, self._declaration.key, held.version, held.source)
-            rows = ConditionRows(
-                self._gate.layout, made.source_snapshot, held.source, key_sql(self._build.options, "s")
+            rows = rows_of_snapshot(
+                self._gate.layout,
+                made.source_snapshot,
+                held.source,
+                key_sql(self._build.options, "s"),
+                [column.name for column in self._gate.assets[self._build.options.source].contract.columns],
+                self._gate.settings.searching,
             )
             self._rows = (held, rows)
-        return self._rows[1].matching(condition)
+        return frozenset(self._rows[1].matching(condition))
 
 
 def _options(declaration: AssetDeclaration, build: EmbeddingBuild) -> Weaviate:

@@ -16,8 +16,9 @@ from ..learning.fusion import DEPTH, Ranked
 from ..learning.lexical import text_scores
 from ..learning.nearest import best_of_each, cosines, highest
 from ..records.searches import Condition, Hit, Question, SearchMode
+from ..settings import Searching
 from ..sql import identifier, literal
-from .condition_rows import ROWS, read_rows_where
+from .condition_rows import ROWS, ConditionRows, RowsUnreadable, rows_of_file
 from .index_meta import IN_USE, POSTED, ROWS_FILE, STARTS, VECTORS, WEIGHTS, IndexMeta, find_damage, read_meta
 from .local_index import NUMBER
 from .ranked_hits import HitRows, Row, make_hits
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
     Floats = npt.NDArray[np.float32]
     Integers = npt.NDArray[np.int64]
+
+
+_LIMITS = Searching()
 
 
 class _Holding:
@@ -52,8 +56,8 @@ class LocalIndex:
     """An open folder; close it after use. While it is open nobody removes it.
 
     `vectors` are float32, shape (n_vectors, dim); `starts` where those of each row begin; `posted` and `weights` the
-    rows that hold each word and how much it weighs there; `rows` a connection to the rows and the words; `watched`
-    the files that all of it is read from.
+    rows that hold each word and how much it weighs there; `rows` a connection to the rows and the words;
+    `conditions` computes them in a process of its own; `watched` are the files that all of it is read from.
     """
 
     folder: Path
@@ -63,12 +67,13 @@ class LocalIndex:
     posted: "npt.NDArray[np.int32]"
     weights: "Floats"
     rows: duckdb.DuckDBPyConnection
+    conditions: ConditionRows
     watched: WatchedFiles
     holding: _Holding
 
     @classmethod
-    def open(cls, folder: Path, target: str) -> Self:
-        """Opens a folder.
+    def open(cls, folder: Path, target: str, limits: Searching = _LIMITS) -> Self:
+        """Opens a folder; `limits` are those of conditions.
 
         Raises:
             FileNotFoundError: It is not there, or is being removed.
@@ -78,7 +83,7 @@ class LocalIndex:
         try:
             # The operating system lets go when this process ends, however it ends.
             fcntl.flock(holding.file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            return cls._opened(folder, target, holding)
+            return cls._opened(folder, target, limits, holding)
         except BlockingIOError as error:
             holding.close()
             raise FileNotFoundError(folder) from error
@@ -87,7 +92,7 @@ class LocalIndex:
             raise
 
     @classmethod
-    def _opened(cls, folder: Path, target: str, holding: _Holding) -> Self:
+    def _opened(cls, folder: Path, target: str, limits: Searching, holding: _Holding) -> Self:
         import numpy as np
 
         def mapped(name: str) -> Any:
@@ -101,7 +106,9 @@ class LocalIndex:
             # Watched first: what is written to while it is looked at is noticed as well.
             _sound(folder, target, Depth.SUMS)
             arrays = (mapped(VECTORS)[: meta.n_vectors], mapped(STARTS), mapped(POSTED), mapped(WEIGHTS))
-            return cls(folder, meta, *arrays, _open_rows(folder / ROWS_FILE), watched, holding)
+            names = [column.name for column in meta.columns]
+            conditions = rows_of_file(folder / ROWS_FILE, meta.source, NUMBER, names, limits)
+            return cls(folder, meta, *arrays, _open_rows(folder / ROWS_FILE), conditions, watched, holding)
         except BaseException as error:
             watched.close()
             if isinstance(error, ValueError | duckdb.Error):
@@ -110,6 +117,7 @@ class LocalIndex:
 
     def close(self) -> None:
         self.rows.close()
+        self.conditions.close()
         self.watched.close()
         self.holding.close()
 
@@ -123,12 +131,12 @@ class LocalIndex:
         """Returns the best rows, best first; at most as many as there are.
 
         Raises:
-            Misuse: The condition names what is no column, or cannot be computed.
+            Misuse: The condition names what is no column, cannot be computed, or takes too long or too much memory.
             TargetFailed: Somebody wrote to the files since they were opened, or they cannot be read any more.
         """
         try:
             return self._search(question)
-        except (duckdb.IOException, duckdb.InternalException, duckdb.FatalException) as error:
+        except (RowsUnreadable, duckdb.IOException, duckdb.InternalException, duckdb.FatalException) as error:
             raise _damaged(self._target, f"{self.folder} is damaged: {str(error).splitlines()[0]}") from error
 
     def _search(self, question: Question) -> tuple[Hit, ...]:
@@ -139,15 +147,6 @@ class LocalIndex:
         by_text = self._by_text(question, allowed)
         rows = HitRows(self._rows_of, self._key_of, self.meta.title, self.meta.show)
         return make_hits(by_vector, by_text, question.k, rows)
-
-    def matching(self, condition: Condition) -> list[tuple[Any, ...]]:
-        """Returns the keys of the rows that a condition lets through, in their order.
-
-        Raises:
-            Misuse: It names what is no column, or cannot be computed.
-        """
-        key = ", ".join(identifier(name) for name in self.meta.key)
-        return self._filtered(key, condition)
 
     @property
     def _target(self) -> str:
@@ -182,12 +181,8 @@ class LocalIndex:
         import numpy as np
 
         allowed = np.zeros(self.meta.n_rows, dtype=np.bool_)
-        numbers = [row[0] for row in self._filtered(NUMBER, condition)]
-        allowed[np.asarray(numbers, dtype=np.int64)] = True
+        allowed[np.asarray(self.conditions.matching(condition), dtype=np.int64)] = True
         return allowed
-
-    def _filtered(self, columns: str, condition: Condition) -> list[tuple[Any, ...]]:
-        return read_rows_where(self._cursor(), columns, condition, self.meta.source, order=NUMBER)
 
     def _key_of(self, _: int, row: Row) -> tuple[Any, ...]:
         return tuple(row[name] for name in self.meta.key)
@@ -217,7 +212,6 @@ def _damaged(target: str, problem: str) -> TargetFailed:
 
 
 def _open_rows(file: Path) -> duckdb.DuckDBPyConnection:
-    """A condition that slipped through every check still reaches nothing else than this file."""
     # A database of its own in memory: one that is opened by its path is shared with whoever opened it before.
     connection = connect(extensions=(FULL_TEXT,))
     connection.execute(f"ATTACH {literal(str(file))} AS opened (READ_ONLY)")

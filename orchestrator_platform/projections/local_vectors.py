@@ -17,6 +17,7 @@ from ..lake.published import PublishedCut
 from ..records.embeddings import EmbeddingOptions
 from ..records.keys import AssetKey
 from ..records.receipts import Head
+from ..settings import Searching
 from .index_meta import IN_USE, find_damage, index_name
 from .local_index import write_index
 from .local_search import LocalIndex
@@ -87,14 +88,14 @@ class LocalTarget:
         """Returns where the folder of a version is, or would be."""
         return self.folder / index_name(made, self.options)
 
-    def open(self, made: Made) -> LocalIndex:
-        """Opens the folder of a version.
+    def open(self, made: Made, limits: Searching) -> LocalIndex:
+        """Opens the folder of a version; `limits` are those of conditions.
 
         Raises:
             FileNotFoundError: It is not there.
             TargetFailed: It is damaged.
         """
-        return LocalIndex.open(self.folder_of(made), self.name)
+        return LocalIndex.open(self.folder_of(made), self.name, limits)
 
     def _bring(self, head: Head | None, cut: PublishedCut, *, anew: bool) -> Serving:
         self.folder.mkdir(parents=True, exist_ok=True)
