@@ -74,6 +74,11 @@ class Home:
         return self.root / "backups"
 
     @property
+    def evidence(self) -> Path:
+        """What was measured of versions: it cannot be made again from the lake."""
+        return self.root / "evidence"
+
+    @property
     def marker(self) -> Path:
         return self.root / "home.json"
 

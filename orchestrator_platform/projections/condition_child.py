@@ -73,7 +73,9 @@ def _next(asked: BinaryIO) -> dict[str, Any] | None:
 
 def _answer(connection: duckdb.DuckDBPyConnection, sql: str, values: list[Any]) -> dict[str, Any]:
     try:
-        return {"rows": [row[0] for row in connection.execute(sql, values).fetchall()]}
+        # A bound value, the first time, imports pandas.
+        found = connection.execute(sql, values) if values else connection.execute(sql)
+        return {"rows": [row[0] for row in found.fetchall()]}
     except (duckdb.OutOfMemoryException, MemoryError) as error:
         return {"wrong": MEMORY, "problem": _first_line(error)}
     except _OF_THE_CONDITION as error:

@@ -29,10 +29,6 @@ _GOODBYE_SECONDS = 0.2
 _ROOT = Path(__file__).resolve().parents[2]
 
 
-class RowsUnreadable(Exception):
-    """The rows that conditions are about cannot be read any more."""
-
-
 class ConditionRows:
     """Rows in a process of their own, which starts when it is first needed and again after a condition ended it.
 
@@ -60,8 +56,9 @@ class ConditionRows:
 
     def start(self) -> None:
         """Starts the process, so that it is ready by the time that it is asked."""
-        if self._process is not None:
+        if self._process is not None and self._process.poll() is None:
             return
+        self._end()
         self._process = subprocess.Popen(  # noqa: S603  # our own module under our own interpreter
             [sys.executable, "-m", _CHILD],
             stdin=subprocess.PIPE,
@@ -77,7 +74,7 @@ class ConditionRows:
 
         Raises:
             Misuse: It names what is no column, cannot be computed, or takes too long or too much memory.
-            RowsUnreadable: The rows cannot be read.
+            Fault: The rows cannot be read.
         """
         sql = f"SELECT {self._returned} FROM {ROWS} AS s WHERE (\n{condition.sql}\n) ORDER BY 1"
         asked = {"sql": sql, "values": list(condition.values), "seconds": self._limits.condition_seconds}
@@ -117,7 +114,10 @@ class ConditionRows:
                 raise self._unusable(self._too_large)
             case child.BROKEN:
                 self._end()
-                raise RowsUnreadable(answer["problem"])
+                raise Fault(
+                    f"The rows of {self._source} cannot be read: {answer['problem']}. Nothing was searched."
+                    " Look: `orchestrator doctor`."
+                )
             case _:
                 self._end()
                 raise Fault(f"Conditions cannot be computed: {answer['problem']}. Nothing was searched.")

@@ -16,14 +16,16 @@ from .sealed_files import Depth, FileSeal, find_change, seal_files
 FORMAT = 3
 META, ROWS_FILE, IN_USE = "index.json", "rows.duckdb", "in_use"
 VECTORS, STARTS, POSTED, WEIGHTS = "vectors.npy", "starts.npy", "posted.npy", "weights.npy"
-_READ = (ROWS_FILE, VECTORS, STARTS, POSTED, WEIGHTS)
+WORDS, BOUNDS, STOP_WORDS = "words.npy", "bounds.npy", "stop_words.txt"
+SHOWN, SHOWN_ENDS = "shown.jsonl", "shown_ends.npy"
 
 
 class IndexMeta(Record):
     """What a folder holds. `n_rows` are the source's rows that have a text, `n_vectors` theirs, one for each chunk.
 
     `columns` are those of the source; `source_version` is missing where the rows that the embedding was made from
-    were not kept. `seals` are those of the files, by name, and `sealed` is the hash of everything else here.
+    were not kept. `has_shown` says whether what results show lies in a file of its own. `seals` are those of the
+    files, by name, and `sealed` is the hash of everything else here.
     """
 
     format: int = 0
@@ -39,6 +41,7 @@ class IndexMeta(Record):
     title: str | None
     show: tuple[str, ...]
     columns: tuple[SchemaColumn, ...]
+    has_shown: bool = False
     seals: Mapping[str, FileSeal] = {}
     sealed: str = ""
 
@@ -60,7 +63,7 @@ def index_name(made: Made, options: EmbeddingOptions) -> str:
 
 def seal_folder(folder: Path, meta: IndexMeta) -> IndexMeta:
     """Writes what a folder holds, with the seals of its files; as this comes last, half of a folder is none."""
-    sealed = meta.model_copy(update={"format": FORMAT, "seals": seal_files(folder, _READ)})
+    sealed = meta.model_copy(update={"format": FORMAT, "seals": seal_files(folder, _files_of(folder))})
     sealed = sealed.model_copy(update={"sealed": _hash(sealed)})
     partial = (folder / META).with_suffix(".partial")
     with partial.open("w", encoding="utf-8") as opened:
@@ -69,6 +72,10 @@ def seal_folder(folder: Path, meta: IndexMeta) -> IndexMeta:
         os.fsync(opened.fileno())
     partial.replace(folder / META)
     return sealed
+
+
+def _files_of(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir() if path.name not in {META, IN_USE}]
 
 
 def read_meta(folder: Path) -> IndexMeta | None:

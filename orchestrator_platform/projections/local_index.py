@@ -19,8 +19,23 @@ from ..records.embeddings import CHUNK, EMBEDDER, RESERVED, VECTOR, EmbeddingOpt
 from ..sql import identifier, read_columns
 from ..storage import writing
 from .condition_rows import ROWS
-from .index_meta import IN_USE, POSTED, ROWS_FILE, STARTS, VECTORS, WEIGHTS, IndexMeta, seal_folder
+from .index_meta import (
+    BOUNDS,
+    IN_USE,
+    POSTED,
+    ROWS_FILE,
+    SHOWN,
+    SHOWN_ENDS,
+    STARTS,
+    STOP_WORDS,
+    VECTORS,
+    WEIGHTS,
+    WORDS,
+    IndexMeta,
+    seal_folder,
+)
 from .made_from import Made
+from .shown_rows import write_lines
 from .word_index import write_words
 
 if TYPE_CHECKING:
@@ -52,6 +67,11 @@ def write_index(folder: Path, made: Made, options: EmbeddingOptions, layout: Lak
         return seal_folder(folder, meta)
 
 
+def shown_columns(said: EmbeddingOptions | IndexMeta) -> tuple[str, ...]:
+    """Returns the source's columns that results need, each once: key, title, and those that the component lists."""
+    return tuple(dict.fromkeys([*said.key, *([said.title] if said.title else []), *said.show]))
+
+
 class _Writing:
     def __init__(
         self, connection: duckdb.DuckDBPyConnection, folder: Path, made: Made, options: EmbeddingOptions
@@ -79,6 +99,7 @@ class _Writing:
             key=self.options.key,
             title=self.options.title,
             show=self.options.show,
+            has_shown=self._write_shown(),
             columns=read_columns(self.connection, f"(SELECT * EXCLUDE ({NUMBER}) FROM {ROWS})"),
         )
 
@@ -152,9 +173,22 @@ class _Writing:
             f"SELECT r.{NUMBER} AS number, concat_ws(' ', {whole}) AS text"
             f" FROM {ROWS} AS r LEFT JOIN {prepared_texts(self.options, ROWS)} AS p ON {same}"
         )
-        posted, weights = write_words(self.connection, texts, n_rows)
-        _save(self.folder / POSTED, posted)
-        _save(self.folder / WEIGHTS, weights)
+        words, posted, weights = write_words(self.connection, texts, n_rows)
+        arrays: dict[str, Any] = {POSTED: posted, WEIGHTS: weights, WORDS: words.numbers, BOUNDS: words.bounds}
+        for name, values in arrays.items():
+            _save(self.folder / name, values)
+        (self.folder / STOP_WORDS).write_text("\n".join(sorted(words.stop_words)), encoding="utf-8")
+
+    def _write_shown(self) -> bool:
+        listed = ", ".join(identifier(name) for name in shown_columns(self.options))
+        cursor = self.connection.execute(f"SELECT {listed} FROM {ROWS} ORDER BY {NUMBER}")
+        rows = (row for batch in iter(lambda: cursor.fetchmany(_BATCH_ROWS), []) for row in batch)
+        ends = write_lines(self.folder / SHOWN, rows)
+        if ends is None:
+            (self.folder / SHOWN).unlink()
+            return False
+        _save(self.folder / SHOWN_ENDS, ends)
+        return True
 
     def _one(self, sql: str) -> tuple[Any, ...]:
         row = self.connection.execute(sql).fetchone()

@@ -4,13 +4,14 @@ import fcntl
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
 
-from ..errors import TargetFailed
+from ..errors import Fault, TargetFailed
 from ..lake.session import FULL_TEXT, close_off, connect
 from ..learning.fusion import DEPTH, Ranked
 from ..learning.lexical import text_scores
@@ -18,12 +19,28 @@ from ..learning.nearest import best_of_each, cosines, highest
 from ..records.searches import Condition, Hit, Question, SearchMode
 from ..settings import Searching
 from ..sql import identifier, literal
-from .condition_rows import ROWS, ConditionRows, RowsUnreadable, rows_of_file
-from .index_meta import IN_USE, POSTED, ROWS_FILE, STARTS, VECTORS, WEIGHTS, IndexMeta, find_damage, read_meta
-from .local_index import NUMBER
+from .condition_rows import ROWS, ConditionRows, rows_of_file
+from .index_meta import (
+    BOUNDS,
+    IN_USE,
+    POSTED,
+    ROWS_FILE,
+    SHOWN,
+    SHOWN_ENDS,
+    STARTS,
+    STOP_WORDS,
+    VECTORS,
+    WEIGHTS,
+    WORDS,
+    IndexMeta,
+    find_damage,
+    read_meta,
+)
+from .local_index import NUMBER, shown_columns
 from .ranked_hits import HitRows, Row, make_hits
 from .sealed_files import Depth, WatchedFiles
-from .word_index import word_spans
+from .shown_rows import ShownRows
+from .word_index import WordIndex
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,8 +73,9 @@ class LocalIndex:
     """An open folder; close it after use. While it is open nobody removes it.
 
     `vectors` are float32, shape (n_vectors, dim); `starts` where those of each row begin; `posted` and `weights` the
-    rows that hold each word and how much it weighs there; `rows` a connection to the rows and the words;
-    `conditions` computes them in a process of its own; `watched` are the files that all of it is read from.
+    rows that hold each word and how much it weighs there, `words` where each lies; `shown` what results show, where it
+    is in a file of its own; `conditions` computes them in a process of its own; `watched` are the files that all of it
+    is read from.
     """
 
     folder: Path
@@ -66,7 +84,8 @@ class LocalIndex:
     starts: "Integers"
     posted: "npt.NDArray[np.int32]"
     weights: "Floats"
-    rows: duckdb.DuckDBPyConnection
+    words: WordIndex
+    shown: ShownRows | None
     conditions: ConditionRows
     watched: WatchedFiles
     holding: _Holding
@@ -106,17 +125,26 @@ class LocalIndex:
             # Watched first: what is written to while it is looked at is noticed as well.
             _sound(folder, target, Depth.SUMS)
             arrays = (mapped(VECTORS)[: meta.n_vectors], mapped(STARTS), mapped(POSTED), mapped(WEIGHTS))
+            stop_words = frozenset((folder / STOP_WORDS).read_text(encoding="utf-8").split())
+            words = WordIndex(mapped(WORDS), mapped(BOUNDS), stop_words)
+            shown = ShownRows(_bytes_of(folder / SHOWN), mapped(SHOWN_ENDS)) if meta.has_shown else None
             names = [column.name for column in meta.columns]
             conditions = rows_of_file(folder / ROWS_FILE, meta.source, NUMBER, names, limits)
-            return cls(folder, meta, *arrays, _open_rows(folder / ROWS_FILE), conditions, watched, holding)
+            return cls(folder, meta, *arrays, words, shown, conditions, watched, holding)
         except BaseException as error:
             watched.close()
             if isinstance(error, ValueError | duckdb.Error):
                 raise _damaged(target, f"{folder} is damaged: {error}") from error
             raise
 
+    @cached_property
+    def rows(self) -> duckdb.DuckDBPyConnection:
+        """A connection to the rows, with what stems words; opened when it is first needed."""
+        return _open_rows(self.folder / ROWS_FILE)
+
     def close(self) -> None:
-        self.rows.close()
+        if "rows" in vars(self):
+            self.rows.close()
         self.conditions.close()
         self.watched.close()
         self.holding.close()
@@ -136,7 +164,7 @@ class LocalIndex:
         """
         try:
             return self._search(question)
-        except (RowsUnreadable, duckdb.IOException, duckdb.InternalException, duckdb.FatalException) as error:
+        except (duckdb.IOException, duckdb.InternalException, duckdb.FatalException) as error:
             raise _damaged(self._target, f"{self.folder} is damaged: {str(error).splitlines()[0]}") from error
 
     def _search(self, question: Question) -> tuple[Hit, ...]:
@@ -152,11 +180,6 @@ class LocalIndex:
     def _target(self) -> str:
         return f"local:{self.meta.asset}"
 
-    def _cursor(self) -> duckdb.DuckDBPyConnection:
-        cursor = self.rows.cursor()
-        cursor.execute("USE opened")
-        return cursor
-
     def _by_vector(self, question: Question, allowed: "npt.NDArray[np.bool_] | None") -> Ranked[int] | None:
         import numpy as np
 
@@ -170,7 +193,7 @@ class LocalIndex:
     def _by_text(self, question: Question, allowed: "npt.NDArray[np.bool_] | None") -> Ranked[int] | None:
         if question.mode is SearchMode.VECTOR or not self.meta.n_rows:
             return None
-        spans = word_spans(self._cursor(), question.text)
+        spans = self.words.spans(self.rows, question.text)
         scores = text_scores(self.meta.n_rows, self.posted, self.weights, spans)
         if allowed is not None:
             scores *= allowed
@@ -181,21 +204,24 @@ class LocalIndex:
         import numpy as np
 
         allowed = np.zeros(self.meta.n_rows, dtype=np.bool_)
-        allowed[np.asarray(self.conditions.matching(condition), dtype=np.int64)] = True
+        try:
+            numbers = self.conditions.matching(condition)
+        except Fault as error:
+            raise _damaged(self._target, f"{self.folder} is damaged: {error}") from error
+        allowed[np.asarray(numbers, dtype=np.int64)] = True
         return allowed
 
     def _key_of(self, _: int, row: Row) -> tuple[Any, ...]:
         return tuple(row[name] for name in self.meta.key)
 
     def _rows_of(self, places: Sequence[int]) -> dict[int, dict[str, Any]]:
-        meta = self.meta
-        wanted = list(dict.fromkeys([*meta.key, *([meta.title] if meta.title else []), *meta.show]))
+        wanted = shown_columns(self.meta)
+        if self.shown is not None:
+            return {place: dict(zip(wanted, self.shown.read(place), strict=True)) for place in places}
         listed = ", ".join(identifier(name) for name in wanted)
         numbers = ", ".join(str(int(place)) for place in places) or "NULL"
-        found = (
-            self._cursor().execute(f"SELECT {NUMBER}, {listed} FROM {ROWS} WHERE {NUMBER} IN ({numbers})").fetchall()
-        )
-        return {row[0]: dict(zip(wanted, row[1:], strict=True)) for row in found}
+        sql = f"SELECT {NUMBER}, {listed} FROM {ROWS} WHERE {NUMBER} IN ({numbers})"
+        return {row[0]: dict(zip(wanted, row[1:], strict=True)) for row in self.rows.execute(sql).fetchall()}
 
 
 def _sound(folder: Path, target: str, depth: Depth) -> IndexMeta:
@@ -209,6 +235,13 @@ def _damaged(target: str, problem: str) -> TargetFailed:
     return TargetFailed(
         target=target, problem=problem, fix=f"Make it anew: `orchestrator projections rebuild {target}`."
     )
+
+
+def _bytes_of(file: Path) -> Any:
+    import numpy as np
+
+    # An empty file cannot be mapped.
+    return np.memmap(file, dtype=np.uint8, mode="r") if file.stat().st_size else np.zeros(0, dtype=np.uint8)
 
 
 def _open_rows(file: Path) -> duckdb.DuckDBPyConnection:

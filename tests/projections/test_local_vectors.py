@@ -2,9 +2,12 @@
 
 import errno
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pytest
 from embedded import (
@@ -24,9 +27,13 @@ from orchestrator_platform.projections.index_meta import (
     META,
     POSTED,
     ROWS_FILE,
+    SHOWN,
+    SHOWN_ENDS,
     STARTS,
+    STOP_WORDS,
     VECTORS,
     WEIGHTS,
+    WORDS,
     find_damage,
     read_meta,
 )
@@ -35,6 +42,7 @@ from orchestrator_platform.projections.local_vectors import LocalTarget, unneede
 from orchestrator_platform.projections.made_from import find_made
 from orchestrator_platform.projections.sealed_files import Depth, sums_of
 from orchestrator_platform.projections.serving import Serving
+from orchestrator_platform.projections.shown_rows import ShownRows, write_lines
 from orchestrator_platform.records.embeddings import Chunking
 from orchestrator_platform.records.keys import Version
 from orchestrator_platform.records.searches import Condition, Hit, Question, SearchMode
@@ -101,6 +109,32 @@ def test_what_is_near_in_meaning_or_words_is_found_and_says_by_what(root: Path) 
     assert keys(by_vector) == sorted(exact, key=lambda key: -exact[key])
 
 
+ASKED_COLD = """
+import sys
+from pathlib import Path
+from orchestrator_platform.lake.layout import LakeLayout
+from orchestrator_platform.lake.published import cut_for_readers
+from orchestrator_platform.projections.local_search import LocalIndex
+from orchestrator_platform.projections.made_from import find_made
+from orchestrator_platform.records.keys import AssetKey, Version
+from orchestrator_platform.records.searches import Condition, Question, SearchMode
+
+root, place = map(Path, sys.argv[1:])
+find_made(cut_for_readers(LakeLayout(root / "lake"), 5), AssetKey("embeddings.advisory"), Version(1),
+          AssetKey("marts.advisory"))
+with LocalIndex.open(place, "t") as index:
+    (hit,) = index.search(Question("salted passwords", SearchMode.TEXT, 3, None, Condition("score > 6")))
+print(hit.key, "pandas" in sys.modules)
+"""
+
+
+def test_a_cold_question_does_not_wait_for_pandas(root: Path) -> None:
+    """The first parameter that is bound in a process imports it."""
+    command = [sys.executable, "-c", ASKED_COLD, str(root), str(bring(root).place)]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert said.strip() == "('A-5',) False"
+
+
 def test_a_row_is_found_by_its_key_and_one_without_text_by_nothing(root: Path) -> None:
     bring(root)
     with opened(root, 1) as index:
@@ -151,6 +185,20 @@ def test_a_condition_that_takes_too_much_ends_alone(root: Path, sql: str, says: 
         with pytest.raises(Misuse, match=says):
             index.search(ask("vpn", condition=Condition(sql)))
         assert let_through(index, "score > 8") == ["A-1", "A-4"]
+
+
+def test_a_process_of_conditions_that_is_gone_is_started_again_and_rows_that_are_gone_are_said(root: Path) -> None:
+    folder = Path(bring(root).place)
+    with LocalIndex.open(folder, "t") as index:
+        index.conditions.start()
+        assert index.conditions._process is not None
+        index.conditions._process.kill()
+        index.conditions._process.wait()
+        assert let_through(index, "score > 8") == ["A-1", "A-4"]
+        index.conditions.close()
+        (folder / ROWS_FILE).rename(folder / "elsewhere")
+        with pytest.raises(TargetFailed, match="cannot be read"):
+            let_through(index, "score > 8")
 
 
 def test_a_value_that_cannot_be_bound_is_no_answer(root: Path) -> None:
@@ -266,7 +314,9 @@ def flip(file: Path, place: int = -3) -> None:
         opened.write(content)
 
 
-@pytest.mark.parametrize("name", [VECTORS, STARTS, POSTED, WEIGHTS, ROWS_FILE, META])
+@pytest.mark.parametrize(
+    "name", [VECTORS, STARTS, POSTED, WEIGHTS, WORDS, STOP_WORDS, SHOWN, SHOWN_ENDS, ROWS_FILE, META]
+)
 def test_one_flipped_bit_answers_nothing_until_the_folder_is_made_anew(root: Path, name: str) -> None:
     folder = Path(bring(root).place)
     flip(folder / name)
@@ -295,6 +345,46 @@ def test_blocks_of_a_file_that_changed_places_change_its_sums(tmp_path: Path) ->
         (tmp_path / str(number)).write_bytes(content)
         sums.add(sums_of(tmp_path / str(number)))
     assert len(sums) == 4
+
+
+@pytest.mark.parametrize(
+    ("column", "is_in_a_file"),
+    [
+        ("DATE '2024-05-01'", True),
+        ("TIMESTAMP '2024-05-01 12:30:00.000001'", True),
+        ("1.10::DECIMAL(9, 2)", True),
+        ("170141183460469231731687303715884105727::HUGEINT", True),
+        ("'naïve \U0001f99c \"quoted\"'", True),
+        ("NULL::VARCHAR", True),
+        ("'inf'::DOUBLE", True),
+        ("0.1::FLOAT", True),
+        ("true", True),
+        ("[1, 2]", False),
+        ("{'a': 1}", False),
+        ("TIMESTAMPTZ '2024-05-01 12:30:00+00'", False),
+        ("uuid '00000000-0000-0000-0000-000000000001'", False),
+        ("'\\xAA'::BLOB", False),
+    ],
+)
+def test_results_show_the_values_that_the_table_has(tmp_path: Path, column: str, is_in_a_file: bool) -> None:
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        wanted = connection.execute(f"SELECT 'A', {column} UNION ALL SELECT 'B', {column}").fetchall()
+    ends = write_lines(tmp_path / "lines", wanted)
+    assert (ends is not None) == is_in_a_file
+    if ends is not None:
+        shown = ShownRows(np.fromfile(tmp_path / "lines", dtype=np.uint8), ends)
+        found = [tuple(shown.read(number)) for number in range(2)]
+        assert found == wanted
+        assert [type(row[1]) for row in found] == [type(row[1]) for row in wanted]
+
+
+def test_values_that_only_the_database_keeps_are_shown_out_of_it(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local_index, "write_lines", lambda file, rows: file.touch())
+    bring(root)
+    with opened(root, 1) as index:
+        assert index.shown is None
+        assert index.search(ask("code execution vpn"))[0].show == {"vendor": "acme", "score": 9.8}
 
 
 def test_a_folder_of_another_format_says_so_and_is_made_anew(root: Path) -> None:
