@@ -77,6 +77,11 @@ class Home:
         return self.root / "backups"
 
     @property
+    def evidence(self) -> Path:
+        """What was measured of versions: it cannot be made again from the lake."""
+        return self.root / "evidence"
+
+    @property
     def marker(self) -> Path:
         return self.root / "home.json"
 
@@ -98,11 +103,20 @@ class Retention:
 
 
 @dataclass(frozen=True)
+class Searching:
+    """What the condition of a search may take, in the process of its own where it is computed."""
+
+    condition_seconds: float = 10
+    condition_memory_mb: int = 1024
+
+
+@dataclass(frozen=True)
 class Settings:
     home: Home
     project: Project
     retention: Retention = Retention()
     registry: str = REGISTRY_AT_HOME
+    searching: Searching = Searching()
     lock_timeout_seconds: float = 60.0
     settle_seconds: float = 2.0
 
@@ -121,7 +135,7 @@ def load_settings(
 
     Raises:
         Misuse: The folder named is not a project.
-        DefinitionError: The project's retention is not one.
+        DefinitionError: What the project sets is not what can be set.
         NewerHome: The home was written by a newer format.
     """
     found = load_project(project or _path(environment.get(PROJECT_VARIABLE)))
@@ -132,6 +146,7 @@ def load_settings(
         project=found,
         retention=load_retention(file),
         registry=load_registry(file, environment),
+        searching=load_searching(file),
     )
     if check_format:
         check_home_format(settings.home)
@@ -144,23 +159,36 @@ def load_retention(file: Path) -> Retention:
     Raises:
         DefinitionError: A name is unknown, or a value is no number of at least zero.
     """
-    said = (_project_table(file) or {}).get("retention", {})
-    known: dict[str, object] = {field.name: field.type for field in fields(Retention)}
+    return Retention(**_numbers(file, "retention", Retention))
+
+
+def load_searching(file: Path) -> Searching:
+    """Returns what a project's `[tool.orchestrator.search]` says, with the defaults for what it leaves out.
+
+    Raises:
+        DefinitionError: A name is unknown, or a value is no number of at least zero.
+    """
+    return Searching(**_numbers(file, "search", Searching))
+
+
+def _numbers(file: Path, name: str, wanted: type[Retention | Searching]) -> dict[str, Any]:
+    said = (_project_table(file) or {}).get(name, {})
+    known: dict[str, object] = {field.name: field.type for field in fields(wanted)}
     wrong = [
-        name
-        for name, value in (said.items() if isinstance(said, dict) else [("retention", said)])
-        if name not in known
+        key
+        for key, value in (said.items() if isinstance(said, dict) else [(name, said)])
+        if key not in known
         or isinstance(value, bool)
-        or not isinstance(value, int if known[name] is int else int | float)
+        or not isinstance(value, int if known[key] is int else int | float)
         or value < 0
     ]
     if wrong:
         raise DefinitionError(
             file=file,
-            problem=f"[tool.orchestrator.retention] cannot have {wrong[0]!r} as it stands",
+            problem=f"[tool.orchestrator.{name}] cannot have {wrong[0]!r} as it stands",
             fix=f"Give numbers of at least 0, whole ones for counts, for any of: {', '.join(sorted(known))}.",
         )
-    return Retention(**said)
+    return dict(said)
 
 
 def load_registry(file: Path, environment: Mapping[str, str] = os.environ) -> str:

@@ -4,26 +4,20 @@ Run as `python -m benchmarks.children.ask_questions make|ask FOLDER N`: N texts,
 are random directions, which exact search takes as long for as for real ones; the questions are embedded for real.
 """
 
-import hashlib
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.children.write_rows import AGENTS, write_files
-from orchestrator_platform.learning.embedder import EmbeddedBatch, Embedder
-from orchestrator_platform.learning.embedders import Embedders, local_embedders
+from benchmarks.children.made_texts import open_gate, publish, write_project
 from orchestrator_platform.operations.platform import Platform
-from orchestrator_platform.operations.project_assets import load_gate
-from orchestrator_platform.records.embedders import EmbedderIdentity, EmbedderOptions, EmbeddingCost
 from orchestrator_platform.records.searches import Condition, Question, SearchMode
 
 _WORDS_OF_A_TEXT, _WORDS_OF_A_QUESTION, _VOCABULARY = 45, 9, 40_000
-_BATCH = 1_000
 _WHERE, _VALUE = "kind = ?", "often"
 
 _TABLES = """
@@ -42,54 +36,6 @@ _TABLES = """
         kinds = np.where(drawn.random({n}) < 0.3, "often", "rarely")
         return pa.table({{"id": np.arange({n}), "body": said, "kind": kinds}})
 """
-_CONTRACT = """
-    import pandera.pandas as pa
-
-
-    class Texts(pa.DataFrameModel):
-        id: int
-        body: str
-        kind: str
-
-        class Config:
-            strict = True
-            metadata = {"grain": ["id"]}
-"""
-_FILES = {
-    "pyproject.toml": '[tool.orchestrator]\ndefs = "defs"\ndbt_project = "dbt"\nagents = "agents"\n',
-    "defs/texts/defs.yaml": (
-        "type: orchestrator_platform.components.PythonTableComponent\nattributes:\n  module: tables.py\n"
-    ),
-    "defs/texts/contract.py": _CONTRACT,
-    "defs/vectors/defs.yaml": (
-        "type: orchestrator_platform.components.EmbeddingComponent\n"
-        "attributes: {asset: embeddings.texts, source: marts.texts, key: [id], text: [body], show: [kind]}\n"
-    ),
-}
-
-
-class _MadeVectors:
-    """Says that it is the default embedder, and is not: a text's vector is a random direction of its own."""
-
-    def __init__(self, identity: EmbedderIdentity) -> None:
-        self.identity, self.cost = identity, EmbeddingCost()
-
-    def embed(self, texts: Sequence[str]) -> Iterator[EmbeddedBatch]:
-        for first in range(0, len(texts), _BATCH):
-            some = texts[first : first + _BATCH]
-            vectors = np.stack([self._vector(text) for text in some])
-            places = np.arange(first, first + len(some), dtype=np.int64)
-            yield EmbeddedBatch(
-                places, vectors, np.ones(len(some), dtype=np.int64), np.zeros(len(some), dtype=np.bool_)
-            )
-
-    def split(self, text: str, max_tokens: int, overlap: int) -> list[str]:  # noqa: ARG002
-        return [text]
-
-    def _vector(self, text: str) -> Any:
-        seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
-        vector = np.random.default_rng(seed).standard_normal(self.identity.dim).astype(np.float32)
-        return vector / np.linalg.norm(vector)
 
 
 def main(what: str, folder: str, number: str) -> None:
@@ -99,20 +45,12 @@ def main(what: str, folder: str, number: str) -> None:
 
 def _make(folder: Path, n_texts: int) -> dict[str, float]:
     tables = _TABLES.format(n=n_texts, length=_WORDS_OF_A_TEXT, vocabulary=_VOCABULARY)
-    write_files(folder, {**_FILES, **AGENTS, "defs/texts/tables.py": tables})
-    settings = Platform.open(folder / "home", folder).settings
-    real = local_embedders(settings.home.cache / "embedders")
-
-    def made(options: EmbedderOptions, base: Path) -> Embedder:
-        return _MadeVectors(real.identify(options, base))
+    write_project(folder, tables)
 
     from orchestrator_platform.operations import projections
-    from orchestrator_platform.operations.build import build
 
-    gate = load_gate(settings, Embedders(real.identify, made))
-    result = build(gate)
-    if result.is_no:
-        raise SystemExit(f"the benchmark's own embedding was not published: {result}")
+    gate = open_gate(folder, lambda drawn, dim: drawn.standard_normal(dim))
+    publish(gate)
     started = time.perf_counter()
     (state,) = projections.sync(gate, anew=True)
     return {"seconds": time.perf_counter() - started, "size_bytes": float(_size(Path(state.place)))}

@@ -4,23 +4,20 @@ Run as `python -m benchmarks.children.serve_vectors FOLDER N_TEXTS N_CHANGED ROU
 mixtures of a few dozen directions with noise, which neighbours each other as those of texts do.
 """
 
-import hashlib
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.children.write_rows import AGENTS, write_files
+from benchmarks.children.made_texts import ASSET, open_gate, publish, write_project
 from benchmarks.running import PROJECT
-from orchestrator_platform.learning.embedder import EmbeddedBatch, Embedder
-from orchestrator_platform.learning.embedders import Embedders, local_embedders
-from orchestrator_platform.operations.build import build
+from orchestrator_platform.gate.context import Gate
+from orchestrator_platform.operations.declared_embeddings import declared_embeddings
 from orchestrator_platform.operations.platform import Platform
-from orchestrator_platform.operations.project_assets import load_gate
 from orchestrator_platform.operations.targets import weaviate_target
 from orchestrator_platform.projections.weaviate.connection import connected
 from orchestrator_platform.projections.weaviate.content import (
@@ -33,16 +30,12 @@ from orchestrator_platform.projections.weaviate.content import (
 from orchestrator_platform.projections.weaviate.searching import WeaviateIndex
 from orchestrator_platform.projections.weaviate.target import WeaviateTarget
 from orchestrator_platform.projections.weaviate.verifying import measure_recall, search_exactly
-from orchestrator_platform.records.declarations import EmbeddingBuild
-from orchestrator_platform.records.embedders import EmbedderIdentity, EmbedderOptions, EmbeddingCost
-from orchestrator_platform.records.keys import AssetKey
 from orchestrator_platform.records.searches import Question, SearchMode
 
 sys.path.insert(0, str(PROJECT / "tests"))
 from weaviate_server import weaviate_server  # isort: skip
 
-ASSET = AssetKey("embeddings.texts")
-_DIRECTIONS, _NOISE, _BATCH = 24, 0.02, 1_000
+_DIRECTIONS, _NOISE = 24, 0.02
 
 _TABLES = """
     import numpy as np
@@ -58,55 +51,11 @@ _TABLES = """
         said = [f"text {{i}} says {{'round {round}' if {first} <= i < {last} else 'what it said'}}" for i in ids]
         return pa.table({{"id": ids, "body": said, "kind": np.where(ids % 3 == 0, "often", "rarely")}})
 """
-_CONTRACT = """
-    import pandera.pandas as pa
 
 
-    class Texts(pa.DataFrameModel):
-        id: int
-        body: str
-        kind: str
-
-        class Config:
-            strict = True
-            metadata = {"grain": ["id"]}
-"""
-_FILES = {
-    "pyproject.toml": '[tool.orchestrator]\ndefs = "defs"\ndbt_project = "dbt"\nagents = "agents"\n',
-    "defs/texts/defs.yaml": (
-        "type: orchestrator_platform.components.PythonTableComponent\nattributes:\n  module: tables.py\n"
-    ),
-    "defs/texts/contract.py": _CONTRACT,
-    "defs/vectors/defs.yaml": (
-        "type: orchestrator_platform.components.EmbeddingComponent\n"
-        "attributes: {asset: embeddings.texts, source: marts.texts, key: [id], text: [body], show: [kind]}\n"
-    ),
-}
-
-
-class _MadeVectors:
-    """Says that it is the default embedder, and is not."""
-
-    def __init__(self, identity: EmbedderIdentity) -> None:
-        self.identity, self.cost = identity, EmbeddingCost()
-        self._directions = np.random.default_rng(5).standard_normal((_DIRECTIONS, identity.dim))
-
-    def embed(self, texts: Sequence[str]) -> Iterator[EmbeddedBatch]:
-        for first in range(0, len(texts), _BATCH):
-            some = texts[first : first + _BATCH]
-            vectors = np.stack([self._vector(text) for text in some])
-            places = np.arange(first, first + len(some), dtype=np.int64)
-            ones = np.ones(len(some), dtype=np.int64)
-            yield EmbeddedBatch(places, vectors, ones, np.zeros(len(some), dtype=np.bool_))
-
-    def split(self, text: str, max_tokens: int, overlap: int) -> list[str]:  # noqa: ARG002
-        return [text]
-
-    def _vector(self, text: str) -> Any:
-        drawn = np.random.default_rng(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big"))
-        vector = drawn.standard_normal(_DIRECTIONS) @ self._directions
-        vector = vector + drawn.standard_normal(len(vector)) * _NOISE * np.linalg.norm(vector)
-        return (vector / np.linalg.norm(vector)).astype(np.float32)
+def _draw(drawn: np.random.Generator, dim: int) -> Any:
+    vector = drawn.standard_normal(_DIRECTIONS) @ np.random.default_rng(5).standard_normal((_DIRECTIONS, dim))
+    return vector + drawn.standard_normal(dim) * _NOISE * np.linalg.norm(vector)
 
 
 class _Project:
@@ -114,28 +63,17 @@ class _Project:
 
     def __init__(self, folder: Path, n_texts: int) -> None:
         self.folder, self.n_texts = folder, n_texts
-        write_files(folder, {**_FILES, **AGENTS})
 
     def build(self, number: int, first: int, last: int) -> None:
-        tables = _TABLES.format(n=self.n_texts, round=number, first=first, last=last)
-        write_files(self.folder, {"defs/texts/tables.py": tables})
-        if build(self.gate()).is_no:
-            raise SystemExit("the benchmark's own embedding was not published")
+        write_project(self.folder, _TABLES.format(n=self.n_texts, round=number, first=first, last=last))
+        publish(self.gate())
 
-    def gate(self) -> Any:
-        settings = Platform.open(self.folder / "home", self.folder).settings
-        real = local_embedders(settings.home.cache / "embedders")
-
-        def made(options: EmbedderOptions, base: Path) -> Embedder:
-            return _MadeVectors(real.identify(options, base))
-
-        return load_gate(settings, Embedders(real.identify, made))
+    def gate(self) -> Gate:
+        return open_gate(self.folder, _draw)
 
     def target(self, options: Any) -> WeaviateTarget:
         gate = self.gate()
-        declaration = gate.assets[ASSET]
-        assert isinstance(declaration.build, EmbeddingBuild)
-        return weaviate_target(gate, declaration, declaration.build, options)
+        return weaviate_target(gate, declared_embeddings(gate.assets)[ASSET], options)
 
     def cut(self) -> Any:
         return Platform.open(self.folder / "home", self.folder).cut()

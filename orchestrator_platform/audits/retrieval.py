@@ -27,19 +27,24 @@ if TYPE_CHECKING:
 
 NDCG, RECALL, MRR = "retrieval_ndcg", "retrieval_recall", "retrieval_mrr"
 CHECKS = (NDCG, RECALL, MRR)
-# Fewer questions than this say nothing that a floor could stand on.
-_FEWEST_QUESTIONS = 10
+# Fewer questions than this say nothing that a floor could stand on; more than the most say nothing more.
+_FEWEST_QUESTIONS, MOST_QUESTIONS = 10, 2_000
 
 
 @dataclass(frozen=True)
 class Questions:
-    """Questions in the order of their texts; `answers` are the ids of the rows that answer each."""
+    """Questions in the order of their texts; `answers` are the ids of the rows that answer each.
+
+    `n_selected` is how many the project's statement selects, of which these are some.
+    """
 
     texts: tuple[str, ...]
     answers: tuple[frozenset[int], ...]
+    n_selected: int
 
     def only(self, places: Sequence[int]) -> "Questions":
-        return Questions(tuple(self.texts[i] for i in places), tuple(self.answers[i] for i in places))
+        picked = tuple(self.texts[i] for i in places), tuple(self.answers[i] for i in places)
+        return Questions(*picked, self.n_selected)
 
 
 @dataclass(frozen=True)
@@ -60,18 +65,14 @@ class Retrieval:
 
     def findings(self) -> Iterator[Finding]:
         """Yields one finding per measure."""
-        if not self.questions.texts:
-            for check in CHECKS:
-                yield self._finding(check, passed=False, severity=Severity.WARN, message="no question could be asked")
+        floors = ((NDCG, self.golden.min_ndcg), (RECALL, self.golden.min_recall), (MRR, self.golden.min_mrr))
+        unanswerable = self._why_none_can_be_asked()
+        if unanswerable:
+            yield from (self._unasked(check, floor, unanswerable) for check, floor in floors)
             return
         compared = self._compare()
         write_answers(self.cache, self.seen.view.manifest.data_version, self.questions.texts, self.quality)
-        for check, floor in (
-            (NDCG, self.golden.min_ndcg),
-            (RECALL, self.golden.min_recall),
-            (MRR, self.golden.min_mrr),
-        ):
-            yield self._judge(check, floor, compared)
+        yield from (self._judge(check, floor, compared) for check, floor in floors)
 
     @cached_property
     def questions(self) -> Questions:
@@ -82,11 +83,13 @@ class Retrieval:
         create_views(connection, self.seen.view.relations)
         # As a view of its own the text may end with a semicolon and comments.
         connection.sql(sql).create_view("_golden", replace=True)
+        # By their hash, so that one version's audit asks what another's did.
         rows = connection.execute(
-            f"SELECT query, list(DISTINCT {self.seen.key.id}) FROM _golden"
-            " WHERE trim(query) <> '' GROUP BY query ORDER BY query"
+            f"FROM (SELECT query, list(DISTINCT {self.seen.key.id}), count(*) OVER () FROM _golden"
+            f" WHERE trim(query) <> '' GROUP BY query ORDER BY sha256(query) LIMIT {MOST_QUESTIONS}) ORDER BY query"
         ).fetchall()
-        return Questions(tuple(row[0] for row in rows), tuple(frozenset(row[1]) for row in rows))
+        texts, answers = tuple(row[0] for row in rows), tuple(frozenset(row[1]) for row in rows)
+        return Questions(texts, answers, rows[0][2] if rows else 0)
 
     @cached_property
     def vectors(self) -> "npt.NDArray[np.float32]":
@@ -98,6 +101,25 @@ class Retrieval:
     @cached_property
     def quality(self) -> Quality:
         return self._ask(self.seen.view.next, self.vectors, self.questions)
+
+    def _why_none_can_be_asked(self) -> str:
+        n_questions, file = len(self.questions.texts), self.golden.file
+        if not n_questions:
+            return f"{file} selects no question"
+        if not self._answered_in(self.seen.view.next):
+            return f"no row that answers one of the {n_questions} questions of {file} has a vector"
+        return ""
+
+    def _unasked(self, check: str, floor: float, why: str) -> Finding:
+        """A floor that nothing was measured against has not been reached."""
+        severity, said = Severity.WARN, f"no golden question could be asked: {why}"
+        if floor:
+            name, severity = f"min_{check.removeprefix('retrieval_')}", Severity.ERROR
+            said += (
+                f", and so {name} {floor:g} was not shown to hold. Mend what it selects from, or take {name} out of"
+                " the component"
+            )
+        return self._finding(check, passed=False, severity=severity, message=said, floor=floor)
 
     def _ask(self, relation: str, vectors: "npt.NDArray[np.float32]", questions: Questions) -> Quality:
         blocks = vector_blocks(self.seen.view.connection, relation, self.seen.key, self.seen.build.identity.dim)
@@ -147,7 +169,9 @@ class Retrieval:
     def _judge(self, check: str, floor: float, compared: Compared | None) -> Finding:
         values = {NDCG: self.quality.ndcg, RECALL: self.quality.recall, MRR: self.quality.mrr}[check]
         mean, n_questions = float(values.mean()), len(values)
-        named = f"{check.removeprefix('retrieval_')}@{self.golden.k} {mean:.3f} over {n_questions} questions"
+        named = f"{check.removeprefix('retrieval_')}@{self.golden.k} {mean:.3f} over {n_questions:,} questions"
+        if self.questions.n_selected > n_questions:
+            named += f" (of {self.questions.n_selected:,}, by their hash)"
         said, severity, passed = [named + (f", floor {floor:g}" if floor else "")], Severity.ERROR, True
         if mean < floor:
             passed, severity = False, Severity.ERROR if n_questions >= _FEWEST_QUESTIONS else Severity.WARN

@@ -51,14 +51,20 @@ def receipt(place: Place, asset: str) -> None:
     """Show who made and judged a version of ASSET, from what."""
     from ..operations.records_of import receipt as read_receipt
     from ..operations.records_of import retractions
+    from ..operations.tuning_report import read_evidence
 
     platform = place.platform()
     found = read_receipt(platform, asset)
+    evidence = read_evidence(platform.settings.home, found.asset, found.version)
     causes = [item.cause for item in retractions(platform, found.asset) if item.version == found.version]
     if place.as_json:
-        click.echo(json_text(found.model_dump(mode="json") | {"retracted_by": causes}))
+        click.echo(json_text(found.model_dump(mode="json") | {"retracted_by": causes, "tunings": evidence}))
     else:
         click.echo("\n".join(_receipt_lines(found, _standing(found, {found.version: causes}))))
+        for each in evidence:
+            best = each.tuning.proposed
+            told = best.settings.told if best is not None else "nothing"
+            click.echo(f"index settings were measured, proposed is {told}: {each.report}")
 
 
 def _as_json(item: "Receipt", causes: "Causes") -> dict[str, Any]:

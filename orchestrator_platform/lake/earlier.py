@@ -81,7 +81,7 @@ def write_earlier_content(
     target = folder / f"{name}-rows.parquet"
     connection.execute(attach_statement(layout, between.then, alias=between.catalog))
     most = max(between.head.n_rows, between.earlier.n_rows)
-    if between.n_changed <= _WHOLE_ABOVE * most and _is_one_table(layout, between):
+    if between.n_changed <= _WHOLE_ABOVE * most and _has_row_ids(between) and _is_one_table(layout, between):
         found = _write_change(connection, between, target, scratch / f"{name}-rowids.parquet")
         if found is not None:
             return found
@@ -92,6 +92,13 @@ def withdrawn_version(head: Receipt) -> str:
     """Returns the data version of a table with the head's columns and no rows."""
     served = Content.parse(head.data_version)
     return str(served.minus(served))
+
+
+def _has_row_ids(between: Between) -> bool:
+    """Whether `rowid` names a row's id: a column of that name hides it."""
+    return all(
+        column.name.lower() != "rowid" for receipt in (between.head, between.earlier) for column in receipt.columns
+    )
 
 
 def _is_one_table(layout: LakeLayout, between: Between) -> bool:

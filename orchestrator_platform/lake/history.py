@@ -13,6 +13,7 @@ from ..records.ledger import FileState, LedgerEntry, QuarantineEntry, RowAddress
 from ..records.receipts import Head, Receipt
 from ..records.replays import Part, Replay, parts_of, standing
 from ..records.retractions import Release, Retraction
+from ..sql import literal
 from .platform_tables import SCHEMA, may_have_rows
 
 
@@ -35,10 +36,12 @@ def read_receipt(
     connection: duckdb.DuckDBPyConnection, asset: AssetKey, version: Version | None = None
 ) -> Receipt | None:
     """Returns one receipt, by default the newest; `None` where there is none."""
+    # No bound parameter here and where a version is looked up: the first one in a process imports pandas, and whoever
+    # searches waits for it.
+    which = "" if version is None else f" AND version = {int(version)}"
     rows = connection.execute(
-        f"SELECT receipt FROM lake.{SCHEMA}.receipts WHERE asset = ? AND (? IS NULL OR version = ?)"
-        " ORDER BY version DESC LIMIT 1",
-        [asset, version, version],
+        f"SELECT receipt FROM lake.{SCHEMA}.receipts WHERE asset = {literal(asset)}{which}"
+        " ORDER BY version DESC LIMIT 1"
     ).fetchall()
     return Receipt.model_validate_json(rows[0][0]) if rows else None
 
@@ -64,9 +67,9 @@ def read_versions_of(
     """Returns the version as which each candidate was published; those that never were are left out."""
     if not candidates:
         return {}
-    listed = ", ".join("?" for _ in candidates)
+    listed = ", ".join(map(literal, candidates))
     rows = connection.execute(
-        f"SELECT candidate, version FROM lake.{SCHEMA}.receipts WHERE candidate IN ({listed})", list(candidates)
+        f"SELECT candidate, version FROM lake.{SCHEMA}.receipts WHERE candidate IN ({listed})"
     ).fetchall()
     return {CandidateId(row[0]): Version(row[1]) for row in rows}
 
@@ -146,8 +149,8 @@ def read_snapshots(connection: duckdb.DuckDBPyConnection) -> tuple[Snapshot, ...
 def read_snapshot_of(connection: duckdb.DuckDBPyConnection, receipt: Receipt) -> Snapshot | None:
     """Returns the first snapshot left that shows this version, `None` where its rows are not kept any more."""
     row = connection.execute(
-        f"SELECT min(snapshot) FROM lake.{SCHEMA}.receipts WHERE asset = ? AND snapshot > ?",
-        [receipt.asset, receipt.snapshot],
+        f"SELECT min(snapshot) FROM lake.{SCHEMA}.receipts"
+        f" WHERE asset = {literal(receipt.asset)} AND snapshot > {int(receipt.snapshot)}"
     ).fetchone()
     until = row[0] if row else None
     shown = (s for s in read_snapshots(connection) if s >= receipt.snapshot and (until is None or s < until))

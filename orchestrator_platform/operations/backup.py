@@ -146,6 +146,7 @@ class _Copying:
                 ) from error
         yield from self._below(self.home.archive)
         yield from self._below(self.home.candidates)
+        yield from self._below(self.home.evidence)
         with suppress(FileNotFoundError):
             yield self._put(journal_file(self.home.journal))
         yield self._put(self.home.marker)

@@ -89,7 +89,7 @@ class Doctor:
             "archive": lambda: check_archive(home, seen, quick=self.quick),
             "candidates": lambda: check_candidates(home, seen),
             "leftovers": self._leftovers,
-            "projections": lambda: check_projections(home, seen),
+            "projections": lambda: check_projections(home, seen, quick=self.quick),
             "disk": lambda: check_disk(home, seen),
             "clock": lambda: check_clock(seen, self.now()),
         }

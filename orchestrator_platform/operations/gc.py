@@ -13,13 +13,16 @@ from .caretaking import require_caretaker
 from .local_copies import unneeded_copies
 from .platform import Platform
 from .projections import catch_up
+from .unneeded_vectors import declared_embedders, unneeded_vectors
 
 
 def plan_gc(platform: Platform, now: Callable[[], datetime] = utc_now) -> GcPlan:
     """Returns what `collect_garbage` would free; nothing is changed."""
     cut_for_readers(platform.layout, platform.settings.lock_timeout_seconds)
     plan = _collection(platform, AgentName(""), now()).look().plan
-    return plan.model_copy(update={"folders": (*plan.folders, *unneeded_copies(platform.settings.home))})
+    home = platform.settings.home
+    vectors = unneeded_vectors(home, declared_embedders(platform), now())
+    return plan.model_copy(update={"folders": (*plan.folders, *unneeded_copies(home), *vectors)})
 
 
 def collect_garbage(platform: Platform, *, by: str = "", now: Callable[[], datetime] = utc_now) -> Collected:
@@ -37,7 +40,11 @@ def collect_garbage(platform: Platform, *, by: str = "", now: Callable[[], datet
     cut_published(platform.layout, platform.settings.lock_timeout_seconds)
     collected = _collection(platform, agent, now()).collect()
     catch_up(platform.settings, platform.layout)
-    copies = unneeded_copies(platform.settings.home, remove=True)
+    home = platform.settings.home
+    copies = (
+        *unneeded_copies(home, remove=True),
+        *unneeded_vectors(home, declared_embedders(platform), now(), remove=True),
+    )
     plan = collected.plan.model_copy(update={"folders": (*collected.plan.folders, *copies)})
     freed = collected.freed_bytes + sum(copy.size_bytes for copy in copies)
     return collected.model_copy(update={"plan": plan, "freed_bytes": freed})

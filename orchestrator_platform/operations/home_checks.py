@@ -197,8 +197,11 @@ def _problem_of(home: Home, candidate: CandidateId) -> str | None:
     return None if sealed == manifest.digest() else f"its {MANIFEST} was changed after it was judged"
 
 
-def check_projections(home: Home, seen: LakeSeen) -> Iterator[Ailment]:
-    """How far what follows the lake has come. What only Dagster's processes can apply is no ailment."""
+def check_projections(home: Home, seen: LakeSeen, *, quick: bool) -> Iterator[Ailment]:
+    """How far what follows the lake has come, and whether it is whole.
+
+    What only Dagster's processes can apply is no ailment.
+    """
     lag = seen.newest - applied_snapshot(home.projections, JOURNAL)
     if lag > 0:
         yield Ailment(
@@ -209,8 +212,8 @@ def check_projections(home: Home, seen: LakeSeen) -> Iterator[Ailment]:
             command=FIX,
             fix="applies what is missing",
         )
-    for target, place in damaged_copies(home).items():
-        yield _lagging(target, f"cannot answer: {place} is missing or damaged", f"{REBUILD} {target}")
+    for target, damage in damaged_copies(home, quick=quick).items():
+        yield _lagging(target, f"cannot answer: {damage}", f"{REBUILD} {target}")
     for served in all_remembered(home.projections):
         head = seen.heads.get(served.asset)
         if is_behind(served, head, served.settings):

@@ -5,8 +5,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..errors import TargetFailed
-from ..projections.local_index import read_meta
+from ..projections.index_meta import find_damage
 from ..projections.local_vectors import read_note, remove, size_bytes, unneeded
+from ..projections.sealed_files import Depth
 from ..projections.serving import target_lock
 from ..records.upkeep import FreedFolder
 from ..settings import Home
@@ -24,11 +25,17 @@ def unneeded_copies(home: Home, *, remove: bool = False) -> tuple[FreedFolder, .
     return tuple(freed for asset in _assets(home) for freed in _unneeded(home, asset, removes=remove))
 
 
-def damaged_copies(home: Home) -> dict[str, Path]:
-    """Returns the folders that should serve and cannot, by target."""
+def damaged_copies(home: Home, *, quick: bool = False) -> dict[str, str]:
+    """Returns what is wrong with the folders that should serve and cannot, by target.
+
+    Args:
+        quick: Whether sizes are compared, and the bytes of files left unread.
+    """
     places = {asset: read_note(asset) for asset in _assets(home)}
     found = {asset: asset / Path(note.place).name for asset, note in places.items() if note is not None and note.place}
-    return {f"{_KIND}{asset.name}": place for asset, place in found.items() if read_meta(place) is None}
+    depth = Depth.SIZE if quick else Depth.BYTES
+    damages = {asset: (place, find_damage(place, depth)) for asset, place in found.items()}
+    return {f"{_KIND}{asset.name}": f"{place} {damage}" for asset, (place, damage) in damages.items() if damage}
 
 
 def _assets(home: Home) -> tuple[Path, ...]:

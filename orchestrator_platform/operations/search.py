@@ -5,8 +5,11 @@ is not there.
 """
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from threading import RLock
+from types import NoneType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import Misuse, StatementRefused, TargetFailed
@@ -17,11 +20,11 @@ from ..projections.local_search import LocalIndex
 from ..projections.local_vectors import LocalTarget
 from ..projections.made_from import Made, find_made
 from ..projections.serving import target_lock
-from ..records.declarations import AssetDeclaration, EmbeddingBuild
-from ..records.embeddings import LocalVectors
+from ..records.declarations import EmbeddingBuild
 from ..records.keys import AssetKey, Version
 from ..records.searches import Backend, Condition, Found, Question, SearchMode
 from ..transforming.condition_check import check_condition
+from .declared_embeddings import DeclaredEmbedding, declared_embeddings
 from .search_weaviate import WeaviateSearcher
 from .targets import local_target
 
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
 LONGEST_QUESTION = 20_000
 _ATTEMPTS = 3
 _CHECKED_CONDITIONS = 100
+_SAID = {str: "a text", int: "a whole number", NoneType: "left out", list: "a list", tuple: "a tuple"}
 _HOW_TO_DECLARE = "An EmbeddingComponent declares one."
 
 Choice = TypeVar("Choice", SearchMode, Backend)
@@ -82,19 +86,28 @@ class Searcher:
             VersionNotKept: The version's rows are not in the lake any more.
             TargetFailed: What is published could not be made searchable.
         """
+        _require(str, text=text)
+        _require(int, k=k)
+        _require((str, NoneType), asset=asset, where=where)
+        _require((int, NoneType), version=version)
+        _require((list, tuple), values=values)
         asked, way = _checked_question(text, k), _chosen(SearchMode, "way of searching", mode)
         with self._lock:
             condition = self._condition(where, values)
-            declaration, build = self._embedding(asset, _chosen(Backend, "backend", backend))
+            embedding = self._embedding(asset, _chosen(Backend, "backend", backend))
             if backend == Backend.WEAVIATE:
                 wanted = Version(version) if version is not None else None
-                return self._ask_server(declaration, build, Question(asked, way, k, None, condition), wanted)
-            made, index, is_served = self._index(declaration, version)
-            vector = None if way is SearchMode.TEXT else self._vector(build, made, index, asked)
+                return self._ask_server(embedding, Question(asked, way, k, None, condition), wanted)
+            ahead = self._ahead(embedding.build, asked) if way is not SearchMode.TEXT else None
+            made, index, is_served = self._index(embedding, version)
+            if condition is not None:
+                # It gets ready while the question is embedded.
+                index.conditions.start()
+            vector = self._vector(embedding.build, made, index, ahead) if ahead is not None else None
             hits = index.search(Question(asked, way, k, vector, condition))
         meta = index.meta
         return Found(
-            asset=declaration.key,
+            asset=embedding.key,
             version=made.receipt.version,
             source=meta.source,
             source_version=meta.source_version,
@@ -114,42 +127,38 @@ class Searcher:
                 server.close()
             self._servers.clear()
 
-    def _ask_server(
-        self, declaration: AssetDeclaration, build: EmbeddingBuild, question: Question, version: Version | None
-    ) -> Found:
+    def _ask_server(self, embedding: DeclaredEmbedding, question: Question, version: Version | None) -> Found:
         def embed(held: "Held") -> "npt.NDArray[np.float32] | None":
             if question.mode is SearchMode.TEXT or not held.n_objects:
                 return None
-            self._require_embedder(build, declaration.key, held.version, held.embedder)
-            return self._embedded(build, question.text)
+            self._require_embedder(embedding.build, embedding.key, held.version, held.embedder)
+            return self._embedded(embedding.build, question.text)
 
-        if declaration.key not in self._servers:
-            self._servers[declaration.key] = WeaviateSearcher(self._gate, declaration, build)
-        return self._servers[declaration.key].search(question, embed, self._newest_cut(), version)
+        if embedding.key not in self._servers:
+            self._servers[embedding.key] = WeaviateSearcher(self._gate, embedding)
+        return self._servers[embedding.key].search(question, embed, self._newest_cut(), version)
 
-    def _embedding(self, asset: str | None, backend: Backend) -> tuple[AssetDeclaration, EmbeddingBuild]:
-        declared = {key: d for key, d in self._gate.assets.items() if isinstance(d.build, EmbeddingBuild)}
+    def _embedding(self, asset: str | None, backend: Backend) -> DeclaredEmbedding:
+        declared = declared_embeddings(self._gate.assets)
         listed = ", ".join(declared) or "none"
         if asset is None and len(declared) == 1:
             asset = next(iter(declared))
         if asset is None:
             which = "declares several embeddings: name one with --asset" if declared else "declares no embedding"
             raise Misuse(f"The project {which}. Nothing was searched. Known: {listed}. {_HOW_TO_DECLARE}")
-        found = next((d for key, d in declared.items() if key == asset), None)
+        found = next((embedding for key, embedding in declared.items() if key == asset), None)
         if found is None:
             raise Misuse(f"{asset!r} is no embedding of the project. Nothing was searched. Known: {listed}.")
-        assert isinstance(found.build, EmbeddingBuild)
-        has_local = any(isinstance(projected, LocalVectors) for projected in found.build.options.projections)
-        if backend is Backend.LOCAL and not has_local:
+        if backend is Backend.LOCAL and not found.is_kept_in_files:
             raise Misuse(
                 f"{asset} has no local projection. Nothing was searched. Add one to its component:"
                 " `projections: [{kind: local}]`."
             )
-        return found, found.build
+        return found
 
-    def _index(self, declaration: AssetDeclaration, version: int | None) -> tuple[Made, LocalIndex, bool]:
+    def _index(self, embedding: DeclaredEmbedding, version: int | None) -> tuple[Made, LocalIndex, bool]:
         cut = self._newest_cut()
-        key, head = declaration.key, cut.heads.get(declaration.key)
+        key, head = embedding.key, cut.heads.get(embedding.key)
         if head is None:
             raise Misuse(f"{key} was never published. Nothing was searched. Build it: `orchestrator build {key}`.")
         if version is None and head.withdrawn:
@@ -160,11 +169,10 @@ class Searcher:
         wanted = head.version if version is None else Version(version)
         is_served = wanted == head.version and not head.withdrawn
         kept = self._indexes.get(key)
-        if kept is not None and kept[0].receipt.version == wanted:
+        if kept is not None and kept[0].receipt.version == wanted and kept[1].watched.are_untouched():
             return *kept, is_served
-        assert isinstance(declaration.build, EmbeddingBuild)
-        made = find_made(cut, key, wanted, declaration.build.options.source)
-        target = local_target(self._gate.settings.home, key, declaration.build.options)
+        made = find_made(cut, key, wanted, embedding.options.source)
+        target = local_target(self._gate.settings.home, key, embedding.options)
         index = self._opened(target, made, cut)
         if kept is not None:
             kept[1].close()
@@ -176,12 +184,12 @@ class Searcher:
         settings = self._gate.settings
         for _ in range(_ATTEMPTS):
             with suppress(FileNotFoundError, TargetFailed):
-                return target.open(made)
+                return target.open(made, settings.searching)
             self._gate.say(f"preparing {target.asset} version {made.receipt.version} for search")
             with target_lock(settings.home.projections, target.name, settings.lock_timeout_seconds):
                 target.make(made, cut)
         # Whatever it is this time, it is told.
-        return target.open(made)
+        return target.open(made, settings.searching)
 
     def _newest_cut(self) -> PublishedCut:
         gate = self._gate
@@ -190,13 +198,17 @@ class Searcher:
         return self._cut
 
     def _vector(
-        self, build: EmbeddingBuild, made: Made, index: LocalIndex, text: str
+        self,
+        build: EmbeddingBuild,
+        made: Made,
+        index: LocalIndex,
+        ahead: "Callable[[], npt.NDArray[np.float32]]",
     ) -> "npt.NDArray[np.float32] | None":
         meta = index.meta
         if not meta.n_rows:
             return None
         self._require_embedder(build, meta.asset, made.receipt.version, meta.embedder)
-        return self._embedded(build, text)
+        return ahead()
 
     def _require_embedder(self, build: EmbeddingBuild, asset: AssetKey, version: Version, embedder: str) -> None:
         identity = build.identity.hash()
@@ -214,6 +226,17 @@ class Searcher:
         (batch,) = self._embedders[identity].embed([text])
         vector: npt.NDArray[np.float32] = batch.vectors[0]
         return vector
+
+    def _ahead(self, build: EmbeddingBuild, text: str) -> "Callable[[], npt.NDArray[np.float32]]":
+        """Returns what gives the question's vector. An engine that is not loaded yet is, while the folder is opened; an
+        endpoint is asked for nothing that may not be needed.
+        """
+        if build.identity.hash() in self._embedders or build.options.embedder.kind == "http":
+            return partial(self._embedded, build, text)
+        loading = ThreadPoolExecutor(1)
+        vector = loading.submit(self._embedded, build, text)
+        loading.shutdown(wait=False)
+        return vector.result
 
     def _condition(self, where: str | None, values: Sequence[Any]) -> Condition | None:
         for value in values:
@@ -241,10 +264,18 @@ def open_searcher(gate: Gate) -> Searcher:
     return Searcher(gate, gate.embedders.open_declared)
 
 
+def _require(wanted: type | tuple[type, ...], **given: object) -> None:
+    """Says of arguments that are no such thing which they are; a truth value is no number."""
+    for name, value in given.items():
+        if not isinstance(value, wanted) or isinstance(value, bool):
+            known = " or ".join(_SAID[each] for each in (wanted if isinstance(wanted, tuple) else (wanted,)))
+            raise Misuse(f"`{name}` is {known}, not {type(value).__name__}. Nothing was searched.")
+
+
 def _chosen(known: type[Choice], what: str, said: str) -> Choice:
     try:
         return known(said)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise Misuse(f"There is no {what} {said!r}. Nothing was searched. Known: {', '.join(known)}.") from error
 
 

@@ -5,14 +5,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..gate.context import Gate
+from ..projections.index_meta import FORMAT
 from ..projections.local_vectors import LocalTarget
 from ..projections.serving import DeclaredTarget, Target
 from ..records.base import sha256_of
 from ..records.candidates import SchemaColumn
-from ..records.declarations import AssetDeclaration, EmbeddingBuild, ModelBuild
+from ..records.declarations import EmbeddingBuild, ModelBuild
 from ..records.embeddings import EmbeddingOptions, LocalVectors, Projected, Weaviate
 from ..records.keys import AssetKey
 from ..settings import REGISTRY_AT_HOME, REGISTRY_OFF, Home, Settings, load_secret
+from .declared_embeddings import DeclaredEmbedding, declared_embeddings
 from .golden_questions import golden_vectors
 
 if TYPE_CHECKING:
@@ -51,35 +53,29 @@ def registry_place(settings: Settings) -> "RegistryPlace":
 
 def _of_embeddings(gate: Gate) -> tuple[DeclaredTarget, ...]:
     return tuple(
-        DeclaredTarget(
-            _target(gate, declaration, declaration.build, projected),
-            _settings(declaration.build.options, projected),
-        )
-        for declaration in gate.assets.values()
-        if isinstance(declaration.build, EmbeddingBuild)
-        for projected in declaration.build.options.projections
+        DeclaredTarget(_target(gate, embedding, projected), _settings(embedding.options, projected))
+        for embedding in declared_embeddings(gate.assets).values()
+        for projected in embedding.options.projections
     )
 
 
-def _target(gate: Gate, declaration: AssetDeclaration, build: EmbeddingBuild, projected: Projected) -> Target:
+def _target(gate: Gate, embedding: DeclaredEmbedding, projected: Projected) -> Target:
     match projected:
         case LocalVectors():
-            return local_target(gate.settings.home, declaration.key, build.options)
+            return local_target(gate.settings.home, embedding.key, embedding.options)
         case Weaviate():
-            return weaviate_target(gate, declaration, build, projected)
+            return weaviate_target(gate, embedding, projected)
 
 
-def weaviate_target(
-    gate: Gate, declaration: AssetDeclaration, build: EmbeddingBuild, options: Weaviate
-) -> "WeaviateTarget":
+def weaviate_target(gate: Gate, embedding: DeclaredEmbedding, options: Weaviate) -> "WeaviateTarget":
     """Returns the target that keeps an embedding in a Weaviate server."""
     from ..projections.weaviate.connection import Server
     from ..projections.weaviate.target import WeaviateTarget
 
-    source = gate.assets[build.options.source].contract
+    build, source = embedding.build, gate.assets[embedding.options.source].contract
     return WeaviateTarget(
-        asset=declaration.key,
-        server=Server(f"weaviate:{declaration.key}", options, load_secret, gate.settings.home.projections / "weaviate"),
+        asset=embedding.key,
+        server=Server(f"weaviate:{embedding.key}", options, load_secret, gate.settings.home.projections / "weaviate"),
         embedding=build.options,
         columns=tuple(SchemaColumn(name=column.name, type=column.type) for column in source.columns),
         split=partial(_split, gate, build) if build.options.chunk else None,
@@ -106,4 +102,6 @@ def local_target(home: Home, asset: AssetKey, options: EmbeddingOptions) -> Loca
 
 def _settings(options: EmbeddingOptions, projected: Projected) -> str:
     said = options.model_dump(mode="json", include={"key", "source", "text", "title", "show"})
-    return sha256_of([said, projected.model_dump(mode="json")])[:16]
+    # Folders of an older format are made anew by whatever brings targets up next.
+    written = [FORMAT] if isinstance(projected, LocalVectors) else []
+    return sha256_of([said, projected.model_dump(mode="json"), *written])[:16]

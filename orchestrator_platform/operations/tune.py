@@ -7,11 +7,11 @@ from pathlib import Path
 from ..errors import Misuse, UnknownAsset
 from ..gate.context import Gate
 from ..lake.published import cut_for_readers
-from ..records.declarations import AssetDeclaration, EmbeddingBuild
 from ..records.embeddings import IndexSettings, Weaviate
 from ..records.events import Event
-from ..records.keys import AgentName, AssetKey
+from ..records.keys import AgentName
 from ..records.tunings import Tuning, grid
+from .declared_embeddings import DeclaredEmbedding, declared_embeddings
 from .projections import note
 from .targets import weaviate_target
 from .tuning_report import write_report
@@ -60,17 +60,17 @@ def tune(
     from ..projections.weaviate.tuning import Trial, measure_settings
     from ..projections.weaviate.verifying import K, search_exactly
 
-    declaration, build, options = _embedding(gate, asset)
+    embedding, options = _embedding(gate, asset)
     cut = cut_for_readers(gate.layout, gate.settings.lock_timeout_seconds)
-    head = cut.heads.get(declaration.key)
+    head = cut.heads.get(embedding.key)
     if head is None or head.withdrawn:
         raise Misuse(f"{asset} serves nothing. Nothing was measured. Build it: `orchestrator build {asset}`.")
-    target = weaviate_target(gate, declaration, build, options)
-    content = content_of_head(cut, head, build.options.source)
+    target = weaviate_target(gate, embedding, options)
+    content = content_of_head(cut, head, embedding.options.source)
     bare = target.plan.without_properties()
 
-    objects = list(first_objects(read_objects(content, bare, build.options), most_vectors))
-    exact = search_exactly(vectors_of(declaration.key, objects), target.golden(cut))
+    objects = list(first_objects(read_objects(content, bare, embedding.options), most_vectors))
+    exact = search_exactly(vectors_of(embedding.key, objects), target.golden(cut))
     if not exact.n_objects:
         raise Misuse(
             f"{asset} version {head.version} holds no vectors. Nothing was measured. Which texts it is made of:"
@@ -80,7 +80,7 @@ def tune(
         trial = Trial(target.server, client, bare, lambda: objects, exact, content.held, gate.say)
         measured = tuple(measure_settings(trial, settings or usual_grid()))
     tuning = Tuning(
-        asset=declaration.key,
+        asset=embedding.key,
         version=head.version,
         n_vectors=exact.n_objects,
         dim=exact.queries.shape[1],
@@ -91,28 +91,22 @@ def tune(
         measured=measured,
     )
     now = gate.now()
-    report = write_report(tuning, _folder(gate, declaration.key, now))
+    report = write_report(tuning, gate.settings.home, now)
     note(gate.settings, [_event(gate, tuning, report, by, now)])
     return tuning, report
 
 
-def _embedding(gate: Gate, asset: str) -> tuple[AssetDeclaration, EmbeddingBuild, Weaviate]:
-    declared = {key: each for key, each in gate.assets.items() if isinstance(each.build, EmbeddingBuild)}
-    declaration = next((each for key, each in declared.items() if key == asset), None)
-    if declaration is None:
+def _embedding(gate: Gate, asset: str) -> tuple[DeclaredEmbedding, Weaviate]:
+    declared = declared_embeddings(gate.assets)
+    embedding = next((each for key, each in declared.items() if key == asset), None)
+    if embedding is None:
         raise UnknownAsset(name=asset, known=list(declared))
-    assert isinstance(declaration.build, EmbeddingBuild)
-    options = next((each for each in declaration.build.options.projections if isinstance(each, Weaviate)), None)
-    if options is None:
+    if embedding.server is None:
         raise Misuse(
             f"{asset} is not projected to a Weaviate server, and files are searched exactly. Nothing was measured. Add"
             " a server to its component: `projections: [{kind: weaviate, url: …}]`."
         )
-    return declaration, declaration.build, options
-
-
-def _folder(gate: Gate, asset: AssetKey, now: datetime) -> Path:
-    return gate.settings.home.projections / "tuning" / asset / f"{now:%Y%m%dT%H%M%S}"
+    return embedding, embedding.server
 
 
 def _event(gate: Gate, tuning: Tuning, report: Path, by: AgentName, now: datetime) -> Event:

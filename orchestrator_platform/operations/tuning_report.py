@@ -1,9 +1,15 @@
-"""Writes what was measured of index settings as Markdown with a plot, and as JSON. Measures nothing."""
+"""Writes what was measured of index settings as Markdown with a plot and as JSON, by the version that it was measured
+on, and finds it again. Measures nothing."""
 
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
+from ..records.keys import AssetKey, Version
 from ..records.tunings import Measured, Tuning
+from ..settings import Home
 from ..storage import writing
 
 REPORT, PLOT, DATA = "report.md", "plot.svg", "tuning.json"
@@ -14,14 +20,36 @@ _HEADERS = (
 _COLOURS = {"none": "#1f77b4", "rq": "#2ca02c", "sq": "#9467bd", "pq": "#8c564b", "bq": "#d62728"}
 
 
-def write_report(tuning: Tuning, folder: Path) -> Path:
-    """Writes the report's files into a folder and returns the report."""
+@dataclass(frozen=True)
+class Evidence:
+    """A report, and what was measured for it."""
+
+    report: Path
+    tuning: Tuning
+
+
+def write_report(tuning: Tuning, home: Home, now: datetime) -> Path:
+    """Writes the report's files beside the others of the same version, and returns the report."""
+    folder = _folder(home, tuning.asset, tuning.version) / f"{now:%Y%m%dT%H%M%S}"
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / DATA).write_text(tuning.model_dump_json(indent=1), encoding="utf-8")
         (folder / PLOT).write_text(draw(tuning), encoding="utf-8")
         (folder / REPORT).write_text(describe(tuning), encoding="utf-8")
     return folder / REPORT
+
+
+def read_evidence(home: Home, asset: AssetKey, version: Version) -> tuple[Evidence, ...]:
+    """Returns what was measured on a version, oldest first; what cannot be read is left out."""
+    found = []
+    for file in sorted(_folder(home, asset, version).glob(f"*/{DATA}")):
+        with suppress(OSError, ValueError):
+            found.append(Evidence(file.with_name(REPORT), Tuning.model_validate_json(file.read_bytes())))
+    return tuple(found)
+
+
+def _folder(home: Home, asset: AssetKey, version: Version) -> Path:
+    return home.evidence / "tuning" / asset / f"v{version}"
 
 
 def describe(tuning: Tuning) -> str:

@@ -3,8 +3,7 @@
 It is written once, beside where it will be, and never changed. Knows neither which version serves nor who asks.
 """
 
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -16,57 +15,37 @@ from ..lake.layout import LakeLayout
 from ..lake.readers import attach_statement
 from ..lake.session import EXTENSIONS, FULL_TEXT, connect
 from ..learning.prepared_text import TEXT, prepared_texts
-from ..records.base import Record, sha256_of
-from ..records.candidates import SchemaColumn
 from ..records.embeddings import CHUNK, EMBEDDER, RESERVED, VECTOR, EmbeddingOptions
-from ..records.keys import AssetKey, Version
 from ..sql import identifier, read_columns
 from ..storage import writing
 from .condition_rows import ROWS
+from .index_meta import (
+    BOUNDS,
+    IN_USE,
+    POSTED,
+    ROWS_FILE,
+    SHOWN,
+    SHOWN_ENDS,
+    STARTS,
+    STOP_WORDS,
+    VECTORS,
+    WEIGHTS,
+    WORDS,
+    IndexMeta,
+    seal_folder,
+)
 from .made_from import Made
+from .shown_rows import write_lines
 from .word_index import write_words
 
 if TYPE_CHECKING:
     import numpy as np
 
-FORMAT = 2
-META, ROWS_FILE, IN_USE = "index.json", "rows.duckdb", "in_use"
-VECTORS, STARTS, POSTED, WEIGHTS = "vectors.npy", "starts.npy", "posted.npy", "weights.npy"
 # Each row's number, by which everything else names it: a column of its own, since a source may have a `rowid`.
 NUMBER = f"{RESERVED}row"
 _BATCH_ROWS = 8_192
 # Vectors of unit length in float32 differ from it by far less.
 _UNIT_TOLERANCE = 1e-3
-
-
-class IndexMeta(Record):
-    """What a folder holds. `n_rows` are the source's rows that have a text, `n_vectors` theirs, one for each chunk.
-
-    `columns` are those of the source; `source_version` is missing where the rows that the embedding was made from
-    were not kept. `sizes` are those of the files, by name.
-    """
-
-    format: int = FORMAT
-    asset: AssetKey
-    data_version: str
-    embedder: str
-    dim: int
-    n_vectors: int
-    n_rows: int
-    source: AssetKey
-    source_version: Version | None
-    key: tuple[str, ...]
-    title: str | None
-    show: tuple[str, ...]
-    columns: tuple[SchemaColumn, ...]
-    sizes: Mapping[str, int]
-
-
-def index_name(made: Made, options: EmbeddingOptions) -> str:
-    """Returns the folder's name: equal for what answers alike, so that going back to a version finds its folder."""
-    said = options.model_dump(mode="json", include={"key", "source", "text", "title", "show"})
-    parents = [parent.model_dump(mode="json") for parent in made.receipt.parents]
-    return sha256_of([FORMAT, made.receipt.data_version, parents, made.source_version, said])[:16]
 
 
 def write_index(folder: Path, made: Made, options: EmbeddingOptions, layout: LakeLayout) -> IndexMeta:
@@ -85,20 +64,12 @@ def write_index(folder: Path, made: Made, options: EmbeddingOptions, layout: Lak
             meta = _Writing(connection, folder, made, options).write()
             for name in ("vectors_of", "texts_of"):
                 connection.execute(f"DETACH {name}")
-        sizes = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
-        meta = meta.model_copy(update={"sizes": sizes})
-        _write_last(folder / META, meta.model_dump_json())
-    return meta
+        return seal_folder(folder, meta)
 
 
-def read_meta(folder: Path) -> IndexMeta | None:
-    """Returns what a folder holds; `None` where it is none, of another format, or files are missing or cut short."""
-    try:
-        meta = IndexMeta.model_validate_json((folder / META).read_bytes())
-        whole = all((folder / name).stat().st_size == size for name, size in meta.sizes.items())
-    except (OSError, ValueError):
-        return None
-    return meta if whole and meta.format == FORMAT else None
+def shown_columns(said: EmbeddingOptions | IndexMeta) -> tuple[str, ...]:
+    """Returns the source's columns that results need, each once: key, title, and those that the component lists."""
+    return tuple(dict.fromkeys([*said.key, *([said.title] if said.title else []), *said.show]))
 
 
 class _Writing:
@@ -128,8 +99,8 @@ class _Writing:
             key=self.options.key,
             title=self.options.title,
             show=self.options.show,
+            has_shown=self._write_shown(),
             columns=read_columns(self.connection, f"(SELECT * EXCLUDE ({NUMBER}) FROM {ROWS})"),
-            sizes={},
         )
 
     def _write_rows(self) -> tuple[int, str]:
@@ -202,9 +173,22 @@ class _Writing:
             f"SELECT r.{NUMBER} AS number, concat_ws(' ', {whole}) AS text"
             f" FROM {ROWS} AS r LEFT JOIN {prepared_texts(self.options, ROWS)} AS p ON {same}"
         )
-        posted, weights = write_words(self.connection, texts, n_rows)
-        _save(self.folder / POSTED, posted)
-        _save(self.folder / WEIGHTS, weights)
+        words, posted, weights = write_words(self.connection, texts, n_rows)
+        arrays: dict[str, Any] = {POSTED: posted, WEIGHTS: weights, WORDS: words.numbers, BOUNDS: words.bounds}
+        for name, values in arrays.items():
+            _save(self.folder / name, values)
+        (self.folder / STOP_WORDS).write_text("\n".join(sorted(words.stop_words)), encoding="utf-8")
+
+    def _write_shown(self) -> bool:
+        listed = ", ".join(identifier(name) for name in shown_columns(self.options))
+        cursor = self.connection.execute(f"SELECT {listed} FROM {ROWS} ORDER BY {NUMBER}")
+        rows = (row for batch in iter(lambda: cursor.fetchmany(_BATCH_ROWS), []) for row in batch)
+        ends = write_lines(self.folder / SHOWN, rows)
+        if ends is None:
+            (self.folder / SHOWN).unlink()
+            return False
+        _save(self.folder / SHOWN_ENDS, ends)
+        return True
 
     def _one(self, sql: str) -> tuple[Any, ...]:
         row = self.connection.execute(sql).fetchone()
@@ -233,12 +217,3 @@ def _new_array(file: Path, shape: tuple[int, ...], dtype: "np.dtype[Any]") -> It
 def _save(file: Path, values: "np.ndarray[Any, np.dtype[Any]]") -> None:
     with _new_array(file, values.shape, values.dtype) as opened:
         opened.write(values.tobytes())
-
-
-def _write_last(file: Path, text: str) -> None:
-    partial = file.with_suffix(".partial")
-    with partial.open("w", encoding="utf-8") as opened:
-        opened.write(text)
-        opened.flush()
-        os.fsync(opened.fileno())
-    partial.replace(file)

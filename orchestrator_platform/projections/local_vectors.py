@@ -17,9 +17,12 @@ from ..lake.published import PublishedCut
 from ..records.embeddings import EmbeddingOptions
 from ..records.keys import AssetKey
 from ..records.receipts import Head
-from .local_index import IN_USE, index_name, read_meta, write_index
+from ..settings import Searching
+from .index_meta import IN_USE, find_damage, index_name
+from .local_index import write_index
 from .local_search import LocalIndex
 from .made_from import Made, find_made
+from .sealed_files import Depth
 from .serving import Serving
 
 PARTIAL, REMOVED, NOTE = ".partial", ".removed", "serving.json"
@@ -50,8 +53,9 @@ class LocalTarget:
             return served
         # A home that was moved keeps its folders' names.
         place = self.folder / Path(served.place).name
-        if read_meta(place) is None:
-            raise self._failed(f"{place} is missing or damaged")
+        damage = find_damage(place, Depth.SUMS)
+        if damage:
+            raise self._failed(f"{place} {damage}")
         return served.model_copy(update={"place": str(place)})
 
     def bring(self, head: Head | None, cut: PublishedCut) -> Serving:
@@ -68,7 +72,7 @@ class LocalTarget:
             StorageFailed: It cannot be written.
         """
         folder = self.folder_of(made)
-        if not anew and read_meta(folder) is not None:
+        if not anew and find_damage(folder, Depth.SUMS) is None:
             return folder
         fresh = self.folder / f"{folder.name}.{os.getpid()}{PARTIAL}"
         shutil.rmtree(fresh, ignore_errors=True)
@@ -84,14 +88,14 @@ class LocalTarget:
         """Returns where the folder of a version is, or would be."""
         return self.folder / index_name(made, self.options)
 
-    def open(self, made: Made) -> LocalIndex:
-        """Opens the folder of a version.
+    def open(self, made: Made, limits: Searching) -> LocalIndex:
+        """Opens the folder of a version; `limits` are those of conditions.
 
         Raises:
             FileNotFoundError: It is not there.
             TargetFailed: It is damaged.
         """
-        return LocalIndex.open(self.folder_of(made), self.name)
+        return LocalIndex.open(self.folder_of(made), self.name, limits)
 
     def _bring(self, head: Head | None, cut: PublishedCut, *, anew: bool) -> Serving:
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -24,7 +24,9 @@ class FreedCandidate(Record):
 
 
 class FreedFolder(Record):
-    """What a killed run left behind, or a copy that serves nobody any more, by its path below the home."""
+    """What a killed run left behind, a copy that serves nobody any more, or vectors of an embedder that the project
+    does not declare, by its path below the home.
+    """
 
     name: str
     size_bytes: int

@@ -18,6 +18,7 @@ from embedded_notes import (
 from hashed_embedder import hashed_embedders
 from small_project import write_files
 
+from orchestrator_platform.audits import retrieval
 from orchestrator_platform.gate.cycle.order import bench_of
 from orchestrator_platform.gate.outcomes import Published, Rejected
 from orchestrator_platform.gate.workbench import open_workbench
@@ -165,6 +166,47 @@ def test_quality_below_the_floor_is_rejected_at_first_sight(tmp_path: Path) -> N
     assert isinstance(outcome, Rejected)
     assert [finding.check for finding in outcome.verdict.blocking] == ["retrieval_ndcg"]
     assert "floor 0.5" in outcome.verdict.blocking[0].message
+
+
+@pytest.mark.parametrize(
+    ("selects", "says"),
+    [
+        ("SELECT question AS query, note_id FROM marts.notes WHERE note_id < 0", "golden.sql selects no question"),
+        ("SELECT '  ' AS query, note_id FROM marts.notes", "golden.sql selects no question"),
+        (
+            "SELECT question AS query, note_id + 1000 AS note_id FROM marts.notes",
+            "no row that answers one of the 20 questions of golden.sql has a vector",
+        ),
+    ],
+)
+def test_a_floor_that_no_question_can_be_asked_for_was_not_reached(tmp_path: Path, selects: str, says: str) -> None:
+    folder = make_notes(tmp_path, golden=True, changes={"defs/vectors/golden.sql": selects})
+    write_notes(folder, [note(number) for number in range(20)])
+    outcome = outcome_of(folder)
+    assert isinstance(outcome, Rejected)
+    (ndcg,) = outcome.verdict.blocking
+    assert ndcg.check == "retrieval_ndcg"
+    assert says in ndcg.message
+    assert "min_ndcg 0.5 was not shown to hold. Mend what it selects from" in ndcg.message
+    recall = next(finding for finding in outcome.verdict.findings if finding.check == "retrieval_recall")
+    assert (recall.passed, recall.severity) == (False, Severity.WARN)  # no floor was asked for
+
+
+def test_of_very_many_golden_questions_some_are_asked_always_the_same_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = "SELECT question || ' ' || i AS query, note_id FROM marts.notes, range(1000) AS r(i)"
+    folder = make_notes(tmp_path, golden=True, changes={"defs/vectors/golden.sql": many})
+    monkeypatch.setattr(retrieval, "MOST_QUESTIONS", 50)
+    rows = [note(number) for number in range(100)]
+    write_notes(folder, rows)
+    embedded(folder)
+    write_notes(folder, [*rows, note(100)])
+    outcome = outcome_of(folder)
+    assert isinstance(outcome, Published)
+    (ndcg,) = (finding for finding in outcome.findings if finding.check == "retrieval_ndcg")
+    assert "over 50 questions (of 101,000, by their hash)" in ndcg.message
+    assert ndcg.passed
 
 
 def test_a_fall_that_may_be_noise_is_a_warning(tmp_path: Path) -> None:

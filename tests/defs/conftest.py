@@ -5,7 +5,6 @@ import csv
 import gzip
 import hashlib
 import json
-import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,10 +14,10 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pytest
+from real_feed import require_feed
 
 ROOT = Path(__file__).parents[2]
 DBT_PROJECT = ROOT / "dbt_project"
-REAL_FEED = Path(os.environ.get("ORCHESTRATOR_FEED", ROOT.parent / "shared" / "data"))
 
 RECORD_COLUMNS = {"cve_id": pa.string(), "state": pa.string(), "date_updated": pa.string(), "record": pa.string()}
 PLATFORM_COLUMNS = {
@@ -181,9 +180,7 @@ def new_scratch(tmp_path_factory: pytest.TempPathFactory, invoke_dbt: Callable[.
 
 @pytest.fixture(scope="session")
 def real_feed() -> Path:
-    if not (REAL_FEED / "vulnrichment").is_dir():
-        pytest.skip(f"needs the real feed, which is not at {REAL_FEED} (set ORCHESTRATOR_FEED)")
-    return REAL_FEED
+    return require_feed()
 
 
 @pytest.fixture(scope="session")

@@ -13,12 +13,13 @@ from small_project import gate_of, make_project, open_project, write_orders
 
 from orchestrator_platform.errors import Misuse, StorageFailed
 from orchestrator_platform.gate.context import Gate
+from orchestrator_platform.operations import targets
 from orchestrator_platform.operations.doctor import Doctor
 from orchestrator_platform.operations.gc import collect_garbage, plan_gc
 from orchestrator_platform.operations.land import land
 from orchestrator_platform.operations.projections import project, read_lagging, read_projections, sync
 from orchestrator_platform.operations.rollback import Goal, rollback
-from orchestrator_platform.projections import local_vectors
+from orchestrator_platform.projections import index_meta, local_vectors
 from orchestrator_platform.projections.serving import target_lock
 from orchestrator_platform.records.upkeep import GcPlan
 
@@ -85,6 +86,38 @@ def test_a_copy_that_fails_harms_no_publication_and_catches_up(folder: Path, mon
     (state,) = read_projections(opened(folder))
     assert (state.serving, state.error, state.is_behind) == (2, "", False)
     assert read_lagging(opened(folder)) == ()
+
+
+@pytest.mark.parametrize("bring_up", [project, sync])
+def test_folders_of_an_older_format_are_made_anew_by_whatever_brings_copies_up(
+    folder: Path, bring_up: Callable[[Gate], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older_format = index_meta.FORMAT - 1
+    for module in (index_meta, targets):
+        monkeypatch.setattr(module, "FORMAT", older_format)
+    project(opened(folder))
+    (older,) = read_projections(opened(folder))
+    monkeypatch.undo()
+    (state,) = read_projections(opened(folder))
+    assert "was written in format" in state.error
+    bring_up(opened(folder))
+    (state,) = read_projections(opened(folder))
+    assert (state.error, state.is_behind) == ("", False)
+    assert state.place != older.place
+
+
+def test_the_doctor_reads_every_byte_of_the_copies_that_serve(folder: Path) -> None:
+    project(opened(folder))
+    (state,) = read_projections(opened(folder))
+    rows = Path(state.place) / index_meta.ROWS_FILE
+    content = bytearray(rows.read_bytes())
+    content[len(content) // 2] ^= 1
+    rows.write_bytes(content)
+    settings = opened(folder).settings
+    (found,) = (each for each in Doctor(settings).examine().ailments if each.culprit == TARGET)
+    assert found.problem.endswith(f"{rows.parent} is damaged: {rows.name} has other bytes than were written")
+    assert found.command == f"orchestrator projections rebuild {TARGET}"
+    assert not [each for each in Doctor(settings, quick=True).examine().ailments if each.culprit == TARGET]
 
 
 def test_what_was_taken_back_is_not_served_and_comes_back_with_it(folder: Path) -> None:

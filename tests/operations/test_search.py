@@ -19,12 +19,13 @@ from embedded import (
 from hashed_embedder import HashedEmbedder
 from small_project import gate_of, make_project
 
-from orchestrator_platform.errors import Misuse, UnknownVersion
+from orchestrator_platform.errors import DefinitionError, Misuse, UnknownVersion
 from orchestrator_platform.operations.projections import project
 from orchestrator_platform.operations.rollback import Goal, rollback
 from orchestrator_platform.operations.search import LONGEST_QUESTION, Searcher
 from orchestrator_platform.records.keys import AssetKey
 from orchestrator_platform.records.searches import Found
+from orchestrator_platform.settings import Searching, load_searching
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +86,17 @@ def test_conditions_with_and_without_values(searcher: Searcher) -> None:
         ("bad \udcff byte", {}, "position 5"),
         ("vpn", {"k": 0}, "at least one"),
         ("vpn", {"k": -3}, "at least one"),
+        (3, {}, "`text` is a text, not int"),
+        (None, {}, "`text` is a text, not NoneType"),
+        ("vpn", {"k": "a"}, "`k` is a whole number, not str"),
+        ("vpn", {"k": 2.5}, "`k` is a whole number, not float"),
+        ("vpn", {"k": True}, "`k` is a whole number, not bool"),
+        ("vpn", {"asset": 7}, "`asset` is a text or left out, not int"),
+        ("vpn", {"where": b"true"}, "`where` is a text or left out, not bytes"),
+        ("vpn", {"where": "id = ?", "values": "A-1"}, "`values` is a list or a tuple, not str"),
+        ("vpn", {"version": "2"}, "`version` is a whole number or left out, not str"),
+        ("vpn", {"mode": 3}, "no way of searching 3"),
+        ("vpn", {"backend": []}, r"no backend \[\]"),
         ("vpn", {"mode": "magic"}, "Known: hybrid, vector, text"),
         ("vpn", {"asset": "marts.advisory"}, "no embedding of the project.*Known: embeddings.advisory"),
         ("vpn", {"where": ""}, "it is empty"),
@@ -97,7 +109,7 @@ def test_conditions_with_and_without_values(searcher: Searcher) -> None:
     ],
 )
 def test_a_question_that_cannot_be_asked_says_why(
-    searcher: Searcher, text: str, asked: dict[str, Any], says: str
+    searcher: Searcher, text: Any, asked: dict[str, Any], says: str
 ) -> None:
     with pytest.raises(Misuse, match=says):
         searcher.search(text, **asked)
@@ -123,6 +135,17 @@ def test_a_missing_or_damaged_folder_is_made_out_of_the_lake(project_folder: Pat
     (folder,) = (path for path in local.iterdir() if path.is_dir())
     (folder / "weights.npy").write_bytes(b"cut short")
     assert keys(searcher_of(project_folder).search("vpn", mode="text")) == ["A-1"]
+
+
+def test_a_file_that_is_damaged_while_a_process_answers_from_it_is_made_anew(project_folder: Path) -> None:
+    asking = searcher_of(project_folder)
+    right = asking.search("vpn", mode="vector")
+    for vectors in (project_folder / "home/projections/local" / EMBEDDING).glob("*/vectors.npy"):
+        with vectors.open("r+b") as opened:
+            opened.seek(-64, 2)
+            opened.write(b"\x00" * 64)
+    assert asking.search("vpn", mode="vector") == right
+    asking.close()
 
 
 def test_vectors_of_another_embedder_are_not_compared(project_folder: Path) -> None:
@@ -168,3 +191,12 @@ def test_what_is_published_rolled_back_or_not_there_yet_is_seen_by_the_next_ques
     with pytest.raises(Misuse, match="was rolled back and serves nothing"):
         searcher.search("vpn")
     assert not searcher.search("vpn", version=2).is_served
+
+
+def test_the_limits_of_conditions_are_the_projects(tmp_path: Path) -> None:
+    file = tmp_path / "pyproject.toml"
+    file.write_text("[tool.orchestrator.search]\ncondition_seconds = 0.5\ncondition_memory_mb = 64\n")
+    assert load_searching(file) == Searching(condition_seconds=0.5, condition_memory_mb=64)
+    file.write_text("[tool.orchestrator.search]\ncondition_memory_mb = 0.5\n")
+    with pytest.raises(DefinitionError, match="search] cannot have 'condition_memory_mb'"):
+        load_searching(file)

@@ -1,6 +1,7 @@
 """Opens a Weaviate server, and says in the platform's words what is wrong with one."""
 
 import logging
+import ssl
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -74,11 +75,13 @@ def _open(server: Server) -> "WeaviateClient":
 
     options = server.options
     seconds = options.timeout_seconds
-    config = AdditionalConfig(timeout=Timeout(init=seconds, query=seconds, insert=max(seconds, 60)))
+    timeouts = Timeout(init=seconds, query=seconds, insert=max(seconds, 60))
     if options.url == "embedded":
-        return _open_embedded(server, config)
+        return _open_embedded(server, AdditionalConfig(timeout=timeouts))
     parts, key = urlsplit(options.url), _key(server)
     is_secure = parts.scheme == "https"
+    # What the environment says of authorities and proxies holds for servers out there, not for one beside us.
+    config = AdditionalConfig(timeout=timeouts, trust_env=is_secure)
     host = parts.hostname or ""
     parameters = ConnectionParams.from_params(
         http_host=host,
@@ -178,7 +181,7 @@ def telling(server: Server) -> Iterator[None]:
     except OrchestratorError:
         raise
     except (WeaviateBaseError, httpx.HTTPError, OSError) as error:
-        problem, fix = _explain(server, error)
+        problem, fix = _untrusted(server, error) or _explain(server, error)
         raise server.failed(problem, fix) from error
 
 
@@ -205,6 +208,17 @@ def _explain(server: Server, error: Exception) -> tuple[str, str]:
     if isinstance(error, told.WeaviateConnectionError | told.WeaviateStartUpError | httpx.TransportError | OSError):
         return (f"the server at {where} does not answer ({_short(error)})", "Start it, or correct the `url`.")
     return (f"the server at {where} failed: {_short(error)}", "Look at the server's log and its disk.")
+
+
+def _untrusted(server: Server, error: BaseException | None) -> tuple[str, str] | None:
+    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
+        error = error.__cause__ or error.__context__
+    if error is None:
+        return None
+    return (
+        f"the certificate of the server at {server.options.url} is not trusted",
+        "Name the file of its authority in SSL_CERT_FILE and GRPC_DEFAULT_SSL_ROOTS_FILE_PATH.",
+    )
 
 
 def _key_hint(server: Server) -> str:

@@ -9,7 +9,7 @@ from orchestrator_platform.errors import Misuse, UnknownAsset
 from orchestrator_platform.gate.context import Gate
 from orchestrator_platform.operations.targets import declared_targets
 from orchestrator_platform.operations.tune import tune, usual_grid
-from orchestrator_platform.operations.tuning_report import describe, draw, proposal
+from orchestrator_platform.operations.tuning_report import describe, draw, proposal, read_evidence
 from orchestrator_platform.records.embeddings import IndexSettings
 from orchestrator_platform.records.keys import AgentName, AssetKey, Version
 from orchestrator_platform.records.tunings import Measured, Tuning, memory_of
@@ -65,6 +65,10 @@ def test_what_is_measured_is_reported_and_the_served_collection_is_left_alone(ad
         assert not client.collections.exists(f"{target.plan.alias}_tuned")  # type: ignore[attr-defined]
     assert report.read_text(encoding="utf-8") == describe(found)
     assert Tuning.model_validate(json.loads((report.parent / "tuning.json").read_text())) == found
+    (evidence,) = (
+        each for each in read_evidence(advisories.settings.home, found.asset, found.version) if each.report == report
+    )
+    assert evidence.tuning == found
     assert (report.parent / "plot.svg").read_text(encoding="utf-8").count("<circle") == 4
 
 
