@@ -80,7 +80,7 @@ def real_feed(folder: Path, scratch: Path) -> Feed:
 
 def tell(feed: Feed, home: Path) -> int:
     """Goes through the chapters; each one checks what it says."""
-    from orchestrator_platform.gate.outcomes import Published, Rejected, Unchanged, Waiting
+    from orchestrator_platform.gate.outcomes import Published, Rejected, Unchanged
     from orchestrator_platform.operations.build import build
     from orchestrator_platform.operations.land import land
     from orchestrator_platform.operations.platform import Platform
