@@ -220,9 +220,9 @@ def _learned(
 ) -> Iterator[AssetDeclaration]:
     declared = {declaration.key: declaration for declaration in others}
     for component in components:
-        if isinstance(component.attributes, kind):
-            checks = _free_checks(component, component.attributes.checks)
-            yield declare_learned(component, component.attributes, declared, checks)
+        attributes = component.attributes
+        if isinstance(attributes, LEARNED) and isinstance(attributes, kind):
+            yield declare_learned(component, attributes, declared, _free_checks(component, attributes.checks))
 
 
 def _source(
