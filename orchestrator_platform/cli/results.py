@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from ..sql import told_bytes
 from .json_text import json_lines, unique_names
 from .text import plural, table
 
@@ -71,6 +70,8 @@ def result_table(result: "duckdb.DuckDBPyRelation", limit: int, *, told: bool) -
 
 def _projected(result: "duckdb.DuckDBPyRelation", *, as_text: bool) -> "duckdb.DuckDBPyRelation":
     """Columns are named by their place, because two of them may have one name."""
+    from ..sql import told_bytes
+
     chosen = []
     for index, type_ in enumerate(map(str, result.types), start=1):
         if type_ == "BLOB":

@@ -66,7 +66,8 @@ def may_have_rows(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
 def is_there(connection: duckdb.DuckDBPyConnection, relation: str) -> bool:
     """Whether a table of this name, quoted, can be read here and now, its creation not yet committed or not."""
     try:
-        connection.execute(f"DESCRIBE {relation}")
+        # Not DESCRIBE: what is not there and is called like a file, `raw.csv`, would be looked for on the disk.
+        connection.execute(f"PRAGMA table_info({literal(relation)})")
     except duckdb.CatalogException:
         return False
     return True

@@ -51,7 +51,7 @@ def test_a_row_follows_its_scores_when_they_change_and_when_they_go(scratch: Any
     scratch.land_records([make_record("CVE-2024-0001", points=None), make_record("CVE-2024-0002", points=None)])
     both = {"automatable": (0.1, 0.9), "technical_impact": (0.2, 0.8)}
     scratch.score("CVE-2024-0001", exploitation=(0.9, 0.1, 0.0), **both)
-    scratch.build("--select", "+triage")
+    scratch.build()
     scratch.score("CVE-2024-0001", 2, exploitation=(0.2, 0.1, 0.7), **both)
     scratch.build("--select", "triage")
     assert scratch.rows(f"select exploitation, exploitation_model_version, decision from ({POINTS}) limit 1") == [

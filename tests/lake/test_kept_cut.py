@@ -55,6 +55,7 @@ def test_a_cut_of_another_lake_is_another_cut(tmp_path):
 
 def test_a_table_of_one_row_group_is_worked_on_by_one_thread_and_a_larger_one_by_all():
     with connect() as connection:
+        connection.execute("RESET threads")
         all_threads = connection.execute("SELECT current_setting('threads')").fetchone()
         suit_threads(connection, ONE_ROW_GROUP)
         assert connection.execute("SELECT current_setting('threads')").fetchone() == (1,)

@@ -27,7 +27,10 @@ def test_nothing_declared_is_the_default_embedder() -> None:
         ({"kind": "http", "url": "ftp://host", "model": "m", "dim": 3}, "begin with http"),
         ({"kind": "http", "url": "http://me:pw@host", "model": "m", "dim": 3}, "no user, password"),
         ({"kind": "http", "url": "http://host/?key=pw", "model": "m", "dim": 3}, "query"),
-        ({"kind": "http", "url": "http://host", "model": "m", "dim": 3, "key_variable": "sk-pw"}, "never the key"),
+        (
+            {"kind": "http", "url": "http://host", "model": "m", "dim": 3, "key_variable": "sk-pw"},
+            "never what it holds",
+        ),
         ({"kind": "other"}, "'minilm', 'onnx' or 'http'"),
         ({"batch_size": 0}, "greater than or equal to 1"),
         ({"speed": "fast"}, "Extra inputs"),

@@ -11,8 +11,10 @@ from ...records.models import ModelOptions
 from ...records.monitors import MonitorOptions
 from ...sql import identifier, literal
 from ..fresh_process import ProcessLimits, run_fresh
-from .watching_process import ARTEFACT, EXAMPLES, MODULE
 
+# Said here and not there: what the process imports would come into every command.
+MODULE = "orchestrator_platform.learning.monitoring.watching_process"
+EXAMPLES, ARTEFACT = "examples.parquet", "artefact.skops"
 _LIMITS = ProcessLimits(timeout_seconds=1_800)
 
 

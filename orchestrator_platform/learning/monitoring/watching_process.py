@@ -14,13 +14,12 @@ from ...records.models import ModelOptions
 from ...records.monitors import MonitorOptions
 from ..fresh_process import answer_task
 from ..labelled_examples import read_examples
+from .measuring import ARTEFACT, EXAMPLES
 from .watching import Watched, rows_to_score, watch
 
 if TYPE_CHECKING:
     import pandas as pd
 
-MODULE = "orchestrator_platform.learning.monitoring.watching_process"
-EXAMPLES, ARTEFACT = "examples.parquet", "artefact.skops"
 # What differs beyond comes from the order in which a machine adds.
 _DIGITS = 9
 
