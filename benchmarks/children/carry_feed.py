@@ -19,6 +19,8 @@ from orchestrator_platform.gate.context import Gate
 from orchestrator_platform.gate.outcomes import Outcome, Published
 from orchestrator_platform.operations.platform import Platform
 from orchestrator_platform.records.candidates import AssetKind
+from orchestrator_platform.records.declarations import DbtBuild
+from orchestrator_platform.records.keys import AssetKey
 
 # module, the name by which it calls, what the table calls it
 _WATCHED = (
@@ -54,9 +56,7 @@ def _take(gate: Gate, home: Path, step: Mapping[str, Any]) -> dict[str, Any]:
             outcomes.append(land(gate, source, [Path(path) for path in paths]).landed.outcome)
         landed = time.perf_counter()
         if step.get("build"):
-            # The plain way makes these and no embeddings, which are measured against their own.
-            tables = [key for key, declared in gate.assets.items() if declared.kind is AssetKind.TABLE]
-            outcomes += build(gate, tables).outcomes
+            outcomes += build(gate, sorted(made_of_files(gate))).outcomes
         ended = time.perf_counter()
     after = file_states(home)
     changed = {path: state for path, state in after.items() if before.get(path) != state}
@@ -72,6 +72,19 @@ def _take(gate: Gate, home: Path, step: Mapping[str, Any]) -> dict[str, Any]:
         "files_changed": len(changed) + len(before.keys() - after.keys()),
         "bytes_written": sum(size for size, _, _ in changed.values()),
     }
+
+
+def made_of_files(gate: Gate) -> frozenset[AssetKey]:
+    """Returns the dbt tables that need nothing but files: what the plain way makes too.
+
+    Vectors, features and scores are measured against ways of their own, and so is left out what reads them.
+    """
+    found: set[AssetKey] = set()
+    for key, declared in gate.assets.items():  # parents first
+        of_files = all(gate.assets[parent].kind is AssetKind.RAW or parent in found for parent in declared.parents)
+        if isinstance(declared.build, DbtBuild) and of_files:
+            found.add(key)
+    return frozenset(found)
 
 
 @contextmanager
