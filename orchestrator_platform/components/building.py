@@ -1,15 +1,41 @@
-"""Builds the selected tables in one pass through the gate: what dbt and Python tables have in common."""
+"""Builds the selected tables in one pass through the gate: what all assets but sources have in common."""
 
+import re
 from collections.abc import Sequence
+from typing import TypeVar
+
+import dagster as dg
 
 from ..authority.agent_files import Invocation
 from ..gate.context import Gate
 from ..gate.outcomes import Published
 from ..operations.asks import answered_by_start
 from ..operations.build import BuildResult, build
+from ..operations.component_files import BuiltAttributes
 from ..records.keys import AssetKey
 from ..settings import load_person
-from .steps import Made, RunStart
+from .component import RecordComponent
+from .steps import Made, RunStart, define_assets
+from .tree import gate_of
+
+T = TypeVar("T", bound=BuiltAttributes)
+
+
+class BuiltComponent(RecordComponent[T]):
+    """A component that declares one asset, built by `orchestrator build` and in a step of its own."""
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        return dg.Definitions(assets=[build_step(gate_of(context), self.attributes.asset)])
+
+
+def build_step(gate: Gate, asset: AssetKey) -> dg.AssetsDefinition:
+    """Returns the step that builds one asset."""
+    return define_assets(step_name(asset), gate, [gate.assets[asset]], build_selected)
+
+
+def step_name(built: str) -> str:
+    """Returns what Dagster calls the step that builds this: it takes letters, digits and underscores."""
+    return "build_" + re.sub(r"[^a-z0-9]+", "_", built.lower()).strip("_")
 
 
 def build_selected(gate: Gate, assets: Sequence[AssetKey], run: RunStart) -> Made:

@@ -9,29 +9,19 @@ import dagster as dg
 from ..errors import DefinitionError
 from ..gate.context import Gate
 from ..operations.component_files import (
+    BuiltAttributes,
     DbtTablesAttributes,
-    EmbeddingAttributes,
-    FeaturesAttributes,
-    ModelAttributes,
-    MonitorAttributes,
     PythonTableAttributes,
-    RoutingAttributes,
-    ScoresAttributes,
     SourceAttributes,
     read_component_files,
 )
 from ..operations.project_assets import load_gate
 from ..projections.dagster_values import dagster_key
 from ..settings import Settings
+from .building import build_step
 from .dbt_tables import dbt_assets
-from .embedding import embedding_assets
-from .features import features_assets
 from .jobs import platform_jobs, platform_sensors
-from .model import model_assets
-from .monitor import monitor_assets
 from .python_table import python_assets
-from .routing import routing_assets
-from .scores import scores_assets
 from .source import source_assets
 from .tree import PlatformTree
 
@@ -75,18 +65,8 @@ def component_assets(gate: Gate) -> Iterator[dg.AssetsDefinition]:
                 yield from dbt_assets(gate)
             case PythonTableAttributes():
                 yield from python_assets(gate, component.folder / component.attributes.module)
-            case EmbeddingAttributes():
-                yield embedding_assets(gate, component.attributes.asset)
-            case FeaturesAttributes():
-                yield features_assets(gate, component.attributes.asset)
-            case ModelAttributes():
-                yield model_assets(gate, component.attributes.asset)
-            case MonitorAttributes():
-                yield monitor_assets(gate, component.attributes.asset)
-            case ScoresAttributes():
-                yield scores_assets(gate, component.attributes.asset)
-            case RoutingAttributes():
-                yield routing_assets(gate, component.attributes.asset)
+            case BuiltAttributes(asset=asset):
+                yield build_step(gate, asset)
 
 
 def _is_dg_project(settings: Settings) -> bool:

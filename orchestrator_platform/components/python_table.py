@@ -1,6 +1,5 @@
 """Tables made by decorated Python functions in one file, as assets of one step."""
 
-import re
 from pathlib import Path
 
 import dagster as dg
@@ -9,7 +8,7 @@ from pydantic import BaseModel
 from ..gate.context import Gate
 from ..operations.component_files import PythonTableAttributes
 from ..records.declarations import PythonBuild
-from .building import build_selected
+from .building import build_selected, step_name
 from .component import RecordComponent
 from .steps import define_assets
 from .tree import gate_of
@@ -37,5 +36,4 @@ def python_assets(gate: Gate, file: Path) -> list[dg.AssetsDefinition]:
     ]
     if not declarations:
         return []
-    place = re.sub(r"[^a-z0-9]+", "_", f"{here.parent.name}_{here.stem}".lower()).strip("_")
-    return [define_assets(f"build_{place}", gate, declarations, build_selected)]
+    return [define_assets(step_name(f"{here.parent.name}_{here.stem}"), gate, declarations, build_selected)]

@@ -6,7 +6,7 @@ Dagster is not imported here, so that a command line can start without it.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import Field, ValidationError
@@ -25,6 +25,14 @@ from ..records.routing import RoutingOptions
 from ..records.scores import ScoresOptions
 
 COMPONENT_PACKAGE = "orchestrator_platform.components"
+
+
+T = TypeVar("T", bound=Record)
+
+
+def _only(kind: type[T], whole: Record) -> T:
+    """The part of a record that is another kind of record."""
+    return kind.model_validate({name: getattr(whole, name) for name in kind.model_fields})
 
 
 class CheckAttributes(Record):
@@ -48,7 +56,7 @@ class SourceAttributes(SourceOptions):
     checks: tuple[CheckAttributes, ...] = ()
 
     def options(self) -> SourceOptions:
-        return SourceOptions.model_validate({name: getattr(self, name) for name in SourceOptions.model_fields})
+        return _only(SourceOptions, self)
 
 
 class DbtTablesAttributes(Record):
@@ -72,81 +80,64 @@ class PythonTableAttributes(Record):
     checks: tuple[CheckAttributes, ...] = ()
 
 
-class EmbeddingAttributes(EmbeddingOptions):
+class BuiltAttributes(Record):
+    """What components that declare one asset have in common; checks are files beside the component's."""
+
+    asset: AssetKey
+    description: str = ""
+    freshness: Freshness | None = None
+    checks: tuple[CheckAttributes, ...] = ()
+
+
+class EmbeddingAttributes(BuiltAttributes, EmbeddingOptions):
     """`asset` is the table of vectors; golden queries and checks are files beside the component's."""
 
-    asset: AssetKey
-    description: str = ""
     drift: DriftAnswer = DriftAnswer.WARN
-    freshness: Freshness | None = None
-    checks: tuple[CheckAttributes, ...] = ()
 
     def options(self) -> EmbeddingOptions:
-        return EmbeddingOptions.model_validate({name: getattr(self, name) for name in EmbeddingOptions.model_fields})
+        return _only(EmbeddingOptions, self)
 
 
-class FeaturesAttributes(FeatureOptions):
+class FeaturesAttributes(BuiltAttributes, FeatureOptions):
     """`asset` is the table of features, `contract` is `file.py:Class`; this and all SQL are files beside this one."""
 
-    asset: AssetKey
     contract: str
-    description: str = ""
     drift: DriftAnswer = DriftAnswer.WARN
-    freshness: Freshness | None = None
-    checks: tuple[CheckAttributes, ...] = ()
 
     def options(self) -> FeatureOptions:
-        return FeatureOptions.model_validate({name: getattr(self, name) for name in FeatureOptions.model_fields})
+        return _only(FeatureOptions, self)
 
 
-class ModelAttributes(ModelOptions):
+class ModelAttributes(BuiltAttributes, ModelOptions):
     """`asset` is the model's table, one row to each version; estimator and checks are files beside the component's."""
 
-    asset: AssetKey
-    description: str = ""
-    freshness: Freshness | None = None
-    checks: tuple[CheckAttributes, ...] = ()
-
     def options(self) -> ModelOptions:
-        return ModelOptions.model_validate({name: getattr(self, name) for name in ModelOptions.model_fields})
+        return _only(ModelOptions, self)
 
 
-class MonitorAttributes(MonitorOptions):
+class MonitorAttributes(BuiltAttributes, MonitorOptions):
     """`asset` is the table of measures; checks are files beside the component's."""
 
-    asset: AssetKey
-    description: str = ""
-    freshness: Freshness | None = None
-    checks: tuple[CheckAttributes, ...] = ()
-
     def options(self) -> MonitorOptions:
-        return MonitorOptions.model_validate({name: getattr(self, name) for name in MonitorOptions.model_fields})
+        return _only(MonitorOptions, self)
 
 
-class ScoresAttributes(ScoresOptions):
+class ScoresAttributes(BuiltAttributes, ScoresOptions):
     """`asset` is the table of scores; checks are files beside the component's."""
 
-    asset: AssetKey
-    description: str = ""
     drift: DriftAnswer = DriftAnswer.WARN
-    freshness: Freshness | None = None
-    checks: tuple[CheckAttributes, ...] = ()
 
     def options(self) -> ScoresOptions:
-        return ScoresOptions.model_validate({name: getattr(self, name) for name in ScoresOptions.model_fields})
+        return _only(ScoresOptions, self)
 
 
-class RoutingAttributes(RoutingOptions):
+class RoutingAttributes(BuiltAttributes, RoutingOptions):
     """`asset` is the table of routed answers; checks are files beside the component's."""
 
-    asset: AssetKey
-    description: str = ""
     drift: DriftAnswer = DriftAnswer.WARN
-    freshness: Freshness | None = None
-    checks: tuple[CheckAttributes, ...] = ()
 
     def options(self) -> RoutingOptions:
-        return RoutingOptions.model_validate({name: getattr(self, name) for name in RoutingOptions.model_fields})
+        return _only(RoutingOptions, self)
 
 
 Attributes = (

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..errors import DefinitionError
 from ..learning.embedders import Embedders
 from ..records.base import sha256_of
 from ..records.candidates import AssetKind
@@ -22,6 +21,7 @@ from ..records.embeddings import (
 from ..records.keys import AgentName, AssetKey
 from ..transforming.tables_read import tables_read
 from .component_files import ComponentFile, EmbeddingAttributes
+from .table_read import TableRead, table_read, wrong
 
 _NOBODY = AgentName("")
 _OWN_TYPES = (
@@ -48,7 +48,14 @@ def declare_embedding(
         DefinitionError: The source is not declared, the key is not its grain, or a column is not among its columns.
     """
     options = attributes.options()
-    source = _source(component, options, declared)
+    source = table_read(component, "source", options.source, declared)
+    source.require_grain(options.key)
+    for attribute, names in (
+        ("text", options.text_columns),
+        ("title", (options.title,) if options.title else ()),
+        ("show", options.show),
+    ):
+        source.require_columns(attribute, names)
     identity = embedders.identify(options.embedder, component.folder)
     return AssetDeclaration(
         key=attributes.asset,
@@ -88,62 +95,11 @@ def judged_by(declaration: AssetDeclaration) -> list[list[object]]:
     return [["golden", golden.model_dump(mode="json"), sha256_of(text)]]
 
 
-def _source(
-    component: ComponentFile, options: EmbeddingOptions, declared: Mapping[AssetKey, AssetDeclaration]
-) -> AssetDeclaration:
-    source = declared.get(options.source)
-    if source is None:
-        raise _wrong(
-            component,
-            "source",
-            f"reads {options.source}, and nothing declares it",
-            "Declare it (a source, a dbt model, a Python table), or read something else.",
-        )
-    grain = source.contract.grain
-    if grain is None or set(grain) != set(options.key):
-        has = f"the grain [{', '.join(grain)}]" if grain else "no grain"
-        raise _wrong(
-            component,
-            "key",
-            f"the key is [{', '.join(options.key)}], but {options.source} has {has}",
-            "Name the columns of its grain, in any order." if grain else "Say its grain in its contract.",
-        )
-    _require_columns(component, options, source.contract)
-    return source
-
-
-def _require_columns(component: ComponentFile, options: EmbeddingOptions, contract: Contract) -> None:
-    for attribute, names in (
-        ("text", options.text_columns),
-        ("title", (options.title,) if options.title else ()),
-        ("show", options.show),
-    ):
-        for name in names:
-            if contract.column(name) is None:
-                known = ", ".join(column.name for column in contract.columns)
-                raise _wrong(
-                    component, attribute, f"{options.source} has no column {name!r}", f"Its contract lists: {known}."
-                )
-
-
-def _contract(
-    component: ComponentFile, asset: AssetKey, options: EmbeddingOptions, source: AssetDeclaration
-) -> Contract:
-    keys = []
-    for name in options.key:
-        column = source.contract.column(name)
-        if column is None or not column.type:
-            raise _wrong(
-                component,
-                "key",
-                f"the contract of {options.source} gives {name!r} no type",
-                "Give it one there (`data_type` in dbt).",
-            )
-        keys.append(column.model_copy(update={"nullable": False, "sequence": False}))
+def _contract(component: ComponentFile, asset: AssetKey, options: EmbeddingOptions, source: TableRead) -> Contract:
     own = (Column(name=name, type=type_, nullable=False, description=said) for name, type_, said in _OWN_TYPES)
     return Contract(
         asset=asset,
-        columns=(*keys, *own),
+        columns=(*source.key_columns(options.key), *own),
         grain=(*options.key, CHUNK),
         rows=RowsPromise(relation=Relation.SUBSET_OF, parent=options.source, on=options.key),
         closed=True,
@@ -160,11 +116,7 @@ def _golden_reads(
     try:
         sql = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise _wrong(
+        raise wrong(
             component, "golden", f"{options.golden.file} cannot be read ({error})", "Write it beside this file."
         ) from error
     return tables_read(sql, declared)
-
-
-def _wrong(component: ComponentFile, attribute: str, problem: str, fix: str) -> DefinitionError:
-    return DefinitionError(file=component.file, line=component.line_of(attribute), problem=problem, fix=fix)

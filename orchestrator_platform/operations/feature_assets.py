@@ -20,8 +20,9 @@ from ..records.keys import AgentName, AssetKey
 from ..transforming.feature_columns import FeatureColumns
 from ..transforming.feature_sql import FeatureSqlCheck
 from .component_files import ComponentFile, FeaturesAttributes
-from .feature_promises import TIME, FeaturePromises, wrong
+from .feature_promises import TIME, FeaturePromises
 from .feature_shape import FeatureShape, kept_shape, shape_key
+from .table_read import wrong
 
 _NOBODY = AgentName("")
 

@@ -13,13 +13,9 @@ from ..records.keys import AssetKey
 from ..transforming.feature_columns import FeatureColumns
 from ..transforming.feature_sql import FeatureSqlCheck
 from .component_files import ComponentFile
+from .table_read import wrong
 
 TIME = "TIMESTAMP"
-
-
-def wrong(component: ComponentFile, attribute: str, problem: str, fix: str) -> DefinitionError:
-    """Returns the error that names the line of an attribute."""
-    return DefinitionError(file=component.file, line=component.line_of(attribute), problem=problem, fix=fix)
 
 
 @dataclass(frozen=True)

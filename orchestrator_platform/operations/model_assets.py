@@ -1,12 +1,9 @@
 """Declares models: what a component says, held against the contract of the table of examples."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import duckdb
-
-from ..errors import DefinitionError, StatementRefused
 from ..records.base import sha256_of
 from ..records.candidates import AssetKind
 from ..records.contracts import Column, Contract
@@ -15,9 +12,8 @@ from ..records.features import LABEL_KNOWN_AT, LANDED_SEQ
 from ..records.keys import AgentName, AssetKey
 from ..records.model_rows import MODEL, MODEL_COLUMNS
 from ..records.models import Budget, ModelOptions
-from ..sql import identifier
-from ..transforming.condition_check import check_condition
 from .component_files import ComponentFile, ModelAttributes
+from .table_read import table_read, wrong
 
 _NOBODY = AgentName("")
 # By what a model is judged, and for how long is searched: it changes nothing in how it is trained.
@@ -52,10 +48,20 @@ def declare_model(
             condition is none, or the estimator's file is not there.
     """
     options = attributes.options()
-    examples = _examples(component, options, declared)
-    _require_columns(component, options, examples.contract)
-    _refuse_labels(component, options, examples)
-    _require_conditions(component, options, examples.contract)
+    examples = table_read(component, "examples", options.examples, declared)
+    examples.require_grain(options.key)
+    for attribute, names in (
+        ("time", (options.time,)),
+        ("target", (options.target,)),
+        ("features", options.features.names),
+    ):
+        examples.require_columns(attribute, names)
+    _refuse_labels(component, options, examples.table)
+    for part in options.slices:
+        examples.require_condition("slices", part.where)
+    for expression in options.cluster:
+        if examples.contract.column(expression) is None:
+            examples.require_expression("cluster", expression)
     build = _build(component, options)
     return AssetDeclaration(
         key=attributes.asset,
@@ -97,40 +103,6 @@ def with_budget(declaration: AssetDeclaration, budget: Budget) -> AssetDeclarati
     return replace(declaration, build=replace(build, options=build.options.model_copy(update={"budget": budget})))
 
 
-def _examples(
-    component: ComponentFile, options: ModelOptions, declared: Mapping[AssetKey, AssetDeclaration]
-) -> AssetDeclaration:
-    examples = declared.get(options.examples)
-    if examples is None:
-        raise _wrong(
-            component,
-            "examples",
-            f"learns from {options.examples}, and nothing declares it",
-            "Declare it (features, a dbt model, a Python table), or learn from something else.",
-        )
-    grain = examples.contract.grain
-    if grain is None or set(grain) != set(options.key):
-        has = f"the grain [{', '.join(grain)}]" if grain else "no grain"
-        raise _wrong(
-            component,
-            "key",
-            f"the key is [{', '.join(options.key)}], but {options.examples} has {has}",
-            "Name the columns of its grain, in any order." if grain else "Say its grain in its contract.",
-        )
-    return examples
-
-
-def _require_columns(component: ComponentFile, options: ModelOptions, contract: Contract) -> None:
-    asked = [("time", (options.time,)), ("target", (options.target,)), ("features", options.features.names)]
-    for attribute, names in asked:
-        for name in names:
-            if contract.column(name) is None:
-                known = ", ".join(column.name for column in contract.columns)
-                raise _wrong(
-                    component, attribute, f"{options.examples} has no column {name!r}", f"Its contract lists: {known}."
-                )
-
-
 def _refuse_labels(component: ComponentFile, options: ModelOptions, examples: AssetDeclaration) -> None:
     """No label is a feature: what one is told of comes together with the others."""
     if not isinstance(examples.build, FeaturesBuild):
@@ -138,7 +110,7 @@ def _refuse_labels(component: ComponentFile, options: ModelOptions, examples: As
     labels = {*examples.build.label_columns, LABEL_KNOWN_AT, LANDED_SEQ}
     for name in options.features.names:
         if name in labels:
-            raise _wrong(
+            raise wrong(
                 component,
                 "features",
                 f"{name!r} is a label of {options.examples}, or comes with one, and no feature",
@@ -146,39 +118,11 @@ def _refuse_labels(component: ComponentFile, options: ModelOptions, examples: As
             )
 
 
-def _require_conditions(component: ComponentFile, options: ModelOptions, contract: Contract) -> None:
-    """Every condition is one expression over the examples' columns, tried on a table without rows."""
-    for attribute, condition in _conditions(options, contract):
-        try:
-            check_condition(condition, f"{component.origin}: `{attribute}`")
-        except StatementRefused as error:
-            raise _wrong(component, attribute, error.why, "Write one expression over the examples' columns.") from error
-        if not all(column.type for column in contract.columns):
-            continue
-        columns = ", ".join(f"NULL::{column.type} AS {identifier(column.name)}" for column in contract.columns)
-        try:
-            with duckdb.connect() as connection:
-                connection.execute(f"SELECT ({condition}\n) FROM (SELECT {columns}) LIMIT 0")
-        except duckdb.Error as error:
-            first = str(error).strip().splitlines()[0]
-            raise _wrong(
-                component, attribute, f"`{condition}` cannot be asked of {options.examples}: {first}", "Mend it."
-            ) from error
-
-
-def _conditions(options: ModelOptions, contract: Contract) -> Iterator[tuple[str, str]]:
-    for part in options.slices:
-        yield "slices", part.where
-    for expression in options.cluster:
-        if contract.column(expression) is None:
-            yield "cluster", expression
-
-
 def _build(component: ComponentFile, options: ModelOptions) -> ModelBuild:
     name, _, estimator = options.estimator.partition(":")
     file: Path = component.folder / name
     if not file.is_file():
-        raise _wrong(component, "estimator", f"{name!r} is not there", "Write the estimator's file beside this one.")
+        raise wrong(component, "estimator", f"{name!r} is not there", "Write the estimator's file beside this one.")
     return ModelBuild(options, file, estimator)
 
 
@@ -187,7 +131,3 @@ def _contract(component: ComponentFile, asset: AssetKey) -> Contract:
         Column(name=name, type=type_, nullable=False, description=said) for name, type_, said in MODEL_COLUMNS
     )
     return Contract(asset=asset, columns=columns, grain=(MODEL,), closed=True, origin=component.origin)
-
-
-def _wrong(component: ComponentFile, attribute: str, problem: str, fix: str) -> DefinitionError:
-    return DefinitionError(file=component.file, line=component.line_of(attribute), problem=problem, fix=fix)

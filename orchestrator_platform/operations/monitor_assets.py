@@ -3,7 +3,6 @@
 import fnmatch
 from collections.abc import Mapping
 
-from ..errors import DefinitionError
 from ..records.base import sha256_of
 from ..records.candidates import AssetKind
 from ..records.contracts import Column, Contract
@@ -11,6 +10,7 @@ from ..records.declarations import AssetDeclaration, FreeCheck, ModelBuild, Moni
 from ..records.keys import AgentName, AssetKey
 from ..records.monitors import GRAIN, MONITOR_COLUMNS
 from .component_files import ComponentFile, MonitorAttributes
+from .table_read import wrong
 
 _NOBODY = AgentName("")
 _NULLABLE = frozenset({"reference", "bound", "passed"})
@@ -30,19 +30,19 @@ def declare_monitor(
     options = attributes.options()
     model = declared.get(options.model)
     if model is None or not isinstance(model.build, ModelBuild):
-        raise DefinitionError(
-            file=component.file,
-            line=component.line_of("model"),
-            problem=f"watches {options.model}, which is no model of the project",
-            fix="Name the asset of a ModelComponent.",
+        raise wrong(
+            component,
+            "model",
+            f"watches {options.model}, which is no model of the project",
+            "Name the asset of a ModelComponent.",
         )
     unknown = [name for name in options.ignore if not fnmatch.filter(model.build.options.features.names, name)]
     if unknown:
-        raise DefinitionError(
-            file=component.file,
-            line=component.line_of("ignore"),
-            problem=f"{unknown[0]!r} is none of the features of {options.model}",
-            fix=f"Its features are: {', '.join(model.build.options.features.names)}.",
+        raise wrong(
+            component,
+            "ignore",
+            f"{unknown[0]!r} is none of the features of {options.model}",
+            f"Its features are: {', '.join(model.build.options.features.names)}.",
         )
     shaped = model.build.options.model_dump(mode="json", include={"time", "target", "classes", "positive", "features"})
     return AssetDeclaration(

@@ -2,9 +2,6 @@
 
 from collections.abc import Mapping
 
-import duckdb
-
-from ..errors import DefinitionError, StatementRefused
 from ..records.base import sha256_of
 from ..records.candidates import AssetKind
 from ..records.contracts import Column, Contract, Relation, RowsPromise
@@ -12,9 +9,8 @@ from ..records.declarations import AssetDeclaration, FreeCheck, ModelBuild, Scor
 from ..records.keys import AgentName, AssetKey
 from ..records.models import ModelOptions
 from ..records.scores import OWN_COLUMNS, ScoresOptions, probability_column, score_columns
-from ..sql import identifier
-from ..transforming.condition_check import check_condition
 from .component_files import ComponentFile, ScoresAttributes
+from .table_read import TableRead, table_read, wrong
 
 _NOBODY = AgentName("")
 
@@ -33,12 +29,17 @@ def declare_scores(
     """
     options = attributes.options()
     model = _model(component, options, declared)
-    examples = _examples(component, options, model, declared)
-    _require_condition(component, options, examples.contract)
+    examples = table_read(component, "examples", options.examples, declared)
+    examples.require_grain(options.key)
+    examples.require_columns(
+        "examples", model.features.names, f"{options.model} is given it: score the table that it learns from."
+    )
+    if options.where:
+        examples.require_condition("where", options.where)
     return AssetDeclaration(
         key=attributes.asset,
         kind=AssetKind.TABLE,
-        contract=_contract(component, attributes.asset, options, model, examples.contract),
+        contract=_contract(component, attributes.asset, options, model, examples),
         parents=(options.examples, options.model),
         code_version=sha256_of([options.model_dump(mode="json", exclude={"max_shift"}), model.classes, model.positive]),
         build=ScoresBuild(options, model),
@@ -68,79 +69,18 @@ def _model(
     found = declared.get(options.model)
     if found is None or not isinstance(found.build, ModelBuild):
         models = ", ".join(key for key, other in declared.items() if isinstance(other.build, ModelBuild)) or "none"
-        raise _wrong(component, "model", f"{options.model} is no model of this project", f"Models: {models}.")
+        raise wrong(component, "model", f"{options.model} is no model of this project", f"Models: {models}.")
     return found.build.options
 
 
-def _examples(
-    component: ComponentFile,
-    options: ScoresOptions,
-    model: ModelOptions,
-    declared: Mapping[AssetKey, AssetDeclaration],
-) -> AssetDeclaration:
-    examples = declared.get(options.examples)
-    if examples is None:
-        raise _wrong(component, "examples", f"nothing declares {options.examples}", "Name a table of this project.")
-    grain = examples.contract.grain
-    if grain is None or set(grain) != set(options.key):
-        has = f"the grain [{', '.join(grain)}]" if grain else "no grain"
-        raise _wrong(
-            component,
-            "key",
-            f"the key is [{', '.join(options.key)}], but {options.examples} has {has}",
-            "Name the columns of its grain, in any order." if grain else "Say its grain in its contract.",
-        )
-    for name in model.features.names:
-        if examples.contract.column(name) is None:
-            raise _wrong(
-                component,
-                "examples",
-                f"{options.examples} has no column {name!r}, which {options.model} is given",
-                f"Score the table that it learns from: {model.examples}.",
-            )
-    return examples
-
-
-def _require_condition(component: ComponentFile, options: ScoresOptions, contract: Contract) -> None:
-    """One expression over the examples' columns, tried on a table without rows."""
-    if not options.where:
-        return
-    try:
-        check_condition(options.where, f"{component.origin}: `where`")
-    except StatementRefused as error:
-        raise _wrong(component, "where", error.why, "Write one expression over the examples' columns.") from error
-    if not all(column.type for column in contract.columns):
-        return
-    columns = ", ".join(f"NULL::{column.type} AS {identifier(column.name)}" for column in contract.columns)
-    try:
-        with duckdb.connect() as connection:
-            connection.execute(f"SELECT 1 FROM (SELECT {columns}) WHERE ({options.where}\n)")
-    except duckdb.Error as error:
-        first = str(error).strip().splitlines()[0]
-        raise _wrong(
-            component, "where", f"`{options.where}` cannot be asked of {options.examples}: {first}", "Mend it."
-        ) from error
-
-
 def _contract(
-    component: ComponentFile, asset: AssetKey, options: ScoresOptions, model: ModelOptions, examples: Contract
+    component: ComponentFile, asset: AssetKey, options: ScoresOptions, model: ModelOptions, examples: TableRead
 ) -> Contract:
     names = [*options.key, *score_columns(model.classes)]
     folded = [name.lower() for name in names]
     doubled = next((name for name in names if folded.count(name.lower()) > 1), None)
     if doubled is not None:
-        raise _wrong(component, "key", f"two columns would be called {doubled!r}", "Give the class or the key another.")
-    keys = []
-    for name in options.key:
-        column = examples.column(name)
-        if column is None or not column.type:
-            raise _wrong(
-                component,
-                "key",
-                f"the contract of {options.examples} gives {name!r} no type",
-                "Give it one there (`data_type` in dbt).",
-            )
-        keys.append(column.model_copy(update={"nullable": False, "sequence": False}))
+        raise wrong(component, "key", f"two columns would be called {doubled!r}", "Give the class or the key another.")
     probabilities = [
         Column(
             name=probability_column(name),
@@ -153,13 +93,9 @@ def _contract(
     own = [Column(name=name, type=type_, nullable=False, description=said) for name, type_, said in OWN_COLUMNS]
     return Contract(
         asset=asset,
-        columns=(*keys, *probabilities, *own),
+        columns=(*examples.key_columns(options.key), *probabilities, *own),
         grain=options.key,
         rows=RowsPromise(relation=Relation.SUBSET_OF, parent=options.examples, on=options.key),
         closed=True,
         origin=component.origin,
     )
-
-
-def _wrong(component: ComponentFile, attribute: str, problem: str, fix: str) -> DefinitionError:
-    return DefinitionError(file=component.file, line=component.line_of(attribute), problem=problem, fix=fix)

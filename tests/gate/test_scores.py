@@ -243,7 +243,7 @@ def test_an_artefact_that_the_row_does_not_name_is_not_scored_with(
         (("key: [item_id]", "key: [vendor]"), "the key is \\[vendor\\]"),
         (("late IS NULL", "lateness IS NULL"), "cannot be asked of features.items"),
         (("late IS NULL", "item_id IN (SELECT 1)"), "a query within it"),
-        (("features.items", "features.nothing"), "nothing declares features.nothing"),
+        (("features.items", "features.nothing"), "reads features.nothing, and nothing declares it"),
     ],
 )
 def test_a_component_that_cannot_be_is_refused_with_its_line(
