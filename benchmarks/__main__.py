@@ -52,13 +52,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown:
         print(f"There is no benchmark {', '.join(unknown)}. Known: {', '.join(CASES)}.", file=sys.stderr)
         return 2
-    reports = [_measure(name, given) for name in given.names or CASES]
-    machine = describe_machine()
-    rendered = {report.name: render(report, machine) for report in reports}
-    print("\n\n".join(f"## {name}\n\n{text}" for name, text in rendered.items()))
+    reports, missing = [], []
+    for name in given.names or CASES:
+        report = _measure(name, given)
+        text = render(report, describe_machine())
+        print(f"## {name}\n\n{text}\n", flush=True)
+        if given.write:
+            # At once: a case that breaks loses nothing of those before it.
+            missing += write_page(PAGE, {report.name: text})
+        reports.append(report)
     if given.write:
-        missing = write_page(PAGE, rendered)
-        print(f"\nwritten to {PAGE}" + (f", but it has no place for {', '.join(missing)}" if missing else ""))
+        print(f"written to {PAGE}" + (f", but it has no place for {', '.join(missing)}" if missing else ""))
     return 0 if all(row.met is not False for report in reports for row in report.rows) else 1
 
 

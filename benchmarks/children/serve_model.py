@@ -43,7 +43,9 @@ _TABLES = """
         n = 2_000 + {n}
         body = [" ".join(f"w{{word}}" for word in row) for row in np.minimum(words.zipf(1.3, size=(n, 45)), 40_000)]
         vendor, score = vendors.choice(["acme", "bolt", "cord"], n), scores.normal(0, 1, n).round(3)
-        late = np.where(labels.random(n) < 1 / (1 + np.exp(-1.8 * score)), "yes", "no").astype(object)
+        # Both tell something: a model that needs one alone is rejected.
+        told = score + pd.Series(vendor).map({{"acme": -1.2, "bolt": 0.0, "cord": 1.2}}).to_numpy()
+        late = np.where(labels.random(n) < 1 / (1 + np.exp(-told)), "yes", "no").astype(object)
         late[2_000:] = None
         seen_at = pd.Timestamp("2024-05-01") + pd.to_timedelta(np.minimum(np.arange(n), 2_000) // 50, unit="D")
         label = pd.Series(late, dtype="str")
@@ -88,20 +90,21 @@ _MODEL = """
 """
 _ESTIMATOR = """
     from sklearn.compose import ColumnTransformer
-    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.impute import SimpleImputer
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OneHotEncoder
 
     from orchestrator_platform.learning.estimators import Estimator
+    from orchestrator_platform.learning.models.words import WordWeights
 
 
     def build(parameters, seed):
         columns = ColumnTransformer(
             [
-                ("body", TfidfVectorizer(max_features=5_000), "body"),
+                ("body", WordWeights(neighbours=1, most=5_000), ["body"]),
                 ("vendor", OneHotEncoder(handle_unknown="ignore"), ["vendor"]),
-                ("score", "passthrough", ["score"]),
+                ("score", SimpleImputer(), ["score"]),
             ]
         )
         return make_pipeline(columns, LogisticRegression(C=parameters["c"], max_iter=500, random_state=seed))

@@ -34,6 +34,8 @@ _SKLEARN = (
     "preprocessing._discretization.KBinsDiscretizer",
     "preprocessing._encoders.OneHotEncoder",
     "preprocessing._encoders.OrdinalEncoder",
+    # What "passthrough" becomes; one with a function is refused, because functions have a node of their own.
+    "preprocessing._function_transformer.FunctionTransformer",
     "preprocessing._label.LabelBinarizer",
     "preprocessing._label.LabelEncoder",
     "preprocessing._target_encoder.TargetEncoder",

@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import skops.io
 from made_examples import SMALL, make_examples
+from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
 from orchestrator_platform.errors import UntrustedModel
 from orchestrator_platform.learning.models.artefact import pack_model, predict, types_of, unpack_model
@@ -84,6 +86,13 @@ def test_a_function_in_an_artefact_is_refused_even_if_its_name_is_allowed() -> N
     data = pack_model(FunctionTransformer(shout))
     with pytest.raises(UntrustedModel, match="shout"):
         unpack_model(data, [*types_of(data), f"{__name__}.shout"])
+
+
+def test_a_column_may_be_passed_through_as_it_is() -> None:
+    rows = pd.DataFrame({"score": [0.0, 1.0, 2.0, 3.0], "vendor": ["a", "b", "a", "b"]})
+    columns = ColumnTransformer([("vendor", OneHotEncoder(), ["vendor"]), ("score", "passthrough", ["score"])])
+    fitted = make_pipeline(columns, LogisticRegression()).fit(rows, [0, 0, 1, 1])
+    assert (unpack_model(pack_model(fitted)).predict_proba(rows) == fitted.predict_proba(rows)).all()
 
 
 def test_a_made_up_artefact_runs_nothing(packed: bytes, tmp_path: Path) -> None:
