@@ -12,10 +12,12 @@ from . import (
     case_feed,
     case_growth,
     case_judge,
+    case_latency,
     case_rollback,
     case_search,
     case_serving,
     case_start,
+    case_thousand_assets,
     case_training,
     case_upkeep,
     case_weaviate,
@@ -40,6 +42,8 @@ CASES: Mapping[str, Callable[[Setting], Report]] = {
         case_weaviate,
         case_training,
         case_start,
+        case_latency,
+        case_thousand_assets,
     )
 }
 PAGE = PROJECT / "docs" / "benchmarks.md"

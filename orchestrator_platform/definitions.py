@@ -3,6 +3,7 @@
 import dagster as dg
 
 from .components.load import load_definitions
+from .components.warm import warm_code_server
 from .settings import load_settings
 
 
@@ -10,3 +11,6 @@ from .settings import load_settings
 def defs() -> dg.Definitions:
     """Returns the definitions of the project around the working folder."""
     return load_definitions(load_settings())
+
+
+warm_code_server()

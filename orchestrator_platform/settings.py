@@ -73,6 +73,11 @@ class Home:
         return self.root / "dagster"
 
     @property
+    def queue(self) -> Path:
+        """Who works at which asset now."""
+        return self.root / "queue"
+
+    @property
     def backups(self) -> Path:
         return self.root / "backups"
 
@@ -112,6 +117,10 @@ class Searching:
 
 @dataclass(frozen=True)
 class Settings:
+    """A landed file counts as whole when nobody wrote to it for `settle_seconds`; `closed_seconds` are enough where the
+    operating system says that nobody has it open for writing (`None`: it is not asked).
+    """
+
     home: Home
     project: Project
     retention: Retention = Retention()
@@ -119,6 +128,7 @@ class Settings:
     searching: Searching = Searching()
     lock_timeout_seconds: float = 60.0
     settle_seconds: float = 2.0
+    closed_seconds: float | None = 0.3
 
 
 def load_settings(

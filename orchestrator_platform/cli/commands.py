@@ -41,6 +41,7 @@ _MODULES: Mapping[str, str] = {
     "tune": "tune",
     "agents": "agents",
     "new": "new",
+    "watch": "watch",
     "dev": "dev",
 }
 

@@ -9,7 +9,7 @@ from .place import Place, takes_place
 @click.option("--port", default=3000, show_default=True, type=click.IntRange(1, 65535))
 @takes_place
 def dev(place: Place, port: int) -> int:
-    """Open Dagster's UI on this home, until interrupted."""
+    """Open Dagster's UI on this home, and carry through what arrives, until interrupted."""
     from ..operations.dev import run_dev
 
-    return run_dev(place.settings(), port)
+    return run_dev(place.settings(), port, say=lambda text: click.echo(text, err=True))

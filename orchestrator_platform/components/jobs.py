@@ -1,4 +1,4 @@
-"""Jobs that every project has: audit everything again, and bring Dagster's event log up to date."""
+"""Jobs and sensors that every project has: what arrives is carried through, and Dagster's log is kept up to date."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,6 +9,11 @@ import dagster as dg
 from ..gate.context import Gate
 from ..operations.alerts import raise_alerts
 from ..operations.dagster_sync import sync_freshness, sync_versions
+from ..operations.stale import StaleAssets
+from .conditions import BuildSensor, is_automatic
+from .landing_sensor import landing_sensor
+from .lost_runs import lost_runs_sensor
+from .waiting import Patience
 
 AUDIT_AGAIN, SYNC_VERSIONS = "audit_again", "sync_versions"
 
@@ -18,9 +23,10 @@ def platform_jobs(gate: Gate) -> Sequence[Any]:
     return [_sync_job(gate), *([_audit_job()] if gate.assets else [])]
 
 
-def platform_sensors(gate: Gate) -> Sequence[dg.SensorDefinition]:
-    """Returns the sensors that keep Dagster's event log up to what the command line publishes and to what becomes
-    late, where a freshness is promised, and the one that tells people, where the project says whom. They start no run.
+def platform_sensors(gate: Gate, patience: Patience) -> Sequence[dg.SensorDefinition]:
+    """Returns the sensors: those that start runs (what arrives is landed, what changed is built), and those that start
+    none: Dagster's event log is kept up to what the command line publishes and to what becomes late, where a freshness
+    is promised; people are told, where the project says whom; runs that died are ended.
     """
 
     @dg.sensor(
@@ -53,7 +59,14 @@ def platform_sensors(gate: Gate) -> Sequence[dg.SensorDefinition]:
         return dg.SkipReason("; ".join(dict.fromkeys(each.cause.line for each in told))[:2000] or "nothing to tell")
 
     promised = any(declaration.freshness for declaration in gate.assets.values())
-    return [versions, *([freshness] if promised else []), *([alerts] if gate.alerts else [])]
+    telling = [versions, *([freshness] if promised else []), *([alerts] if gate.alerts else [])]
+    return [*_carrying(gate, patience), *telling, lost_runs_sensor()]
+
+
+def _carrying(gate: Gate, patience: Patience) -> Sequence[dg.SensorDefinition]:
+    landing = landing_sensor(gate, patience)
+    tables = any(is_automatic(declaration) for declaration in gate.assets.values())
+    return [*([landing] if landing else []), *([BuildSensor(gate, StaleAssets(gate), patience)] if tables else [])]
 
 
 def _audit_job() -> Any:

@@ -24,13 +24,17 @@ from .jobs import platform_jobs, platform_sensors
 from .python_table import python_assets
 from .source import source_assets
 from .tree import PlatformTree
+from .waiting import Patience
 
 
-def load_definitions(settings: Settings) -> dg.Definitions:
+def load_definitions(settings: Settings, patience: Patience | None = None) -> dg.Definitions:
     """Returns the definitions of the project, which may declare nothing at all.
 
     A project that `dg` knows is read by Dagster's own loader, so that any other component or Python
     definition below `defs` loads too; otherwise the platform's components are read directly.
+
+    Args:
+        patience: How long sensors wait inside their ticks; by default as long as Dagster's daemon lets them.
 
     Raises:
         OrchestratorError: A file of the project is wrong; the message has file and line.
@@ -43,7 +47,11 @@ def load_definitions(settings: Settings) -> dg.Definitions:
         warnings.filterwarnings("ignore", "sqlglotrs is deprecated", DeprecationWarning)
         gate, loaded = _load(settings)
         _require_all(gate, loaded)
-        own = dg.Definitions(executor=dg.in_process_executor, jobs=platform_jobs(gate), sensors=platform_sensors(gate))
+        own = dg.Definitions(
+            executor=dg.in_process_executor,
+            jobs=platform_jobs(gate),
+            sensors=platform_sensors(gate, patience or Patience()),
+        )
         return dg.Definitions.merge(loaded, own)
 
 

@@ -28,8 +28,16 @@ _SERVED_SAYS = "The version that serves was judged by an agent that did not make
 _LANDED = frozenset({"ndjson", "json"})
 
 
-def asset_spec(declaration: AssetDeclaration, found: dg.AssetSpec | None = None) -> dg.AssetSpec:
-    """Returns the asset as Dagster lists it, on top of what was found out about it elsewhere."""
+def asset_spec(
+    declaration: AssetDeclaration,
+    found: dg.AssetSpec | None = None,
+    condition: "dg.AutomationCondition[dg.AssetKey] | None" = None,
+) -> dg.AssetSpec:
+    """Returns the asset as Dagster lists it, on top of what was found out about it elsewhere.
+
+    Args:
+        condition: When it is built by itself.
+    """
     spec = found or dg.AssetSpec(dagster_key(declaration.key), description=_description(declaration))
     return spec.replace_attributes(
         deps=[dagster_key(parent) for parent in declaration.parents],
@@ -37,6 +45,7 @@ def asset_spec(declaration: AssetDeclaration, found: dg.AssetSpec | None = None)
         group_name=declaration.group,
         code_version=declaration.code_version[:12],
         kinds=_kinds(declaration),
+        automation_condition=condition,
     ).merge_attributes(
         metadata=_metadata(declaration),
         tags={"producer": declaration.producer, "auditor": declaration.auditor},

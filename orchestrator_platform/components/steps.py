@@ -14,10 +14,13 @@ from ..operations.asset_pages import describe_assets
 from ..operations.audit import audit_again
 from ..operations.dagster_sync import on_behalf_of, sync_versions
 from ..operations.freshness import read_freshness
+from ..operations.queueing import in_turn
 from ..operations.served import read_served
+from ..operations.stale import StaleAssets
 from ..projections.dagster_values import FRESHNESS, SERVED, dagster_key, platform_key
 from ..records.declarations import AssetDeclaration
 from ..records.keys import AssetKey
+from .conditions import build_condition, is_automatic
 from .explanations import explain_shortfalls, warnings_of
 from .outcome_events import Reporting, StepEvent
 from .specs import asset_spec, check_specs
@@ -63,12 +66,15 @@ def define_assets(
     """Returns one step that makes any of these assets; those selected together go through the gate together.
     `found` is what another library says of some of them.
     """
-    known = found or {}
+    known, condition = found or {}, build_condition(StaleAssets(gate))
+
+    def spec(declaration: AssetDeclaration) -> dg.AssetSpec:
+        return asset_spec(declaration, known.get(declaration.key), condition if is_automatic(declaration) else None)
 
     @dg.multi_asset(
         name=name,
-        specs=[asset_spec(declaration, known.get(declaration.key)) for declaration in declarations],
-        check_specs=[spec for declaration in declarations for spec in check_specs(gate, declaration)],
+        specs=[spec(declaration) for declaration in declarations],
+        check_specs=[check for declaration in declarations for check in check_specs(gate, declaration)],
         can_subset=True,
     )
     def step(context: dg.AssetExecutionContext) -> Iterator[Any]:
@@ -78,14 +84,16 @@ def define_assets(
 
 
 def take_step(context: dg.AssetExecutionContext, gate: Gate, make: Make) -> Iterator[StepEvent]:
-    """Yields what happened.
+    """Yields what happened, once every run that came earlier is done with these assets.
 
     Raises:
         dagster.Failure: Something asked for is not served from its present inputs; raised last, so
             that whatever was published is recorded first. Trying again changes nothing.
     """
+    assets = [platform_key(key) for key in context.selected_asset_keys]
     try:
-        yield from _take(context, gate, make)
+        with in_turn(gate, assets, f"run {context.run.run_id[:8]}"):
+            yield from _take(context, gate, make)
     except OrchestratorError as error:
         raise dg.Failure(
             description=str(error), metadata={"code": error.code}, allow_retries=error.retryable

@@ -5,6 +5,7 @@ import json
 import sys
 import uuid
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,8 +18,22 @@ from .places import Place
 _DECIDE = ("orchestrator-platform", "pandera", "pandas", "duckdb")
 
 
+@dataclass(frozen=True)
+class CodeFiles:
+    """The Python files that a project's contracts may depend on. Each is read once for all of them."""
+
+    files: Sequence[Path]
+    _hashes: dict[Path, str] = field(default_factory=dict, repr=False, compare=False)
+
+    def hash_of(self, file: Path) -> str:
+        """Returns the sha256 of the file as it was when it was first asked for."""
+        if file not in self._hashes:
+            self._hashes[file] = _hash(file)
+        return self._hashes[file]
+
+
 def cached_pandera_contract(
-    cache: Path, asset: AssetKey, file: Path, class_name: str, *, depends_on: Sequence[Path]
+    cache: Path, asset: AssetKey, file: Path, class_name: str, *, depends_on: CodeFiles
 ) -> Contract:
     """Returns the contract of the pandera model, from the folder `cache` where nothing that decides it changed.
 
@@ -40,10 +55,10 @@ def cached_pandera_contract(
     return contract
 
 
-def _key(asset: AssetKey, file: Path, class_name: str, depends_on: Sequence[Path]) -> str:
-    files = [[str(path), _hash(path)] for path in (file, *depends_on)]
+def _key(asset: AssetKey, file: Path, class_name: str, depends_on: CodeFiles) -> str:
+    files = [[str(path), depends_on.hash_of(path)] for path in (file, *depends_on.files)]
     versions = [[name, _version(name)] for name in _DECIDE]
-    code = [hashlib.sha256(path.read_bytes()).hexdigest() for path in _own_code()]
+    code = [depends_on.hash_of(path) for path in _own_code()]
     return sha256_of([asset, class_name, files, versions, code, list(sys.version_info[:3])])
 
 

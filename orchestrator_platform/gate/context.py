@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from ..records.declarations import AssetDeclaration, ModelBuild, ScoresBuild
 from ..records.keys import AgentName, AssetKey, CandidateId
 from ..settings import Settings
 from ..transforming.dbt_project import DbtProject
+from .kept import Kept
 
 
 def utc_now() -> datetime:
@@ -59,6 +61,8 @@ class Gate:
     say: Callable[[str], None] = silent
 
     cuts: KeptCut = field(default_factory=KeptCut, repr=False, compare=False)
+    # What a build would do, for a state of the home: whoever asks again and again shares it.
+    plans: Kept[Any] = field(default_factory=Kept, repr=False, compare=False)
 
     def cut(self) -> PublishedCut:
         """Returns the newest cut; a lake that is missing, or was left behind by a crash, is made whole first."""
@@ -75,10 +79,13 @@ class Gate:
     def new_candidate(self) -> CandidateId:
         return CandidateId(self.new_id())
 
+    @cached_property
+    def _parents(self) -> Mapping[AssetKey, tuple[AssetKey, ...]]:
+        return {key: declared.parents for key, declared in self.assets.items()}
+
     def audit_plan(self, asset: AssetKey) -> AuditPlan:
         declaration = self.assets[asset]
-        parents = {key: declared.parents for key, declared in self.assets.items()}
-        tests = tests_judging(asset, self.dbt.tests, parents)
+        tests = tests_judging(asset, self.dbt.tests_of(asset), self._parents)
         others = {other for test in tests for other in test.assets if other != asset and other in self.assets}
         if isinstance(declaration.build, ModelBuild | ScoresBuild):
             others |= set(declaration.parents)

@@ -9,11 +9,22 @@ from pathlib import Path
 
 from ..records.keys import AssetKey
 
+_FILE = "unchanged.json"
+
+
+def memory_state(cache: Path) -> tuple[int, ...]:
+    """Returns what changes whenever something is remembered."""
+    try:
+        found = (cache / _FILE).stat()
+    except FileNotFoundError:
+        return ()
+    return (found.st_ino, found.st_size, found.st_mtime_ns)
+
 
 def load_unchanged(cache: Path) -> dict[tuple[AssetKey, str], str]:
     """Returns (asset, fingerprint) -> data version; a damaged file counts as empty."""
     try:
-        stored = json.loads((cache / "unchanged.json").read_text(encoding="utf-8"))
+        stored = json.loads((cache / _FILE).read_text(encoding="utf-8"))
         return {
             (AssetKey(asset), fingerprint): version
             for asset, known in stored.items()
@@ -32,6 +43,6 @@ def remember_unchanged(cache: Path, found: Mapping[tuple[AssetKey, str], str]) -
         known.setdefault(asset, {})[fingerprint] = version
     kept = {asset: dict(list(versions.items())[-20:]) for asset, versions in known.items()}
     cache.mkdir(parents=True, exist_ok=True)
-    partial = cache / "unchanged.json.partial"
+    partial = cache / f"{_FILE}.partial"
     partial.write_text(json.dumps(kept), encoding="utf-8")
-    partial.replace(cache / "unchanged.json")
+    partial.replace(cache / _FILE)

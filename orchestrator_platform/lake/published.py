@@ -72,19 +72,19 @@ class KeptCut:
                 # A copy of this process neither uses nor closes what belongs to the threads of the other.
                 self._inherited.append(self._kept)
                 self._kept, self._opened_by = None, os.getpid()
-            before = _state(layout)
+            before = published_state(layout)
             if self._kept is not None and self._kept[0] == before and _is_whole(layout):
                 return self._kept[1]
             found = cut()
             suit_threads(found.root, max((head.n_rows for head in found.heads.values()), default=0))
             # Where it was replaced meanwhile, it is not known of which state the cut is.
-            same = before == _state(layout)
+            same = before == published_state(layout)
             self._kept = (before, found) if same and before else None
             return found
 
 
-def _state(layout: LakeLayout) -> tuple[object, ...]:
-    """Which readers' copy it is: each commit puts a new file in its place. Empty where there is none."""
+def published_state(layout: LakeLayout) -> tuple[object, ...]:
+    """Returns which readers' copy it is: each commit puts a new file in its place. Empty where there is none."""
     try:
         found = layout.readers.stat()
     except FileNotFoundError:

@@ -1,17 +1,23 @@
 """Dagster's own server for one home, on loopback: the use case behind `orchestrator dev` and `make dev`."""
 
+import ctypes
 import os
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
-from ..errors import Misuse
+from ..errors import EXIT_FAULT, Misuse
 from ..settings import HOME_VARIABLE, PROJECT_VARIABLE, Settings, make_home
 
-_STOP_SECONDS = 20
+_STOP_SECONDS, _LEFT_SECONDS = 20, 5
+# Services that end by themselves are started again, but not without end, nor where they could not even begin.
+_RESTARTS, _RESTART_SECONDS, _BOOT_SECONDS = 5, 300.0, 20.0
+_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of Linux
 # A run waits in no queue, and nothing is sent to anybody or asked of the reader.
-_DAGSTER_YAML = """\
+_QUIET_YAML = """\
 telemetry:
   enabled: false
 nux:
@@ -20,6 +26,15 @@ run_coordinator:
   module: dagster._core.run_coordinator
   class: DefaultRunCoordinator
 """
+# Sensors wait inside their ticks for what they look at: each needs a thread of its own.
+_DAGSTER_YAML = (
+    _QUIET_YAML
+    + """\
+sensors:
+  use_threads: true
+  num_workers: 16
+"""
+)
 _WORKSPACE = """\
 load_from:
   - python_module:
@@ -29,15 +44,21 @@ load_from:
 
 
 def write_dagster_home(settings: Settings) -> Path:
-    """Writes Dagster's configuration into the home where it is missing, and returns its folder."""
+    """Writes Dagster's configuration into the home where it is missing, and returns its folder.
+
+    What an earlier version of the platform wrote, and nobody touched, is brought up to date.
+    """
     make_home(settings.home)
     folder = settings.home.dagster
-    _write_if_missing(folder / "dagster.yaml", _DAGSTER_YAML)
+    file = folder / "dagster.yaml"
+    if file.is_file() and file.read_text(encoding="utf-8") == _QUIET_YAML:
+        file.unlink()
+    _write_if_missing(file, _DAGSTER_YAML)
     return folder
 
 
-def run_dev(settings: Settings, port: int, host: str = "127.0.0.1") -> int:
-    """Serves Dagster's pages until it is stopped by SIGINT or SIGTERM; returns the exit code.
+def run_dev(settings: Settings, port: int, host: str = "127.0.0.1", say: Callable[[str], None] = lambda _: None) -> int:
+    """Serves Dagster's pages, with its daemon, until it is stopped by SIGINT or SIGTERM; returns the exit code.
 
     Raises:
         Misuse: The host is not this machine: Dagster's server knows no passwords.
@@ -47,22 +68,59 @@ def run_dev(settings: Settings, port: int, host: str = "127.0.0.1") -> int:
             f"Dagster's server has no authentication, so it is not bound to {host}. Nothing was started."
             " Use 127.0.0.1, and put a server that authenticates in front of it."
         )
-    process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
-        dev_command(settings, port, host),
-        cwd=settings.project.root,
-        env=dev_environment(settings),
-        # A process started in the background may inherit SIGINT ignored, and Dagster stops by it.
-        preexec_fn=_restore_interrupt,  # noqa: PLW1509 - no thread of ours runs yet
-        start_new_session=True,
-    )
-    before = {number: signal.signal(number, _stopper(process)) for number in (signal.SIGINT, signal.SIGTERM)}
+    services = _Services(settings, port, host, say)
+    before = {number: signal.signal(number, services.stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        code = process.wait()
+        return services.run()
     finally:
         for number, found in before.items():
             signal.signal(number, found)
-        _stop(process)
-    return 0 if code in (0, -signal.SIGINT, -signal.SIGTERM, 130, 143) else code
+
+
+class _Services:
+    """Dagster's webserver, daemon and code server, until somebody stops them."""
+
+    def __init__(self, settings: Settings, port: int, host: str, say: Callable[[str], None]) -> None:
+        self._command = dev_command(settings, port, host)
+        self._folder, self._environment = settings.project.root, dev_environment(settings)
+        self._say = say
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stopping = False
+
+    def run(self) -> int:
+        """Returns the exit code. Where one of them is killed, the others end, and all are started again."""
+        starts: list[float] = []
+        while True:
+            starts = [*(at for at in starts if time.monotonic() - at < _RESTART_SECONDS), time.monotonic()]
+            code = self._serve()
+            if self._stopping:
+                return 0 if code in (0, -signal.SIGINT, -signal.SIGTERM, 130, 143) else code
+            lived_seconds = time.monotonic() - starts[-1]
+            if lived_seconds < _BOOT_SECONDS or len(starts) > _RESTARTS:
+                return code or EXIT_FAULT
+            self._say(f"Dagster's services ended by themselves ({code}). They are started again.")
+
+    def stop(self, _number: int, _frame: object) -> None:
+        """Receives a signal."""
+        self._stopping = True
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)
+
+    def _serve(self) -> int:
+        self._process = process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
+            self._command,
+            cwd=self._folder,
+            env=self._environment,
+            # A process started in the background may inherit SIGINT ignored, and Dagster stops by it.
+            preexec_fn=_begin,  # noqa: PLW1509 - no thread of ours runs yet
+            start_new_session=True,
+        )
+        if self._stopping:
+            process.send_signal(signal.SIGINT)
+        try:
+            return process.wait()
+        finally:
+            _stop(process)
 
 
 def dev_command(settings: Settings, port: int, host: str) -> list[str]:
@@ -85,26 +143,37 @@ def dev_environment(settings: Settings) -> dict[str, str]:
     }
 
 
-def _stopper(process: "subprocess.Popen[bytes]"):  # type: ignore[no-untyped-def]  # the type of a signal's receiver
-    def stop(_number: int, _frame: object) -> None:
-        process.send_signal(signal.SIGINT)
-
-    return stop
-
-
 def _stop(process: "subprocess.Popen[bytes]") -> None:
-    if process.poll() is not None:
-        return
-    process.send_signal(signal.SIGINT)
+    """Ends the process, and whatever of its group it left behind."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        deadline = time.monotonic() + _LEFT_SECONDS
+        is_left = _signal_group(process.pid, number)
+        while is_left and time.monotonic() < deadline:
+            time.sleep(0.05)
+            is_left = _signal_group(process.pid, 0)
+
+
+def _signal_group(group: int, number: int) -> bool:
+    """Sends a signal to whoever is left of the group, 0 for none; returns whether anybody is."""
     try:
-        process.wait(_STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+        os.killpg(group, number)
+    except ProcessLookupError:
+        return False
+    return True
 
 
-def _restore_interrupt() -> None:
+def _begin() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if sys.platform == "linux":
+        # Where this process is killed, nobody else would stop the services.
+        ctypes.CDLL(None).prctl(_DEATH_SIGNAL, int(signal.SIGINT))
 
 
 def _write_if_missing(file: Path, text: str) -> None:

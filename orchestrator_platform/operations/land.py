@@ -112,8 +112,13 @@ def plan_landing(gate: Gate, source: str, paths: Sequence[Path] = ()) -> LandPla
     folder = gate.settings.home.landing / build.name
     found = FilesFound((), (), ())
     if folder.is_dir():
-        now = gate.now().timestamp()
-        found = find_landed_files(folder, build.options, now=now, settle_seconds=gate.settings.settle_seconds)
+        found = find_landed_files(
+            folder,
+            build.options,
+            now=gate.now().timestamp(),
+            settle_seconds=gate.settings.settle_seconds,
+            closed_seconds=gate.settings.closed_seconds,
+        )
     present = tuple(file.name for file in found.ready)
     return LandPlan(build.name, tuple(chosen), passed_over, present, found.waiting, found.ignored)
 

@@ -10,7 +10,7 @@ from ..audits.dbt_checks import tests_judging
 from ..authority.agent_files import load_agent_files
 from ..authority.seats import take_seats
 from ..authority.selections import Selectable
-from ..contracts.contract_cache import cached_pandera_contract
+from ..contracts.contract_cache import CodeFiles, cached_pandera_contract
 from ..contracts.dbt_contract import dbt_contract
 from ..errors import DefinitionError
 from ..gate.context import Gate
@@ -78,7 +78,7 @@ def load_declarations(settings: Settings, embedders: Embedders | None = None) ->
     for kind in LEARNED:
         found += _learned(components, found, kind)
     parents = {declaration.key: declaration.parents for declaration in found}
-    declared = [_judged(settings, d, tests_judging(d.key, dbt.tests, parents), modules) for d in found]
+    declared = [_judged(settings, d, tests_judging(d.key, dbt.tests_of(d.key), parents), modules) for d in found]
     return Declarations(tuple(_ordered(declared)), dbt, variables, files, _alerts(components))
 
 
@@ -179,7 +179,7 @@ def _load_dbt(settings: Settings, components: Sequence[ComponentFile]) -> tuple[
 
 
 def _declare(settings: Settings, components: Sequence[ComponentFile], dbt: DbtProject) -> Iterator[AssetDeclaration]:
-    depends_on = sorted(settings.project.defs.rglob("*.py"))
+    depends_on = CodeFiles(sorted(settings.project.defs.rglob("*.py")))
     for component in components:
         match component.attributes:
             case SourceAttributes():
@@ -195,7 +195,7 @@ def _features(
     settings: Settings, components: Sequence[ComponentFile], others: Sequence[AssetDeclaration]
 ) -> Iterator[AssetDeclaration]:
     declared = {declaration.key: declaration for declaration in others}
-    depends_on = sorted(settings.project.defs.rglob("*.py"))
+    depends_on = CodeFiles(sorted(settings.project.defs.rglob("*.py")))
     for component in components:
         if isinstance(component.attributes, FeaturesAttributes):
             asset, named = component.attributes.asset, component.attributes.contract
@@ -226,7 +226,7 @@ def _learned(
 
 
 def _source(
-    settings: Settings, component: ComponentFile, attributes: SourceAttributes, depends_on: Sequence[Path]
+    settings: Settings, component: ComponentFile, attributes: SourceAttributes, depends_on: CodeFiles
 ) -> AssetDeclaration:
     options = attributes.options()
     contract = raw_contract(
@@ -278,7 +278,7 @@ def _dbt_table(
 
 
 def _python_tables(
-    settings: Settings, component: ComponentFile, attributes: PythonTableAttributes, depends_on: Sequence[Path]
+    settings: Settings, component: ComponentFile, attributes: PythonTableAttributes, depends_on: CodeFiles
 ) -> Iterator[AssetDeclaration]:
     file = component.folder / attributes.module
     for table in load_python_tables(file):
@@ -304,7 +304,7 @@ def _python_tables(
 
 
 def _pandera_contract(
-    settings: Settings, component: ComponentFile, asset: AssetKey, name: str, depends_on: Sequence[Path]
+    settings: Settings, component: ComponentFile, asset: AssetKey, name: str, depends_on: CodeFiles
 ) -> Contract:
     file, _, class_name = name.partition(":")
     if not class_name:

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from ..records.declarations import SourceOptions
+from .open_files import is_open_for_writing
 
 _TEMPORARY = re.compile(r".*(\.(tmp|temp|part|partial|crdownload|filepart|swp)|~)", re.DOTALL | re.IGNORECASE)
 
@@ -33,34 +34,44 @@ class LandedFile:
 
 @dataclass(frozen=True)
 class FilesFound:
-    """What is in a landing folder: ready to be read, waiting (name and why), and ignored by the pattern."""
+    """What is in a landing folder: ready to be read, waiting (name and why), and ignored by the pattern. `settling` are
+    those that wait for nothing but a moment's rest.
+    """
 
     ready: tuple[LandedFile, ...]
     waiting: tuple[tuple[str, str], ...]
     ignored: tuple[str, ...]
+    settling: tuple[str, ...] = ()
 
 
-def find_landed_files(folder: Path, options: SourceOptions, *, now: float, settle_seconds: float) -> FilesFound:
+def find_landed_files(
+    folder: Path, options: SourceOptions, *, now: float, settle_seconds: float, closed_seconds: float | None = None
+) -> FilesFound:
     """Returns the files below `folder`, sorted by what is to be done with them.
 
     Args:
         now: Seconds since the epoch, on the clock of the file system.
         settle_seconds: How long a file must have been left alone before it counts as whole.
+        closed_seconds: How long that is where the operating system says that nobody has the file open for writing; a
+            file that somebody has open then waits, however long ago it was written to. `None` asks nobody.
     """
+    patience = _Patience(now, settle_seconds, closed_seconds)
     ready: list[LandedFile] = []
     waiting: list[tuple[str, str]] = []
     ignored: list[str] = []
+    settling: list[str] = []
     for path, name, status, problem in _entries(folder, ""):
         if problem or status is None:
             waiting.append((name, problem))
         elif not matches_pattern(name, options.pattern):
             ignored.append(name)
-        elif why := _unsettled(status, now, settle_seconds):
-            waiting.append((name, why))
+        elif why := patience.why_not(path, status):
+            waiting.append((name, why.says))
+            settling += [name] if why.passes else []
         else:
             ready.append(_landed(path, name, status))
     ready.sort(key=lambda file: (file.modified_ns if options.order == "modified" else 0, file.name, file.identity))
-    return FilesFound(tuple(ready), tuple(sorted(waiting)), tuple(sorted(ignored)))
+    return FilesFound(tuple(ready), tuple(sorted(waiting)), tuple(sorted(ignored)), tuple(sorted(settling)))
 
 
 def matches_pattern(name: str, patterns: Sequence[str]) -> bool:
@@ -124,13 +135,32 @@ def _unfit(name: str, status: os.stat_result) -> str:
     return ""
 
 
-def _unsettled(status: os.stat_result, now: float, settle_seconds: float) -> str:
-    age_seconds = now - status.st_mtime
-    if age_seconds < 0:
-        return f"its modification time lies {-age_seconds:.1f} s in the future"
-    if age_seconds < settle_seconds:
-        return f"modified {age_seconds:.1f} s ago, it may still be growing (waits for {settle_seconds:g} s)"
-    return ""
+@dataclass(frozen=True)
+class _NotWhole:
+    says: str
+    passes: bool = False
+
+
+@dataclass(frozen=True)
+class _Patience:
+    now: float
+    settle_seconds: float
+    closed_seconds: float | None
+
+    def why_not(self, path: Path, status: os.stat_result) -> "_NotWhole | None":
+        """Why a file may not be whole yet; `None` where it is."""
+        age_seconds = self.now - status.st_mtime
+        if age_seconds < 0:
+            return _NotWhole(f"its modification time lies {-age_seconds:.1f} s in the future")
+        quiet = self.settle_seconds if self.closed_seconds is None else self.closed_seconds
+        is_open = is_open_for_writing(path) if self.closed_seconds is not None and age_seconds >= quiet else None
+        if is_open:
+            return _NotWhole("somebody has it open for writing")
+        needed = quiet if is_open is False else self.settle_seconds
+        if age_seconds < needed:
+            says = f"modified {age_seconds:.1f} s ago, it may still be growing (waits for {needed:g} s)"
+            return _NotWhole(says, passes=True)
+        return None
 
 
 def _landed(path: Path, name: str, status: os.stat_result) -> LandedFile:

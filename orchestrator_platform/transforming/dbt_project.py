@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,18 @@ class DbtProject:
 
     def node(self, unique_id: str) -> DbtNode:
         return next(node for node in self.nodes if node.unique_id == unique_id)
+
+    def tests_of(self, asset: AssetKey) -> tuple[DbtTest, ...]:
+        """Returns the tests that are attached to the asset, or read it."""
+        return self._tests_of.get(asset, ())
+
+    @cached_property
+    def _tests_of(self) -> Mapping[AssetKey, tuple[DbtTest, ...]]:
+        found: dict[AssetKey, list[DbtTest]] = {}
+        for test in self.tests:
+            for asset in dict.fromkeys((test.attached, *test.assets)):
+                found.setdefault(asset, []).append(test)
+        return {asset: tuple(tests) for asset, tests in found.items()}
 
 
 def load_dbt_project(root: Path, cache: Path, variables: Mapping[str, Any]) -> DbtProject:

@@ -1,7 +1,7 @@
 """A small shop: a source of orders, a dbt model over it, a Python table over that, and the runs of Dagster."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -204,6 +204,12 @@ def make_shop(folder: Path) -> None:
 
 def settings_in(folder: Path) -> Settings:
     return load_settings(home=folder / "home", project=folder / "project", environment={})
+
+
+@pytest.fixture(scope="session")
+def shop_files() -> Callable[[Path, Mapping[str, str]], Path]:
+    """Writes the shop's project, with changes."""
+    return lambda folder, changes: write_files(folder, {**FILES, **changes})
 
 
 @pytest.fixture

@@ -28,7 +28,8 @@ def test_what_promises_a_freshness_has_one_check_that_blocks_nothing(shop: Any) 
     found = [key for key in graph.asset_check_keys if key.name == "freshness"]
     assert found == [dg.AssetCheckKey(dg.AssetKey(["raw", "orders"]), "freshness")]
     assert not graph.get(found[0]).blocking
-    assert {sensor.name for sensor in load_definitions(shop.settings).sensors or ()} == {"versions", "freshness"}
+    names = {sensor.name for sensor in load_definitions(shop.settings).sensors or ()}
+    assert names == {"landing", "build", "versions", "freshness", "lost_runs"}
 
 
 def test_a_run_tells_that_what_it_published_is_fresh_and_so_does_the_check_alone(shop: Any) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator_platform.contracts import contract_cache
-from orchestrator_platform.contracts.contract_cache import cached_pandera_contract
+from orchestrator_platform.contracts.contract_cache import CodeFiles, cached_pandera_contract
 from orchestrator_platform.errors import DefinitionError
 from orchestrator_platform.records.contracts import Contract
 from orchestrator_platform.records.keys import AssetKey
@@ -34,7 +34,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def load(file: Path) -> Contract:
-    depends_on = [file.parent / "shared.py"]
+    depends_on = CodeFiles([file.parent / "shared.py"])
     return cached_pandera_contract(file.parent / "cache", ORDERS, file, "Orders", depends_on=depends_on)
 
 
@@ -48,11 +48,11 @@ def test_the_second_time_the_same_contract_comes_without_pandera(file: Path) -> 
     script = f"""
 import sys
 from pathlib import Path
-from orchestrator_platform.contracts.contract_cache import cached_pandera_contract
+from orchestrator_platform.contracts.contract_cache import CodeFiles, cached_pandera_contract
 from orchestrator_platform.records.keys import AssetKey
 file = Path({str(file)!r})
 contract = cached_pandera_contract(
-    file.parent / "cache", AssetKey("raw.orders"), file, "Orders", depends_on=[file.parent / "shared.py"]
+    file.parent / "cache", AssetKey("raw.orders"), file, "Orders", depends_on=CodeFiles([file.parent / "shared.py"])
 )
 assert "pandera" not in sys.modules and "pandas" not in sys.modules
 print(contract.canonical_json())

@@ -1,10 +1,14 @@
 import os
 import socket
+import sys
+import threading
 from pathlib import Path
 
 import pytest
 
+from orchestrator_platform.reading import landing_files
 from orchestrator_platform.reading.landing_files import FilesFound, find_landed_files, matches_pattern
+from orchestrator_platform.reading.open_files import is_open_for_writing
 from orchestrator_platform.records.declarations import SourceOptions
 
 NOW = 1_800_000_000.0
@@ -149,3 +153,55 @@ def test_patterns(name: str, pattern: str, fits: bool) -> None:
 
 def test_a_pattern_with_many_stars_does_not_stall() -> None:
     assert not matches_pattern("/".join("a" * 60), ["/".join(["**", "a"] * 20) + "/b"])
+
+
+def closed(folder: Path, *, closed_seconds: float | None = 0.3) -> FilesFound:
+    return find_landed_files(folder, SourceOptions(), now=NOW, settle_seconds=2, closed_seconds=closed_seconds)
+
+
+needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux says who has a file open")
+
+
+@needs_linux
+def test_a_file_that_nobody_has_open_is_whole_sooner(tmp_path: Path) -> None:
+    put(tmp_path, "a.csv", age_seconds=0.5)
+    assert names(closed(tmp_path)) == ["a.csv"]
+    put(tmp_path, "a.csv", age_seconds=0.2)
+    assert names(closed(tmp_path)) == []
+
+
+@needs_linux
+@pytest.mark.parametrize("age_seconds", [0.5, 3600])
+def test_a_file_that_somebody_writes_to_waits_however_long_it_rests(tmp_path: Path, age_seconds: float) -> None:
+    path = put(tmp_path, "a.csv", age_seconds=age_seconds)
+    with path.open("rb+"):
+        assert closed(tmp_path).waiting == (("a.csv", "somebody has it open for writing"),)
+    assert names(closed(tmp_path)) == ["a.csv"]
+
+
+@needs_linux
+def test_a_writer_that_comes_while_it_is_asked_harms_nobody(tmp_path: Path) -> None:
+    path = put(tmp_path, "a.csv")
+    stop = threading.Event()
+
+    def write() -> None:
+        while not stop.is_set():
+            with path.open("rb+"):
+                pass
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        assert {is_open_for_writing(path) for _ in range(2000)} <= {True, False}
+    finally:
+        stop.set()
+        writer.join()
+    assert is_open_for_writing(path) is False
+
+
+def test_where_nobody_can_tell_time_alone_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(landing_files, "is_open_for_writing", lambda _: None)
+    put(tmp_path, "a.csv", age_seconds=0.5)
+    assert "waits for 2 s" in closed(tmp_path).waiting[0][1]
+    put(tmp_path, "a.csv", age_seconds=2.5)
+    assert names(closed(tmp_path)) == ["a.csv"]

@@ -1,6 +1,6 @@
 """Lands a source's files and brings the raw candidate through the gate."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from math import inf
@@ -90,8 +90,13 @@ def land_source(
 def _find(
     gate: Gate, build: SourceBuild, folder: Path, complete: Collection[str]
 ) -> tuple[FilesFound, Sequence[LandedFile]]:
-    now = gate.now().timestamp()
-    found = find_landed_files(folder, build.options, now=now, settle_seconds=gate.settings.settle_seconds)
+    found = find_landed_files(
+        folder,
+        build.options,
+        now=gate.now().timestamp(),
+        settle_seconds=gate.settings.settle_seconds,
+        closed_seconds=gate.settings.closed_seconds,
+    )
     settled = {file.name for file in found.ready}
     # Whole files need no time to settle, not even those whose time lies in the future.
     every = find_landed_files(folder, build.options, now=inf, settle_seconds=0).ready if complete else found.ready
@@ -138,21 +143,12 @@ class _LandingPass:
         """Hashes of files whose candidate was rejected, or asks a person, under the very contract, code and audits
         in force, each with the reason why it waits.
         """
-        held: dict[str, str] = {}
-        for entry in entries:
-            if not entry.waits or entry in asked.void or entry.asset != self.declaration.key or not entry.candidate:
-                continue
-            approve = f"a person must approve its candidate: `orchestrator approve {entry.id}`"
-            why = approve if entry in asked.open else "its candidate was rejected"
-            try:
-                manifest = load_manifest(self.gate.settings.home.candidates, entry.candidate)
-            except CandidateDamaged:
-                # Without the rejected candidate its files are simply judged again.
-                continue
-            files = _fresh_files_of(self.gate.settings.home.candidates, manifest)
-            if entry.fingerprint == raw_fingerprint(self.declaration, sorted(files)):
-                held |= dict.fromkeys(files, why)
-        return held
+        return {
+            file.file_sha256: f"a person must approve its candidate: `orchestrator approve {entry.id}`"
+            if entry in asked.open
+            else "its candidate was rejected"
+            for entry, file in _held_files(self.gate, self.declaration, entries, asked)
+        }
 
     def _land(self, intake: Intake, known: Sequence[LedgerEntry]) -> Landed:
         self.gate.say(f"landing {len(intake.fresh)} new and {len(intake.duplicates)} known files of {self.build.name}")
@@ -333,8 +329,36 @@ def _waiting_rows(connection: duckdb.DuckDBPyConnection, entries: Sequence[Quara
     return {address.file_sha256: id_ for id_ in rows for address in read_quarantined_rows(connection, id_)}
 
 
-def _fresh_files_of(candidates: Path, manifest: Manifest) -> set[str]:
+def held_arrivals(gate: Gate, declaration: AssetDeclaration) -> frozenset[tuple[str, str]]:
+    """Returns name and arrival of the landed files that a landing would leave where they are, because what they gave
+    was rejected, or waits for a person. Files are told by their arrival alone: none is read.
+    """
+    cut = gate.cut()
+    with closing(cut.connect()) as connection:
+        entries = read_quarantine(connection)
+        asked = find_escalations(connection, entries, cut.heads, gate.settings.home.candidates)
+    return frozenset((file.file, file.identity) for _, file in _held_files(gate, declaration, entries, asked))
+
+
+def _held_files(
+    gate: Gate, declaration: AssetDeclaration, entries: Sequence[QuarantineEntry], asked: Escalations
+) -> Iterator[tuple[QuarantineEntry, LedgerEntry]]:
+    candidates = gate.settings.home.candidates
+    for entry in entries:
+        if not entry.waits or entry in asked.void or entry.asset != declaration.key or not entry.candidate:
+            continue
+        try:
+            manifest = load_manifest(candidates, entry.candidate)
+        except CandidateDamaged:
+            # Without the rejected candidate its files are simply judged again.
+            continue
+        files = _fresh_files_of(candidates, manifest)
+        if entry.fingerprint == raw_fingerprint(declaration, sorted({file.file_sha256 for file in files})):
+            yield from ((entry, file) for file in files)
+
+
+def _fresh_files_of(candidates: Path, manifest: Manifest) -> Sequence[LedgerEntry]:
     names = [file.name for file in manifest.files_of(FileRole.LEDGER)]
     lines = [line for name in names for line in (candidates / manifest.id / name).read_text("utf-8").splitlines()]
     entries = [LedgerEntry.model_validate_json(line) for line in lines]
-    return {entry.file_sha256 for entry in entries if entry.state is not FileState.DUPLICATE}
+    return [entry for entry in entries if entry.state is not FileState.DUPLICATE]

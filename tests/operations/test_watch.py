@@ -1,0 +1,143 @@
+"""`orchestrator watch` carries what arrives through to everything made of it, and stops when it is told to."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from small_project import gate_of, make_project, orders_csv, write
+
+from orchestrator_platform.cli.edge import run
+from orchestrator_platform.gate.context import Gate
+from orchestrator_platform.operations.land import LandResult
+from orchestrator_platform.operations.watch import Problem, Told, Watch
+from orchestrator_platform.settings import Settings, load_settings
+
+
+class Heard:
+    """What was told, as asset and outcome, in order."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str]] = []
+        self._more = threading.Condition()
+
+    def __call__(self, gate: Gate, told: Told) -> None:
+        about = told.landed.outcome if isinstance(told, LandResult) else told
+        asset = about.about if isinstance(about, Problem) else str(about.asset)
+        with self._more:
+            self.told.append((asset, type(about).__name__))
+            self._more.notify_all()
+
+    def forget(self) -> None:
+        self.told.clear()
+
+    def wait_for(self, *told: tuple[str, str]) -> None:
+        with self._more:
+            assert self._more.wait_for(lambda: set(told) <= set(self.told), 30), self.told
+
+
+def settings_of(folder: Path) -> Settings:
+    return load_settings(home=folder / "home", project=folder, environment={})
+
+
+def drop(folder: Path, name: str, *rows: tuple[object, ...]) -> None:
+    write(folder / "home/landing/orders" / name, orders_csv(*rows))
+
+
+def watch_once(folder: Path) -> list[tuple[str, str]]:
+    heard = Heard()
+    Watch(settings_of(folder), heard).run(once=True)
+    return heard.told
+
+
+def test_what_lies_in_landing_is_carried_through_once_and_nothing_is_done_twice(tmp_path: Path) -> None:
+    folder = make_project(tmp_path)
+    drop(folder, "may.csv", (1, "ann", 10, "open"))
+    everything = [("raw.orders", "Published"), ("marts.totals", "Published"), ("marts.ranking", "Published")]
+    assert watch_once(folder) == everything
+    assert watch_once(folder) == []
+    # A rejection is told once, and what does not depend on it comes on.
+    drop(folder, "june.csv", (2, "bob", 5000, "open"))
+    assert watch_once(folder)[:2] == [("raw.orders", "Published"), ("marts.totals", "Rejected")]
+    assert watch_once(folder) == []
+
+
+def test_files_that_arrive_are_carried_through_as_they_come_until_it_is_told_to_stop(tmp_path: Path) -> None:
+    folder, heard = make_project(tmp_path), Heard()
+    watching = Watch(settings_of(folder), heard)
+    working = threading.Thread(target=watching.run)
+    working.start()
+    try:
+        drop(folder, "may.csv", (1, "ann", 10, "open"))
+        heard.wait_for(("marts.ranking", "Published"))
+        heard.forget()
+        # A definition that changes is loaded anew, and built.
+        tables = folder / "defs/marts/tables.py"
+        write(tables, tables.read_text().replace("sum(amount) AS total", "sum(amount) + 1 AS total"))
+        drop(folder, "june.csv", (2, "bob", 20, "open"))
+        heard.wait_for(("marts.totals", "Published"), ("raw.orders", "Published"))
+    finally:
+        watching.stop()
+        working.join(30)
+    assert not working.is_alive()
+
+
+def test_a_build_that_breaks_is_told_and_not_tried_at_once_again(tmp_path: Path) -> None:
+    folder = make_project(tmp_path)
+    tables = folder / "defs/marts/tables.py"
+    write(tables, tables.read_text().replace("return orders", 'raise OSError("no")\n    return orders'))
+    drop(folder, "may.csv", (1, "ann", 10, "open"))
+    told = watch_once(folder)
+    assert told[0] == ("raw.orders", "Published")
+    assert [outcome for asset, outcome in told if asset == "marts.totals"] == ["Failed"]
+
+
+def test_a_project_that_is_wrong_now_is_told_and_the_next_change_heals_it(tmp_path: Path) -> None:
+    folder, heard = make_project(tmp_path), Heard()
+    watching = Watch(settings_of(folder), heard)
+    working = threading.Thread(target=watching.run)
+    working.start()
+    contract = folder / "defs/marts/contract.py"
+    right = contract.read_text()
+    try:
+        drop(folder, "may.csv", (1, "ann", 10, "open"))
+        heard.wait_for(("marts.ranking", "Published"))
+        write(contract, right.replace("class Totals", "class Totalled"))
+        heard.wait_for(("the project", "Problem"))
+        heard.forget()
+        write(contract, right)
+        drop(folder, "june.csv", (2, "bob", 20, "open"))
+        heard.wait_for(("raw.orders", "Published"))
+    finally:
+        watching.stop()
+        working.join(30)
+
+
+def test_the_command_says_a_line_for_each_outcome_and_ends_on_sigterm(tmp_path: Path) -> None:
+    folder = make_project(tmp_path)
+    command = [sys.executable, "-m", "orchestrator_platform.cli", "watch", "--json", "--project", str(folder)]
+    child = subprocess.Popen(
+        [*command, "--home", str(folder / "home")], stdout=subprocess.PIPE, text=True, env={**os.environ}
+    )
+    assert child.stdout is not None
+    drop(folder, "may.csv", (1, "ann", 10, "open"))
+    said = [json.loads(child.stdout.readline()) for _ in range(3)]
+    child.send_signal(signal.SIGTERM)
+    assert child.wait(30) == 0
+    child.stdout.close()
+    assert [(line["asset"], line["outcome"], line["version"]) for line in said] == [
+        ("raw.orders", "published", 1), ("marts.totals", "published", 1), ("marts.ranking", "published", 1),
+    ]  # fmt: skip
+    assert gate_of(folder).cut().heads["marts.ranking"].n_rows == 1
+
+
+def test_once_its_exit_code_says_whether_everything_was_published(tmp_path: Path) -> None:
+    folder = make_project(tmp_path)
+    command = ["watch", "--once", "--project", str(folder), "--home", str(folder / "home")]
+    drop(folder, "may.csv", (1, "ann", 10, "open"))
+    assert run(command) == 0
+    drop(folder, "june.csv", (2, "bob", 5000, "open"))
+    assert run(command) == 1
