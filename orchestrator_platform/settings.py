@@ -16,6 +16,8 @@ HOME_VARIABLE = "ORCHESTRATOR_HOME"
 PROJECT_VARIABLE = "ORCHESTRATOR_PROJECT"
 PERSON_VARIABLE = "ORCHESTRATOR_PERSON"
 REGISTRY_VARIABLE = "ORCHESTRATOR_REGISTRY"
+# Where `orchestrator dev` serves dbt's documentation, for the pages that link to it.
+DOCS_VARIABLE = "ORCHESTRATOR_DOCS"
 # In a database of the home; nowhere; any other value is the address of a tracking server.
 REGISTRY_AT_HOME, REGISTRY_OFF = "home", "off"
 
@@ -128,6 +130,7 @@ class Settings:
     searching: Searching = Searching()
     lock_timeout_seconds: float = 60.0
     settle_seconds: float = 2.0
+    docs_address: str = ""
     closed_seconds: float | None = 0.3
 
 
@@ -157,6 +160,7 @@ def load_settings(
         retention=load_retention(file),
         registry=load_registry(file, environment),
         searching=load_searching(file),
+        docs_address=environment.get(DOCS_VARIABLE, ""),
     )
     if check_format:
         check_home_format(settings.home)

@@ -29,6 +29,7 @@ def pytest_configure() -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--screenshots", metavar="FOLDER", help="The browser tests take the documentation's pictures.")
     parser.addoption("--every", type=int, default=1, metavar="N", help="The long kill suite tries every Nth line only.")
 
 

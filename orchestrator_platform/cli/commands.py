@@ -23,6 +23,7 @@ _MODULES: Mapping[str, str] = {
     "status": "status",
     "ledger": "ledger",
     "query": "query",
+    "docs": "docs",
     "search": "search",
     "connect": "query",
     "diff": "diff",

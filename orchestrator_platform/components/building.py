@@ -41,13 +41,15 @@ def step_name(built: str) -> str:
 def build_selected(gate: Gate, assets: Sequence[AssetKey], run: RunStart) -> Made:
     """Builds the tables selected in one run together; where a person launched it, that answers what was asked."""
     by_person = run.started is Invocation.MANUAL
-    reason = "a person materialized it in Dagster" if by_person else "materialized in Dagster"
+    reason = run.reason or ("a person materialized it in Dagster" if by_person else "materialized in Dagster")
 
     def work() -> BuildResult:
-        return build(gate, assets, reason=reason, on_behalf_of=run.name, started=run.started)
+        return build(gate, assets, reason=reason, on_behalf_of=run.name, rebuild=run.rebuild, started=run.started)
 
     if by_person:
-        result = answered_by_start(gate, assets, load_person(), f"launched in Dagster as {run.name}", work)
+        result = answered_by_start(
+            gate, assets, load_person(), run.reason or f"launched in Dagster as {run.name}", work
+        )
     else:
         result = work()
     counted = {

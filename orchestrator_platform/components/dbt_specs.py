@@ -3,13 +3,14 @@
 import json
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings
 
 from ..projections.dagster_values import dagster_key
 from ..records.keys import AssetKey
-from ..transforming.dbt_project import DbtProject
+from ..transforming.dbt_project import DbtNode, DbtProject
 
 
 class TableTranslator(DagsterDbtTranslator):
@@ -26,8 +27,22 @@ class TableTranslator(DagsterDbtTranslator):
         return dagster_key(AssetKey(f"{dbt_resource_props['schema']}.{name}"))
 
 
-def model_specs(project: DbtProject) -> Mapping[AssetKey, dg.AssetSpec]:
-    """Returns each model, snapshot and seed with its description and code, dbt tags, owners and condition."""
+def model_specs(project: DbtProject, docs_address: str) -> Mapping[AssetKey, dg.AssetSpec]:
+    """Returns each model, snapshot and seed with its description and code, dbt tags, owners, condition, and where
+    dbt's documentation of it is found.
+    """
     manifest = json.loads(project.document.read_text(encoding="utf-8"))
     translator = TableTranslator()
-    return {node.key: translator.get_asset_spec(manifest, node.unique_id, project=None) for node in project.nodes}
+    return {
+        node.key: translator.get_asset_spec(manifest, node.unique_id, project=None).merge_attributes(
+            metadata={"dbt_docs": _docs(docs_address, node)}
+        )
+        for node in project.nodes
+    }
+
+
+def _docs(address: str, node: DbtNode) -> dg.MetadataValue[Any]:
+    """A page may link to a server of this machine's, never to a file of it: else the command stands there."""
+    if not address:
+        return dg.MetadataValue.text("orchestrator docs --open")
+    return dg.MetadataValue.url(f"{address}#!/{node.resource_type}/{quote(node.unique_id)}")

@@ -30,4 +30,5 @@ def dbt_assets(gate: Gate) -> list[dg.AssetsDefinition]:
         return []
     from .dbt_specs import model_specs  # dagster-dbt imports dbt, which takes seconds: only where there is a model
 
-    return [define_assets("build_dbt_tables", gate, declarations, build_selected, model_specs(gate.dbt))]
+    specs = model_specs(gate.dbt, gate.settings.docs_address)
+    return [define_assets("build_dbt_tables", gate, declarations, build_selected, specs)]

@@ -20,8 +20,10 @@ from ..projections.dagster_values import dagster_key
 from ..settings import Settings
 from .building import build_step
 from .dbt_tables import dbt_assets
+from .deciding_jobs import deciding_jobs
 from .jobs import platform_jobs, platform_sensors
 from .python_table import python_assets
+from .quarantine_asset import quarantine_assets
 from .source import source_assets
 from .tree import PlatformTree
 from .waiting import Patience
@@ -48,8 +50,9 @@ def load_definitions(settings: Settings, patience: Patience | None = None) -> dg
         gate, loaded = _load(settings)
         _require_all(gate, loaded)
         own = dg.Definitions(
+            assets=quarantine_assets(gate),
             executor=dg.in_process_executor,
-            jobs=platform_jobs(gate),
+            jobs=[*platform_jobs(gate), *deciding_jobs(gate)],
             sensors=platform_sensors(gate, patience or Patience()),
         )
         return dg.Definitions.merge(loaded, own)

@@ -15,6 +15,7 @@ from ..operations.audit import pending_candidate
 from ..operations.embedding_pages import Describe
 from ..operations.freshness import Age
 from ..operations.served import Served
+from ..projections.dagster_pages import in_order, rejection_metadata
 from ..projections.dagster_values import (
     FRESHNESS,
     SERVED,
@@ -27,7 +28,7 @@ from ..records.findings import Finding
 from ..records.keys import AssetKey
 from ..records.receipts import Receipt
 
-StepEvent = dg.MaterializeResult[Any] | dg.AssetCheckResult
+StepEvent = dg.MaterializeResult[Any] | dg.AssetCheckResult | dg.AssetObservation
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Reporting:
                 case Unchanged():
                     yield from self._unchanged(outcome)
                 case Rejected() | Escalated():
+                    yield self._rejection(outcome)
                     yield from self._findings(outcome.asset, outcome.verdict.findings, outcome.manifest.id)
                 case Held():
                     yield from self.pending(outcome.asset)
@@ -78,6 +80,14 @@ class Reporting:
             asset_key=dagster_key(finding.asset), check_name=finding.check, **check_arguments(finding, candidate)
         )
 
+    def _rejection(self, outcome: Rejected | Escalated) -> dg.AssetObservation:
+        """The page of what still serves tells of what was held back since."""
+        findings = outcome.verdict.findings
+        return dg.AssetObservation(
+            dagster_key(outcome.asset),
+            metadata=rejection_metadata(outcome.quarantine, outcome.verdict.decision, findings),
+        )
+
     def _unchanged(self, outcome: Unchanged) -> Iterator[StepEvent]:
         """What serves stands: its results are repeated where the run planned them, so that none stays open."""
         receipt = self.served[outcome.asset].receipt
@@ -94,11 +104,13 @@ class Reporting:
         declaration = self.gate.assets[receipt.asset]
         return dg.MaterializeResult(
             asset_key=dagster_key(receipt.asset),
-            metadata={
-                **receipt_metadata(receipt, declaration.contract),
-                **self.extra.get(receipt.asset, {}),
-                **self.describe(receipt),
-            },
+            metadata=in_order(
+                {
+                    **receipt_metadata(receipt, declaration.contract),
+                    **self.extra.get(receipt.asset, {}),
+                    **self.describe(receipt),
+                }
+            ),
             data_version=dg.DataVersion(receipt.data_version),
             tags=receipt_tags(receipt),
         )

@@ -14,6 +14,7 @@ from ..operations.land import LandResult, land
 from ..records.declarations import SourceBuild
 from ..records.keys import AssetKey
 from .component import RecordComponent
+from .launch_forms import LandForm
 from .steps import Made, RunStart, define_assets
 from .tree import gate_of
 
@@ -32,14 +33,15 @@ class SourceComponent(RecordComponent[SourceAttributes]):
 def source_assets(gate: Gate, attributes: SourceAttributes) -> dg.AssetsDefinition:
     """Returns the step that lands one source."""
     declaration = gate.assets[attributes.asset]
-    return define_assets(f"land_{attributes.name.replace('-', '_')}", gate, [declaration], _land)
+    return define_assets(f"land_{attributes.name.replace('-', '_')}", gate, [declaration], _land, form=LandForm)
 
 
 def _land(gate: Gate, assets: Sequence[AssetKey], run: RunStart) -> Made:
     (asset,) = assets
     build = gate.assets[asset].build
     assert isinstance(build, SourceBuild)
-    result = land(gate, build.name, reason="materialized in Dagster", on_behalf_of=run.name, started=run.started)
+    reason = run.reason or "materialized in Dagster"
+    result = land(gate, build.name, reason=reason, on_behalf_of=run.name, started=run.started)
     for name, why in result.landed.waiting:
         gate.say(f"{name} waits in landing: {why}")
     return Made((_held_or(gate, result),), {asset: _counts(result)})

@@ -22,6 +22,7 @@ from ..records.declarations import (
     ScoresBuild,
     SourceBuild,
 )
+from .reading_snippets import read_it
 
 _OWN = (SERVED, FRESHNESS)
 _SERVED_SAYS = "The version that serves was judged by an agent that did not make it, and can be read."
@@ -45,11 +46,18 @@ def asset_spec(
         group_name=declaration.group,
         code_version=declaration.code_version[:12],
         kinds=_kinds(declaration),
+        owners=_owners(declaration, spec),
         automation_condition=condition,
     ).merge_attributes(
         metadata=_metadata(declaration),
         tags={"producer": declaration.producer, "auditor": declaration.auditor},
     )
+
+
+def _owners(declaration: AssetDeclaration, found: dg.AssetSpec) -> list[str]:
+    """Whom the project names, then the agents in the two seats: the pages show a team or an address only."""
+    seats = (f"team:{agent}" for agent in (declaration.producer, declaration.auditor))
+    return list(dict.fromkeys((*found.owners, *seats)))
 
 
 def check_specs(gate: Gate, declaration: AssetDeclaration) -> tuple[dg.AssetCheckSpec, ...]:
@@ -113,13 +121,7 @@ def _metadata(declaration: AssetDeclaration) -> dict[str, Any]:
         "dagster/code_references": dg.CodeReferencesMetadataValue(code_references=list(_references(declaration))),
         "grain": ", ".join(contract.grain) if contract.grain else "none",
         **({"rows": f"{contract.rows.relation} {contract.rows.parent}"} if contract.rows else {}),
-        "sql": f'orchestrator query "SELECT * FROM {declaration.key} LIMIT 10"',
-        "python": dg.MetadataValue.md(
-            "```python\n"
-            "from orchestrator_platform.operations.platform import Platform\n\n"
-            f'Platform.open().read("{declaration.key}").df()\n'
-            "```"
-        ),
+        "read_it": read_it(declaration),
     }
 
 

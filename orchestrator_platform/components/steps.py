@@ -22,6 +22,7 @@ from ..records.declarations import AssetDeclaration
 from ..records.keys import AssetKey
 from .conditions import build_condition, is_automatic
 from .explanations import explain_shortfalls, warnings_of
+from .launch_forms import LandForm, MakeForm, filled_in, require_reason
 from .outcome_events import Reporting, StepEvent
 from .specs import asset_spec, check_specs
 
@@ -40,16 +41,26 @@ _AUTOMATIC = ("sensor_name", "schedule_name", "from_automation_condition", "auto
 
 @dataclass(frozen=True)
 class RunStart:
-    """How a publication names the run, and whether a person launched it."""
+    """How a publication names the run, whether a person launched it, and what was said in the launch form."""
 
     name: str
     started: Invocation
+    reason: str = ""
+    rebuild: bool = False
 
 
-def run_start(run: dg.DagsterRun) -> RunStart:
-    """Returns how the run was launched, as its tags say; without any of Dagster's own it was a person."""
+def run_start(run: dg.DagsterRun, form: LandForm | MakeForm | None = None) -> RunStart:
+    """Returns how the run was launched, as its tags and the form say; without any tag of Dagster's it was a person.
+
+    Raises:
+        Misuse: A full rebuild was asked for without a reason.
+    """
     by_itself = any(f"dagster/{tag}" in run.tags for tag in _AUTOMATIC)
-    return RunStart(on_behalf_of(run.run_id), Invocation.AUTOMATIC if by_itself else Invocation.MANUAL)
+    rebuild = isinstance(form, MakeForm) and form.rebuild
+    reason = form.reason.strip() if form is not None else ""
+    if rebuild:
+        require_reason(reason, "A full rebuild")
+    return RunStart(on_behalf_of(run.run_id), Invocation.AUTOMATIC if by_itself else Invocation.MANUAL, reason, rebuild)
 
 
 Make = Callable[[Gate, Sequence[AssetKey], RunStart], Made]
@@ -62,9 +73,10 @@ def define_assets(
     declarations: Sequence[AssetDeclaration],
     make: Make,
     found: Mapping[AssetKey, dg.AssetSpec] | None = None,
+    form: type[LandForm] | type[MakeForm] = MakeForm,
 ) -> dg.AssetsDefinition:
     """Returns one step that makes any of these assets; those selected together go through the gate together.
-    `found` is what another library says of some of them.
+    `found` is what another library says of some of them, `form` what a person may say at the launch.
     """
     known, condition = found or {}, build_condition(StaleAssets(gate))
 
@@ -76,14 +88,17 @@ def define_assets(
         specs=[spec(declaration) for declaration in declarations],
         check_specs=[check for declaration in declarations for check in check_specs(gate, declaration)],
         can_subset=True,
+        config_schema=form.to_fields_dict(),
     )
     def step(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        yield from take_step(context, replace(gate, say=context.log.info), make)
+        yield from take_step(context, replace(gate, say=context.log.info), make, form)
 
     return step
 
 
-def take_step(context: dg.AssetExecutionContext, gate: Gate, make: Make) -> Iterator[StepEvent]:
+def take_step(
+    context: dg.AssetExecutionContext, gate: Gate, make: Make, form: type[LandForm] | type[MakeForm] = MakeForm
+) -> Iterator[StepEvent]:
     """Yields what happened, once every run that came earlier is done with these assets.
 
     Raises:
@@ -92,20 +107,21 @@ def take_step(context: dg.AssetExecutionContext, gate: Gate, make: Make) -> Iter
     """
     assets = [platform_key(key) for key in context.selected_asset_keys]
     try:
+        said = filled_in(form, context.op_execution_context.op_config)
         with in_turn(gate, assets, f"run {context.run.run_id[:8]}"):
-            yield from _take(context, gate, make)
+            yield from _take(context, gate, make, run_start(context.run, said))
     except OrchestratorError as error:
         raise dg.Failure(
             description=str(error), metadata={"code": error.code}, allow_retries=error.retryable
         ) from error
 
 
-def _take(context: dg.AssetExecutionContext, gate: Gate, make: Make) -> Iterator[StepEvent]:
+def _take(context: dg.AssetExecutionContext, gate: Gate, make: Make, start: RunStart) -> Iterator[StepEvent]:
     sync_versions(gate, context.instance)
     selected = {platform_key(key) for key in context.selected_asset_keys}
     asked = [asset for asset in gate.assets if asset in selected]
     planned = _planned(context)
-    made = make(gate, asked, run_start(context.run)) if asked else Made(())
+    made = make(gate, asked, start) if asked else Made(())
     served = read_served(gate, selected | planned.keys())
     ages = read_freshness(gate, selected | planned.keys())
     reporting = Reporting(

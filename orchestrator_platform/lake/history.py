@@ -24,10 +24,13 @@ def read_heads(connection: duckdb.DuckDBPyConnection) -> dict[AssetKey, Head]:
     return {head.asset: head for head in heads}
 
 
-def read_receipts(connection: duckdb.DuckDBPyConnection, asset: AssetKey) -> tuple[Receipt, ...]:
-    """Returns the asset's receipts, newest first."""
+def read_receipts(
+    connection: duckdb.DuckDBPyConnection, asset: AssetKey, until: Version | None = None, limit: int | None = None
+) -> tuple[Receipt, ...]:
+    """Returns the asset's receipts, newest first; with `until` none of later versions, at most `limit` of them."""
     rows = connection.execute(
-        f"SELECT receipt FROM lake.{SCHEMA}.receipts WHERE asset = ? ORDER BY version DESC", [asset]
+        f"SELECT receipt FROM lake.{SCHEMA}.receipts WHERE asset = ? AND version <= ? ORDER BY version DESC LIMIT ?",
+        [asset, until if until is not None else 2**62, limit if limit is not None else 2**62],
     ).fetchall()
     return tuple(Receipt.model_validate_json(row[0]) for row in rows)
 

@@ -21,6 +21,7 @@ from ..records.freshness import Freshness
 from ..records.keys import AssetKey
 from ..records.models import ModelOptions
 from ..records.monitors import MonitorOptions
+from ..records.plots import Plot
 from ..records.routing import RoutingOptions
 from ..records.scores import ScoresOptions
 
@@ -54,6 +55,7 @@ class SourceAttributes(SourceOptions):
     drift: DriftAnswer = DriftAnswer.WARN
     freshness: Freshness | None = None
     checks: tuple[CheckAttributes, ...] = ()
+    plots: dict[str, Plot] = Field(default_factory=dict)
 
     def options(self) -> SourceOptions:
         return _only(SourceOptions, self)
@@ -81,12 +83,15 @@ class PythonTableAttributes(Record):
 
 
 class BuiltAttributes(Record):
-    """What components that declare one asset have in common; checks are files beside the component's."""
+    """What components that declare one asset have in common; checks are files beside the component's, `plots` pictures
+    of the asset by name.
+    """
 
     asset: AssetKey
     description: str = ""
     freshness: Freshness | None = None
     checks: tuple[CheckAttributes, ...] = ()
+    plots: dict[str, Plot] = Field(default_factory=dict)
 
 
 class EmbeddingAttributes(BuiltAttributes, EmbeddingOptions):

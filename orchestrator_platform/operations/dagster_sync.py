@@ -12,9 +12,11 @@ from ..gate.context import Gate
 from ..lake.published import cut_published
 from ..lake.readers import latest_snapshot
 from ..projections.dagster_events import NAME, DagsterLog, on_behalf_of, report_served
+from ..projections.dagster_quarantine import report_quarantine
 from ..projections.outbox import Projection, applied_snapshot, apply_outbox
 from .asset_pages import describe_assets
 from .freshness import Punctuality, read_freshness
+from .waiting_entries import read_entries
 
 __all__ = ["on_behalf_of", "sync_freshness", "sync_versions"]
 
@@ -38,6 +40,8 @@ def sync_versions(gate: Gate, instance: dg.DagsterInstance) -> Projection | None
         cut = cut_published(gate.layout, gate.settings.lock_timeout_seconds)
         contracts = {asset: declaration.contract for asset, declaration in gate.assets.items()}
         log = DagsterLog(instance, cut, contracts, home.candidates, describe_assets(gate))
+        # Told before it counts as told: every entry and every decision comes with a snapshot.
+        report_quarantine(instance, read_entries(gate))
         (projection,) = apply_outbox(cut, state, {NAME: log.report})
     if projection.error:
         gate.say(f"Dagster's log is {projection.lag} snapshots behind: {projection.error}")

@@ -7,10 +7,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from ..errors import DefinitionError, StatementRefused
+from ..records.contracts import Contract
 from ..records.declarations import DriftAnswer
 from ..records.freshness import Freshness
 from ..transforming.condition_check import check_condition
 from ..transforming.dbt_project import DbtNode
+from .plots import Plots, read_plots
 
 
 def group_of(node: DbtNode) -> str:
@@ -72,6 +74,15 @@ def measures_of(file: Path, node: DbtNode) -> tuple[tuple[str, str], ...]:
             problem = f"{node.key} says in its meta, at `measures.{name}`: {error.why}"
             raise DefinitionError(file=file, problem=problem, fix=example) from error
     return tuple((str(name), sql) for name, sql in said.items())
+
+
+def plots_of(file: Path, node: DbtNode, contract: Contract) -> Plots:
+    """Returns what the model is pictured by.
+
+    Raises:
+        DefinitionError: `plots` is wrong.
+    """
+    return read_plots(_meta(node).get("plots", {}), contract, file)
 
 
 def _meta(node: DbtNode) -> Mapping[str, Any]:

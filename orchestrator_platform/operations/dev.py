@@ -10,7 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import EXIT_FAULT, Misuse
-from ..settings import HOME_VARIABLE, PROJECT_VARIABLE, Settings, make_home
+from ..settings import DOCS_VARIABLE, HOME_VARIABLE, PROJECT_VARIABLE, Settings, make_home
+from .docs_server import serve_docs
 
 _STOP_SECONDS, _LEFT_SECONDS = 20, 5
 # Services that end by themselves are started again, but not without end, nor where they could not even begin.
@@ -68,7 +69,11 @@ def run_dev(settings: Settings, port: int, host: str = "127.0.0.1", say: Callabl
             f"Dagster's server has no authentication, so it is not bound to {host}. Nothing was started."
             " Use 127.0.0.1, and put a server that authenticates in front of it."
         )
-    services = _Services(settings, port, host, say)
+    with serve_docs(settings, port + 1) as docs:
+        return _serve(_Services(settings, port, host, docs, say))
+
+
+def _serve(services: "_Services") -> int:
     before = {number: signal.signal(number, services.stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         return services.run()
@@ -80,9 +85,9 @@ def run_dev(settings: Settings, port: int, host: str = "127.0.0.1", say: Callabl
 class _Services:
     """Dagster's webserver, daemon and code server, until somebody stops them."""
 
-    def __init__(self, settings: Settings, port: int, host: str, say: Callable[[str], None]) -> None:
+    def __init__(self, settings: Settings, port: int, host: str, docs: str, say: Callable[[str], None]) -> None:
         self._command = dev_command(settings, port, host)
-        self._folder, self._environment = settings.project.root, dev_environment(settings)
+        self._folder, self._environment = settings.project.root, dev_environment(settings) | {DOCS_VARIABLE: docs}
         self._say = say
         self._process: subprocess.Popen[bytes] | None = None
         self._stopping = False
@@ -112,7 +117,7 @@ class _Services:
             cwd=self._folder,
             env=self._environment,
             # A process started in the background may inherit SIGINT ignored, and Dagster stops by it.
-            preexec_fn=_begin,  # noqa: PLW1509 - no thread of ours runs yet
+            preexec_fn=_begin,  # noqa: PLW1509 - our one other thread waits for requests
             start_new_session=True,
         )
         if self._stopping:

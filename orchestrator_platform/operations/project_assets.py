@@ -36,11 +36,12 @@ from .component_files import (
     SourceAttributes,
     read_component_files,
 )
-from .dbt_meta import drift_of, freshness_of, group_of, measures_of
+from .dbt_meta import drift_of, freshness_of, group_of, measures_of, plots_of
 from .embedding_assets import declare_embedding, judged_by
 from .feature_assets import declare_features
 from .learned_assets import LEARNED, Learned, declare_learned
 from .model_assets import model_judged_by
+from .plots import with_plots
 from .scores_assets import scores_judged_by
 
 _NOBODY = AgentName("")
@@ -78,7 +79,10 @@ def load_declarations(settings: Settings, embedders: Embedders | None = None) ->
     for kind in LEARNED:
         found += _learned(components, found, kind)
     parents = {declaration.key: declaration.parents for declaration in found}
-    declared = [_judged(settings, d, tests_judging(d.key, dbt.tests_of(d.key), parents), modules) for d in found]
+    declared = [
+        _judged(settings, d, tests_judging(d.key, dbt.tests_of(d.key), parents), modules)
+        for d in with_plots(components, found)
+    ]
     return Declarations(tuple(_ordered(declared)), dbt, variables, files, _alerts(components))
 
 
@@ -256,10 +260,11 @@ def _dbt_table(
     settings: Settings, component: ComponentFile, attributes: DbtTablesAttributes, node: DbtNode
 ) -> AssetDeclaration:
     file = settings.project.dbt_project / node.path
+    contract = dbt_contract(node.key, node.raw)
     return AssetDeclaration(
         key=node.key,
         kind=AssetKind.TABLE,
-        contract=dbt_contract(node.key, node.raw),
+        contract=contract,
         parents=node.parents,
         code_version=node.code_version,
         build=DbtBuild(node.unique_id, node.materialized, node.path),
@@ -274,6 +279,7 @@ def _dbt_table(
         drift=drift_of(file, node, attributes.drift),
         freshness=freshness_of(file, node, attributes.freshness),
         measures=measures_of(file, node),
+        plots=plots_of(file, node, contract),
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
 
-from ..lake.history import read_receipt
+from ..lake.history import read_quarantine, read_receipt
 from ..lake.published import PublishedCut
 from ..records.contracts import Contract
 from ..records.events import Event
@@ -20,6 +20,7 @@ from ..records.findings import Finding
 from ..records.keys import AssetKey, Version
 from ..records.receipts import Receipt
 from ..records.verdicts import VERDICT, Decision, Verdict
+from .dagster_pages import in_order, rejection_metadata
 from .dagster_values import (
     CANDIDATE,
     CANDIDATE_TAG,
@@ -78,7 +79,7 @@ class DagsterLog:
             dg.AssetMaterialization(
                 dagster_key(asset),
                 description=f"{receipt.reason} (outside Dagster)",
-                metadata={**receipt_metadata(receipt, self.contracts.get(asset)), **self.describe(receipt)},
+                metadata=in_order({**receipt_metadata(receipt, self.contracts.get(asset)), **self.describe(receipt)}),
                 tags={
                     "dagster/data_version": receipt.data_version,
                     "dagster/data_version_is_user_provided": "true",
@@ -97,6 +98,8 @@ class DagsterLog:
         except (OSError, ValueError):
             return  # it does not wait any more
         if verdict.findings and not self._is_judged(verdict):
+            shown = rejection_metadata(self._entry_of(candidate), verdict.decision, verdict.findings)
+            self.instance.report_runless_asset_event(dg.AssetObservation(dagster_key(verdict.asset), metadata=shown))
             self._report_checks(verdict.asset, verdict.findings, candidate)
 
     def _report_checks(self, asset: AssetKey, findings: Sequence[Finding], candidate: str) -> None:
@@ -146,6 +149,13 @@ class DagsterLog:
         if not event.on_behalf_of.startswith(_RUN):
             return None
         return self.instance.get_run_by_id(event.on_behalf_of.removeprefix(_RUN))
+
+    def _entry_of(self, candidate: str) -> int | None:
+        connection = self.cut.connect()
+        try:
+            return next((entry.id for entry in read_quarantine(connection) if entry.candidate == candidate), None)
+        finally:
+            connection.close()
 
     def _receipt(self, asset: AssetKey, version: Version) -> Receipt | None:
         connection = self.cut.connect()

@@ -19,6 +19,11 @@ CANDIDATE_TAG, CHAMPION_TAG = f"orchestrator/{CANDIDATE}", "orchestrator/champio
 _MAX_CHARACTERS = 2000
 
 
+def rows_text(n_rows: int) -> str:
+    """Returns `1 row`, or `1,234 rows`."""
+    return f"{n_rows:,} row{'' if n_rows == 1 else 's'}"
+
+
 def dagster_key(asset: AssetKey) -> dg.AssetKey:
     """Returns `schema.name` as Dagster's key `schema/name`."""
     return dg.AssetKey([asset.schema, asset.name])

@@ -18,6 +18,7 @@ from .freshness import Freshness
 from .keys import AgentName, AssetKey
 from .models import ModelOptions
 from .monitors import MonitorOptions
+from .plots import Plot
 from .routing import RoutingOptions
 from .scores import ScoresOptions
 
@@ -201,7 +202,8 @@ class AssetDeclaration:
     the checks that the project brings along, dbt's tests among them; `drift` is what drift leads to;
     `freshness` is how old what serves may become, `None` where nothing is promised; `declared_in` are the
     files and folders that all this was read from; `optional_parents` are those of the parents without which it is
-    built all the same; `measures` are names and expressions in SQL that people are told of each version.
+    built all the same; `measures` are names and expressions in SQL that people are told of each version; `plots` are
+    pictures, by name, of what serves.
     """
 
     key: AssetKey
@@ -234,6 +236,7 @@ class AssetDeclaration:
     freshness: Freshness | None = None
     optional_parents: frozenset[AssetKey] = frozenset()
     measures: tuple[tuple[str, str], ...] = ()
+    plots: tuple[tuple[str, Plot], ...] = ()
 
     @property
     def required_parents(self) -> tuple[AssetKey, ...]:

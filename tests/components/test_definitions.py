@@ -15,6 +15,7 @@ from orchestrator_platform.audits.drift import CHECKS as DRIFT_CHECKS
 from orchestrator_platform.components.load import load_definitions
 from orchestrator_platform.errors import AgentFileError, DefinitionError
 from orchestrator_platform.operations.project_assets import load_gate
+from orchestrator_platform.projections.dagster_quarantine import QUARANTINE
 from orchestrator_platform.settings import load_project, load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,7 +66,7 @@ def test_dagsters_loader_and_the_platforms_give_the_same_assets(shop: Any, monke
         for name in [name for name in sys.modules if name.split(".")[0] == "shop"]:
             del sys.modules[name]
     assert {spec.key for spec in by_dagster.resolve_all_asset_specs()} == own
-    assert own == {dg.AssetKey(key.split(".")) for key in shop.gate.assets}
+    assert own == {QUARANTINE, *(dg.AssetKey(key.split(".")) for key in shop.gate.assets)}
 
 
 def test_an_asset_shows_who_makes_and_judges_it_and_where_it_is_defined(shop: Any) -> None:
@@ -91,7 +92,7 @@ def test_a_model_is_listed_by_the_conventions_of_dagster_dbt(shop: Any) -> None:
     shop.write({"dbt/models/models.yml": models.read_text(encoding="utf-8").replace(said, more, 1)})
     defs = load_definitions(shop.settings)
     specs = {".".join(spec.key.path): spec for spec in defs.resolve_all_asset_specs()}
-    assert list(specs["marts.totals"].owners) == ["ann@example.com"]
+    assert list(specs["marts.totals"].owners) == ["ann@example.com", "team:maker", "team:judge"]
     assert (specs["marts.totals"].group_name, specs["marts.names"].group_name) == ("money", "marts")
     assert specs["marts.totals"].tags["money"] == ""
     assert "sum(amount) as total" in specs["marts.totals"].description
@@ -168,7 +169,7 @@ def test_loading_leaves_no_connection_and_no_thread_and_finds_the_shipped_assets
     )
     loaded = json.loads(found.stdout.splitlines()[-1])
     gate = load_gate(load_settings(home=tmp_path, project=load_project(ROOT).root, environment={}))
-    assert loaded == {"assets": sorted(gate.assets), "threads": 1, "connections": 0}
+    assert loaded == {"assets": sorted([*gate.assets, "quarantine"]), "threads": 1, "connections": 0}
 
 
 @pytest.mark.slow
