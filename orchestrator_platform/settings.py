@@ -16,6 +16,8 @@ HOME_VARIABLE = "ORCHESTRATOR_HOME"
 PROJECT_VARIABLE = "ORCHESTRATOR_PROJECT"
 PERSON_VARIABLE = "ORCHESTRATOR_PERSON"
 REGISTRY_VARIABLE = "ORCHESTRATOR_REGISTRY"
+ENVIRONMENT_VARIABLE = "ORCHESTRATOR_ENV"
+DEV = "dev"
 # Where `orchestrator dev` serves dbt's documentation, for the pages that link to it.
 DOCS_VARIABLE = "ORCHESTRATOR_DOCS"
 # In a database of the home; nowhere; any other value is the address of a tracking server.
@@ -92,6 +94,11 @@ class Home:
     def marker(self) -> Path:
         return self.root / "home.json"
 
+    @property
+    def overlay_marker(self) -> Path:
+        """Is there where the home lies over another one, and says over which."""
+        return self.root / "overlay.json"
+
 
 @dataclass(frozen=True)
 class Retention:
@@ -121,6 +128,8 @@ class Searching:
 class Settings:
     """A landed file counts as whole when nobody wrote to it for `settle_seconds`; `closed_seconds` are enough where the
     operating system says that nobody has it open for writing (`None`: it is not asked).
+
+    `over` is the home that this one lies over: that one is only read, and nothing is sent anywhere from this one.
     """
 
     home: Home
@@ -130,6 +139,7 @@ class Settings:
     searching: Searching = Searching()
     lock_timeout_seconds: float = 60.0
     settle_seconds: float = 2.0
+    over: Path | None = None
     docs_address: str = ""
     closed_seconds: float | None = 0.3
 
@@ -143,6 +153,8 @@ def load_settings(
 ) -> Settings:
     """Returns the settings: arguments first, then the environment, then the project's own folder.
 
+    Where the environment is `dev`, the home that would be used is only read: another one lies over it, in the project.
+
     Args:
         check_format: Whether a home that this version cannot read is refused; whoever looks for damage reads on.
 
@@ -154,17 +166,52 @@ def load_settings(
     found = load_project(project or _path(environment.get(PROJECT_VARIABLE)))
     root = home or _path(environment.get(HOME_VARIABLE)) or found.root / ".orchestrator"
     file = found.root / "pyproject.toml"
+    named = Home(root.expanduser().resolve())
+    over = read_overlay(named)
+    if over is None and load_environment(environment) == DEV:
+        named, over = Home(found.root / f".orchestrator-{DEV}"), named.root
+    registry = load_registry(file, environment)
     settings = Settings(
-        home=Home(root.expanduser().resolve()),
+        home=named,
         project=found,
         retention=load_retention(file),
-        registry=load_registry(file, environment),
+        registry=registry if over is None or registry == REGISTRY_AT_HOME else REGISTRY_OFF,
         searching=load_searching(file),
+        over=over,
         docs_address=environment.get(DOCS_VARIABLE, ""),
     )
     if check_format:
         check_home_format(settings.home)
     return settings
+
+
+def load_environment(environment: Mapping[str, str] = os.environ) -> str:
+    """Returns `dev`, or nothing where commands work on the home itself.
+
+    Raises:
+        Misuse: The environment names another one.
+    """
+    named = environment.get(ENVIRONMENT_VARIABLE, "").strip()
+    if named not in {"", DEV}:
+        raise Misuse(f"{ENVIRONMENT_VARIABLE} is {named!r}. Nothing was done. Set it to {DEV}, or leave it out.")
+    return named
+
+
+def read_overlay(home: Home) -> Path | None:
+    """Returns the home that this one lies over, `None` where it lies over none.
+
+    Raises:
+        Misuse: The marker cannot be read.
+    """
+    try:
+        return Path(json.loads(home.overlay_marker.read_text(encoding="utf-8"))["over"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Misuse(
+            f"{home.overlay_marker} cannot be read ({error}), so it is not known what {home.root} lies over. Nothing"
+            " was done. Remove the folder; it is made anew."
+        ) from error
 
 
 def load_retention(file: Path) -> Retention:

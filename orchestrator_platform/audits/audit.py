@@ -120,6 +120,24 @@ def audit_candidate(
     return tuple(findings)
 
 
+def audit_rows(view: CandidateView, plan: AuditPlan, test_results: Mapping[str, DbtTestResult]) -> tuple[Finding, ...]:
+    """Returns what the contract and the project's own checks say of the rows; not how they came to be there."""
+    declaration, contract = plan.declaration, plan.declaration.contract
+    findings = list(_guarded(view, "schema", lambda: table_checks.check_schema(view, contract)))
+    if not all(finding.passed for finding in findings):
+        return tuple(findings)
+    checks: list[tuple[str, _Check]] = [
+        ("rules", lambda: table_checks.check_rules(view, contract)),
+        ("keys", lambda: table_checks.check_keys(view, contract)),
+        ("rows", lambda: table_checks.check_rows_promise(view, contract)),
+        ("dbt tests", lambda: findings_of_tests(view.asset, plan.tests, test_results, contract, plan.read)),
+    ]
+    checks += [(check.name, partial(run_free_check, view, contract, check)) for check in declaration.checks]
+    for name, check in checks:
+        findings += _guarded(view, name, check)
+    return tuple(findings)
+
+
 _Check = Callable[[], Iterable[Finding]]
 
 

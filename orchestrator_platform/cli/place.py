@@ -45,10 +45,10 @@ class Place:
 
     def platform(self) -> "Platform":
         settings = self.settings()
+        from ..operations.overlay import prepare_home
         from ..operations.platform import Platform
-        from ..settings import make_home
 
-        make_home(settings.home)
+        prepare_home(settings)
         return Platform(settings)
 
     def gate(self, say: Callable[[str], None] | None = None) -> "Gate":

@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from ..audits.audit import AuditPlan, audit_candidate
+from ..audits.audit import AuditPlan, audit_candidate, audit_rows
 from ..audits.candidate_view import next_relation, view_candidate, view_served
 from ..authority.acts import Act
 from ..authority.agent_files import Principal
@@ -118,6 +118,31 @@ def audit_served(bench: Bench, receipt: Receipt, plan: AuditPlan, records: Serve
         view = view_served(connection, receipt, read, bench.scratch / "served", records.ledger, records.rejected)
         findings = (*audit_candidate(view, plan, results), _content_kept(connection, receipt, at_hand[receipt.asset]))
         return _verdict(bench, view.manifest, plan, findings, now)
+
+
+def judge_rows(bench: Bench, receipt: Receipt, plan: AuditPlan, records: ServedRecords) -> tuple[Finding, ...]:
+    """Returns what a contract that nothing was published under says of the rows that serve.
+
+    A column that it promises and may be null is taken as null throughout, as the next publication would add it. It is
+    no verdict, and nothing can be published by it.
+
+    Raises:
+        NotPermitted: The auditor has no such seat.
+    """
+    asset, auditor = receipt.asset, plan.declaration.auditor
+    require(bench.principals[auditor], Act.AUDIT, asset, bench.seats)
+    served = {column.name for column in receipt.columns}
+    added = [c for c in plan.declaration.contract.columns if c.name not in served and c.nullable and c.type]
+    sizes = {key: head.n_rows for key, head in bench.cut.heads.items()}
+    relations = bench.cut.relations()
+    if added:
+        listed = "".join(f", NULL::{column.type} AS {identifier(column.name)}" for column in added)
+        relations[asset] = f"(SELECT *{listed} FROM {relations[asset]})"
+    with _open(bench, sizes) as connection:
+        at_hand = _bring_near(connection, [plan], relations, sizes, bench.local)
+        results = _run_tests(bench, [plan], at_hand)
+        view = view_served(connection, receipt, at_hand, bench.scratch / "served", records.ledger, records.rejected)
+        return audit_rows(view, plan, results)
 
 
 def _pinned(

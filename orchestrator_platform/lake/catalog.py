@@ -98,7 +98,7 @@ def guarding_catalog(layout: LakeLayout) -> Iterator[None]:
 
 def read_files(catalog: sqlite3.Connection) -> tuple[CatalogFile, ...]:
     """Returns every file that some snapshot shows."""
-    root = _data_path(catalog)
+    root = data_path_of(catalog)
     found = []
     for table, is_deletes in (("ducklake_data_file", False), ("ducklake_delete_file", True)):
         rows = catalog.execute(
@@ -110,7 +110,7 @@ def read_files(catalog: sqlite3.Connection) -> tuple[CatalogFile, ...]:
         )
         found += [
             CatalogFile(
-                path=_resolve(root, (row[2], row[3]), (row[4], row[5]), (row[0], row[1])),
+                path=resolve_path(root, (row[2], row[3]), (row[4], row[5]), (row[0], row[1])),
                 table=f"{row[6]}.{row[7]}",
                 size_bytes=row[8],
                 begins=Snapshot(row[9]),
@@ -124,12 +124,12 @@ def read_files(catalog: sqlite3.Connection) -> tuple[CatalogFile, ...]:
 
 def read_scheduled(catalog: sqlite3.Connection) -> tuple[Scheduled, ...]:
     """Returns what waits to be deleted until nobody can read it any more."""
-    root = _data_path(catalog)
+    root = data_path_of(catalog)
     rows = catalog.execute(
         "SELECT path, path_is_relative, schedule_start, rowid FROM ducklake_files_scheduled_for_deletion"
     )
     return tuple(
-        Scheduled(_resolve(root, (row[0], row[1])), datetime.fromisoformat(row[2]), int(row[3])) for row in rows
+        Scheduled(resolve_path(root, (row[0], row[1])), datetime.fromisoformat(row[2]), int(row[3])) for row in rows
     )
 
 
@@ -137,13 +137,14 @@ def delete_scheduled(catalog: Path, older_than: datetime) -> int:
     """Deletes the files that no snapshot has shown since then, and returns how many. The caller holds the lock.
 
     DuckLake's own way compares times in a SQLite catalog as text of two forms, and deletes up to a day early. A file
-    that a snapshot shows after all stays.
+    that a snapshot shows after all stays, and so does one outside of the lake's own folder: it is another lake's.
     """
     with closing(sqlite3.connect(catalog, isolation_level=None)) as connection:
         due = [item for item in read_scheduled(connection) if item.since <= older_than]
         shown = {file.path for file in read_files(connection)} if due else set()
+        own = data_path_of(connection)
         for item in due:
-            if item.path not in shown:
+            if item.path not in shown and item.path.is_relative_to(own):
                 item.path.unlink(missing_ok=True)
         connection.execute("BEGIN IMMEDIATE")
         connection.executemany(
@@ -197,7 +198,7 @@ def is_at_home(catalog: Path, data: Path) -> bool:
     """Whether the catalog names this folder of data; one that is missing or cannot be read names none."""
     try:
         with open_catalog(catalog) as connection:
-            return _data_path(connection) == data
+            return data_path_of(connection) == data
     except sqlite3.Error:
         return True
 
@@ -211,9 +212,9 @@ def bring_home(layout: LakeLayout) -> bool:
     if not layout.catalog.exists() or is_at_home(layout.catalog, layout.data):
         return False
     with open_catalog(layout.catalog) as connection:
-        old = _data_path(connection)
+        old = data_path_of(connection)
         files = [file.path for file in read_files(connection)]
-    missing = [file for file in files if not _moved(file, old, layout.data).exists()]
+    missing = [file for file in files if not moved_path(file, old, layout.data).exists()]
     if missing:
         raise HomeMoved(old=old.parent, new=layout.root, missing=missing[0].name, n_missing=len(missing))
     relocate(layout.catalog, layout.data)
@@ -225,7 +226,7 @@ def relocate(catalog: Path, data: Path) -> None:
     new = f"{data}/"
     with closing(sqlite3.connect(catalog, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
-        old = f"{_data_path(connection)}/"
+        old = f"{data_path_of(connection)}/"
         for table in (*_FILE_TABLES, *_FOLDER_TABLES):
             connection.execute(
                 f"UPDATE {table} SET path = ? || substr(path, ?) WHERE NOT path_is_relative AND substr(path, 1, ?) = ?",
@@ -235,16 +236,19 @@ def relocate(catalog: Path, data: Path) -> None:
         connection.execute("COMMIT")
 
 
-def _data_path(catalog: sqlite3.Connection) -> Path:
+def data_path_of(catalog: sqlite3.Connection) -> Path:
+    """Returns the folder of data that a catalog names."""
     row = catalog.execute("SELECT value FROM ducklake_metadata WHERE key = 'data_path'").fetchone()
     return Path(row[0]) if row else Path()
 
 
-def _moved(file: Path, old: Path, new: Path) -> Path:
+def moved_path(file: Path, old: Path, new: Path) -> Path:
+    """Returns the place of a file after the folder `old` has become `new`."""
     return new / file.relative_to(old) if file.is_relative_to(old) else file
 
 
-def _resolve(root: Path, *parts: tuple[str | None, int | None]) -> Path:
+def resolve_path(root: Path, *parts: tuple[str | None, int | None]) -> Path:
+    """Returns where parts lead that are each relative to those before, or absolute."""
     found = root
     for path, is_relative in parts:
         found = found / (path or "") if is_relative or not path else Path(path)

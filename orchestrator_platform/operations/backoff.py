@@ -15,7 +15,7 @@ class Tried(Record):
     @property
     def due(self) -> float:
         """When it may be tried again."""
-        return self.at + min(FIRST_SECONDS * 2 ** (self.n - 1), LONGEST_SECONDS)
+        return self.at + min(FIRST_SECONDS * 2.0 ** (self.n - 1), LONGEST_SECONDS)
 
     def says(self, now: float) -> str:
         """Returns how often it was tried and how long it waits, for a person."""

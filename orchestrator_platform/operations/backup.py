@@ -63,6 +63,10 @@ def back_up(settings: Settings, to: Path, *, by: str = "", now: Callable[[], dat
     """
     agent = require_caretaker(settings.project, Act.BACKUP, by)
     home, store = settings.home, BackupStore(to.expanduser().resolve())
+    if settings.over is not None:
+        raise Misuse(
+            f"{home.root} lies over {settings.over} and holds but a part. Nothing was copied. Back that one up."
+        )
     layout = LakeLayout(home.lake)
     if not layout.catalog.exists():
         raise Misuse(f"{home.root} holds nothing yet. Nothing was copied. Land files: `orchestrator land`.")

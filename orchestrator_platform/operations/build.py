@@ -10,7 +10,7 @@ from ..gate.context import Gate
 from ..gate.cycle.order import Order
 from ..gate.cycle.tables import build_tables, known_inputs, plan_tables
 from ..gate.outcomes import Escalated, Failed, Held, Outcome, Rejected, Withheld
-from ..gate.plan import Planned
+from ..gate.plan import KnownInputs, Planned
 from ..lake.published import cut_published
 from ..records.candidates import AssetKind
 from ..records.declarations import DbtBuild
@@ -58,17 +58,28 @@ def build(
     order = _order(gate, assets, reason, on_behalf_of, rebuild=rebuild)
     order = replace(order, started=started or order.started)
     _rehearse(gate)
-    outcomes: dict[AssetKey, Outcome] = {}
-    for outcome in _build_once(gate, order):
-        outcomes[outcome.asset] = outcome
+    outcomes = build_in_passes(gate, order)
+    project(gate)
+    return BuildResult(outcomes)
+
+
+def build_in_passes(gate: Gate, order: Order, known: KnownInputs | None = None) -> tuple[Outcome, ...]:
+    """Builds what the order needs, and what was withheld once more over what still serves; projects nothing.
+
+    Args:
+        known: What is known of inputs that were built before, by default what the lake says.
+
+    Raises:
+        BaseMoved: Other publications came first again and again.
+    """
+    outcomes = {outcome.asset: outcome for outcome in _build_once(gate, order, known)}
     withheld = _withheld(outcomes.values())
     while withheld:
-        again = _build_once(gate, replace(order, goal=withheld))
+        again = _build_once(gate, replace(order, goal=withheld), known)
         outcomes |= {outcome.asset: outcome for outcome in again}
         left = _withheld(again)
         withheld = left if left < withheld else frozenset()
-    project(gate)
-    return BuildResult(tuple(outcomes.values()))
+    return tuple(outcomes.values())
 
 
 def _rehearse(gate: Gate) -> None:
@@ -99,10 +110,10 @@ def _order(gate: Gate, assets: Collection[str], reason: str, on_behalf_of: str, 
     return Order(goal, ORCHESTRATOR, reason, on_behalf_of, rebuild, started_by(on_behalf_of), named)
 
 
-def _build_once(gate: Gate, order: Order) -> tuple[Outcome, ...]:
+def _build_once(gate: Gate, order: Order, known: KnownInputs | None) -> tuple[Outcome, ...]:
     for attempt in range(_ATTEMPTS):
         try:
-            return build_tables(gate, order)
+            return build_tables(gate, order, known)
         except (BaseMoved, ParentRetracted, SealBroken) as error:
             # A seal that broke because a parent moved is a race as well; what serves now is read anew.
             if attempt == _ATTEMPTS - 1 or not (error.retryable or isinstance(error, BaseMoved)):

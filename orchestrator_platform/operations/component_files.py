@@ -206,6 +206,15 @@ def read_component_files(defs: Path) -> tuple[ComponentFile, ...]:
     return tuple(component for file in files for component in _components(file))
 
 
+def read_component_file(file: Path) -> tuple[ComponentFile, ...]:
+    """Returns the platform's components of one file.
+
+    Raises:
+        DefinitionError: It is not valid; the message has file and line.
+    """
+    return tuple(_components(file))
+
+
 def _components(file: Path) -> Iterator[ComponentFile]:
     try:
         text = file.read_text(encoding="utf-8")

@@ -17,10 +17,11 @@ from ..lake.readers import connect_reader
 from ..records.diffs import TableDiff
 from ..records.keys import AssetKey, Snapshot, Version
 from ..records.searches import Found
-from ..settings import Settings, load_settings, make_home
+from ..settings import Settings, load_settings
 from ..transforming.statement_check import check_query
 from .candidates import PREFIX, CandidateCut, open_candidate, parse_candidate, require_asset
 from .diff import diff_states
+from .overlay import prepare_home
 from .project_assets import load_gate
 
 if TYPE_CHECKING:
@@ -73,8 +74,15 @@ class Platform:
             Misuse: There is no project, or the home's format is newer.
         """
         settings = load_settings(Path(home) if home else None, Path(project) if project else None)
-        make_home(settings.home)
+        prepare_home(settings)
         return cls(settings)
+
+    @classmethod
+    def of(cls, gate: Gate) -> Self:
+        """Returns the home of a gate, opened with the definitions that it has."""
+        opened = cls(gate.settings)
+        opened.gate = gate
+        return opened
 
     @cached_property
     def gate(self) -> Gate:

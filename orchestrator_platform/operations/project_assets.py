@@ -41,6 +41,7 @@ from .embedding_assets import declare_embedding, judged_by
 from .feature_assets import declare_features
 from .learned_assets import LEARNED, Learned, declare_learned
 from .model_assets import model_judged_by
+from .overlay import prepare_home
 from .plots import with_plots
 from .scores_assets import scores_judged_by
 
@@ -112,6 +113,9 @@ def load_gate(settings: Settings, embedders: Embedders | None = None) -> Gate:
         DefinitionError: As for `load_declarations`.
         AgentFileError: An agent file is wrong, or an asset lacks a producer or an auditor.
     """
+    if settings.over is not None:
+        # Whoever works over another home has it made by whatever opens it first, Dagster's own process as well.
+        prepare_home(settings)
     embedders = embedders or local_embedders(settings.home.cache / "embedders")
     declared = load_declarations(settings, embedders)
     principals = load_agent_files(settings.project.agents)
@@ -132,7 +136,8 @@ def load_gate(settings: Settings, embedders: Embedders | None = None) -> Gate:
         judges=opened_once(embedders),
         variables=declared.variables,
         definition_files=declared.files,
-        alerts=declared.alerts,
+        # Over another home nothing happens that anybody should be told of.
+        alerts=declared.alerts if settings.over is None else None,
     )
 
 

@@ -56,6 +56,8 @@ def _of_embeddings(gate: Gate) -> tuple[DeclaredTarget, ...]:
         DeclaredTarget(_target(gate, embedding, projected), _settings(embedding.options, projected))
         for embedding in declared_embeddings(gate.assets).values()
         for projected in embedding.options.projections
+        # What lies over another home is nobody's to see: no server hears of it.
+        if gate.settings.over is None or isinstance(projected, LocalVectors)
     )
 
 

@@ -199,7 +199,7 @@ class _Writing:
         return TargetFailed(
             target=f"local:{self.asset}",
             problem=problem,
-            fix=f"Judge what is published: `orchestrator audit {self.asset}`.",
+            fix=f"Judge what is published: `orchestrator check {self.asset}`.",
         )
 
 

@@ -84,6 +84,10 @@ def process_of(home: ServedHome, run: dg.DagsterRun) -> int:
     return next(int(match.group(1)) for text in texts if (match := re.search(r"Started process .*pid: (\d+)", text)))
 
 
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
+
+
 def test_files_however_they_arrive_are_carried_through_and_a_thousand_are_a_few_runs(served: ServedHome) -> None:
     landing, outside = served.landing("orders"), served.settings.home.root / "outside"
     outside.mkdir()
@@ -108,21 +112,15 @@ def test_files_however_they_arrive_are_carried_through_and_a_thousand_are_a_few_
     assert {run.status for run in runs} <= {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.STARTED}
 
 
-def test_runs_start_from_a_process_that_has_everything_imported(served: ServedHome) -> None:
-    assert served.processes("multiprocessing.forkserver")
-    (run, *_) = served.runs()
-    logged = list(served.instance.all_logs(run.run_id))
-    started = next(entry.timestamp for entry in logged if "Started process for run" in entry.message)
-    assert started - logged[0].timestamp < 3
-
-
 def test_a_run_that_is_killed_is_ended_and_its_work_is_done_by_another(served: ServedHome) -> None:
     before = total(served)
     slow(served).touch()
     (served.landing("orders") / "killed.csv").write_text(orders(6), encoding="utf-8")
     run = wait_until(lambda: next((r for r in served.runs() if _builds(r) and not r.is_finished), None))
     wait_until(lambda: any("marts.best" in file.read_text() for file in served.settings.home.queue.glob("*.ticket")))
-    os.kill(process_of(served, run), signal.SIGKILL)
+    process = process_of(served, run)
+    assert parent_of(process) in served.processes("multiprocessing.forkserver"), "it started warm"
+    os.kill(process, signal.SIGKILL)
     slow(served).unlink()
     wait_until(lambda: served.instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.FAILURE)
     wait_until(lambda: total(served) == before + 20)

@@ -116,7 +116,7 @@ def _told(arena: Arena) -> Iterator[str]:
             yield "`orchestrator receipt`: `checks_kept`"
     yield from _said_by("the check `served`", lambda: _served(arena, assets))
     for asset in assets:
-        yield from _said_by("`orchestrator audit`", lambda asset=asset: _audited(arena, asset))
+        yield from _said_by("`orchestrator check`", lambda asset=asset: _audited(arena, asset))
     yield from _said_by("`orchestrator build`", lambda: in_words(arena.build()))
     yield from _said_by("`orchestrator rollback`", lambda: _rolled_back(arena))
 

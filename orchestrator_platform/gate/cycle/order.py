@@ -18,6 +18,7 @@ from ...records.receipts import Head
 from ...records.verdicts import VERDICT, Decision, Verdict
 from ..audit import Bench
 from ..context import Gate
+from ..contracts_kept import keep_contract
 from ..fingerprint import beside_fingerprint, raw_fingerprint, table_fingerprint
 from ..outcomes import Counts
 from ..plan import served_beside
@@ -59,6 +60,9 @@ def bench_of(gate: Gate, cut: PublishedCut, workbench: Workbench) -> Bench:
 
 def publish_in(gate: Gate, publication: Publication) -> Done:
     """Publishes with the gate's own lake, candidates, clock and ids; raises what `publish` raises."""
+    for item in publication.judged:
+        # Before the receipt that names it by its hash: what a version promised can then be compared for ever.
+        keep_contract(gate.settings.home.evidence, item.declaration.contract)
     return publish(
         gate.layout,
         gate.settings.home.candidates,

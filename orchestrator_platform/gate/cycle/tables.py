@@ -57,8 +57,11 @@ def plan_tables(gate: Gate, order: Order, cut: PublishedCut, known: KnownInputs)
     return tuple(planned[item.asset] for item in asked)
 
 
-def build_tables(gate: Gate, order: Order) -> tuple[Outcome, ...]:
+def build_tables(gate: Gate, order: Order, known: KnownInputs | None = None) -> tuple[Outcome, ...]:
     """Builds what the order needs and brings it through the gate, in one pass.
+
+    Args:
+        known: What is known of inputs that were built before, by default what the lake says.
 
     Returns:
         One outcome per asset of the goal, parents first.
@@ -68,7 +71,7 @@ def build_tables(gate: Gate, order: Order) -> tuple[Outcome, ...]:
         NotPermitted: An agent may not do its part, or all that is asked needs a person to start it.
     """
     cut = gate.cut()
-    known = known_inputs(gate, cut)
+    known = known_inputs(gate, cut) if known is None else known
     planned = plan_tables(gate, order, cut, known)
     _require_anything_started(gate, order, planned)
     outcomes: dict[AssetKey, Outcome] = {

@@ -1,0 +1,99 @@
+"""A home over another one: everything works in it, and not a byte below changes, whatever is freed above."""
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from ci_project import over
+from made_once import MadeOnce
+from small_project import gate_of, make_project, open_project, write_orders
+
+from orchestrator_platform.errors import HomeMoved, Misuse
+from orchestrator_platform.operations.audit import audit_again
+from orchestrator_platform.operations.build import build
+from orchestrator_platform.operations.gc import collect_garbage
+from orchestrator_platform.operations.land import land
+from orchestrator_platform.operations.overlay import prepare_home
+from orchestrator_platform.operations.platform import Platform
+from orchestrator_platform.operations.replay import replay
+from orchestrator_platform.operations.rollback import Goal, rollback
+from orchestrator_platform.settings import Retention, Settings
+
+NOTHING_KEPT = Retention(days=0, versions=0, rejected=0, rejected_days=0, reader_hours=0)
+
+
+def make_two_versions(folder: Path) -> None:
+    """Every table has two versions, and a row of each file waits in quarantine."""
+    make_project(folder)
+    for day in (1, 2):
+        file = write_orders(folder, f"{day}.csv", (day, "ann", 10 * day, "open"), (day + 10, "bob", -1, "open"))
+        land(gate_of(folder), "orders", [file])
+        build(gate_of(folder))
+
+
+@pytest.fixture
+def folder(made_once: MadeOnce) -> Path:
+    return made_once(make_two_versions)
+
+
+def opened(settings: Settings) -> Platform:
+    prepare_home(settings)
+    return Platform(settings)
+
+
+def bytes_of(home: Path) -> dict[str, str]:
+    files = (path for path in sorted(home.rglob("*")) if path.is_file())
+    return {str(path.relative_to(home)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def totals(platform: Platform) -> list[tuple[object, ...]]:
+    return platform.query("SELECT customer, total FROM marts.totals ORDER BY ALL").fetchall()
+
+
+def test_whatever_is_done_and_freed_above_nothing_below_changes(folder: Path) -> None:
+    before = bytes_of(folder / "home")
+    above = opened(replace(over(folder), retention=NOTHING_KEPT))
+    assert totals(above) == [("ann", 30.0)]
+    land(above.gate, "orders", [write_orders(folder, "3.csv", (3, "eve", 5, "paid"))])
+    assert not build(above.gate).is_no
+    assert totals(above) == [("ann", 30.0), ("eve", 5.0)]
+    rollback(above.gate, Goal(asset="marts.totals", version=2), why="a test")
+    for _ in range(2):
+        collect_garbage(above, by="ann")
+    assert totals(above) == [("ann", 30.0)]
+    assert audit_again(above.gate, "raw.orders").verdict.decision == "approve"
+    assert bytes_of(folder / "home") == before
+    below = open_project(folder)
+    assert below.read("marts.totals", version=1).fetchall() == [("ann", 10.0)]
+
+
+def test_what_waits_below_can_be_judged_again_above(folder: Path) -> None:
+    above = opened(over(folder))
+    done = replay(above.gate, 1, dry_run=True)
+    assert dict(done.still_bad) == {"amount ≥ 0": 1}
+
+
+def test_what_is_published_below_later_is_not_seen_until_it_is_made_anew(folder: Path) -> None:
+    above = opened(over(folder))
+    land(gate_of(folder), "orders", [write_orders(folder, "3.csv", (3, "eve", 5, "paid"))])
+    build(gate_of(folder))
+    assert totals(opened(above.settings)) == [("ann", 30.0)]
+    assert totals(open_project(folder)) == [("ann", 30.0), ("eve", 5.0)]
+
+
+def test_a_lake_that_was_moved_is_read_where_it_is_and_one_that_lacks_files_is_refused(folder: Path) -> None:
+    moved = (folder / "home").rename(folder / "moved")
+    assert totals(opened(over(folder, lake=moved))) == [("ann", 30.0)]
+    next((moved / "lake/data/marts/totals").glob("*.parquet")).unlink()
+    for file in (moved / "lake/data/marts/totals").glob("*.parquet"):
+        file.unlink()
+    with pytest.raises(HomeMoved):
+        opened(over(folder, lake=moved, place=folder / "second"))
+
+
+def test_an_overlay_stays_over_what_it_was_made_over(folder: Path) -> None:
+    above = over(folder)
+    opened(above)
+    with pytest.raises(Misuse, match="lies over"):
+        prepare_home(replace(above, over=folder / "other"))
