@@ -214,6 +214,20 @@ def read_overlay(home: Home) -> Path | None:
         ) from error
 
 
+def load_settings_around(file: Path, environment: Mapping[str, str] = os.environ) -> Settings:
+    """Returns the settings of the project that a file is in; where the environment names one, that one's.
+
+    Raises:
+        Misuse: It is in none, and neither is the working folder.
+        DefinitionError: What the project sets is not what can be set.
+    """
+    if not environment.get(PROJECT_VARIABLE):
+        for folder in file.resolve().parents:
+            if _project_table(folder / "pyproject.toml") is not None:
+                return load_settings(project=folder, environment=environment)
+    return load_settings(environment=environment)
+
+
 def load_retention(file: Path) -> Retention:
     """Returns what a project's `[tool.orchestrator.retention]` says, with the defaults for what it leaves out.
 

@@ -15,6 +15,11 @@
         nullif(regexp_extract({{ file }}, 'dt=([0-9]{4}-[0-9]{2}-[0-9]{2}/[0-9]{6})', 1), ''), '%Y-%m-%d/%H%M%S')
 {%- endmacro %}
 
+{#- The day in a landed file's name. -#}
+{% macro landed_day(file) -%}
+    try_cast(regexp_extract({{ file }}, 'dt=([0-9]{4}-[0-9]{2}-[0-9]{2})', 1) as date)
+{%- endmacro %}
+
 {#- Text without outer white space, runs of white space as one blank; NULL where nothing is left. -#}
 {% macro one_line(text) -%}
     nullif(trim(regexp_replace({{ text }}, '\s+', ' ', 'g')), '')

@@ -12,6 +12,7 @@ from ..records.declarations import (
     AssetDeclaration,
     EmbeddingBuild,
     FeaturesBuild,
+    LedgerBuild,
     ModelBuild,
     MonitorBuild,
     RoutingBuild,
@@ -26,11 +27,13 @@ from ..transforming.recorded_tests import DbtTestResult
 from . import (
     embedding_audit,
     feature_audit,
+    ledger_checks,
     model_audit,
     monitor_checks,
     raw_checks,
     route_audit,
     score_audit,
+    slice_checks,
     table_checks,
 )
 from .candidate_view import CandidateView
@@ -66,6 +69,8 @@ class AuditPlan:
         names = [table_checks.SCHEMA_CHECK]
         names += rule_check_names(contract).values()
         names += [table_checks.ROWS_CHECK] if contract.rows else []
+        names += slice_checks.check_names(declaration)
+        names += ledger_checks.check_names(declaration.build)
         names += raw_checks.CHECKS if declaration.kind is AssetKind.RAW else ()
         names += embedding_audit.check_names(declaration.build)
         names += feature_audit.check_names(declaration.build)
@@ -150,7 +155,11 @@ def _checks(
         ("keys", lambda: table_checks.check_keys(view, contract)),
         ("rows", lambda: table_checks.check_rows_promise(view, contract)),
     ]
-    build = declaration.build
+    build, partition = declaration.build, declaration.partition
+    if partition is not None:
+        checks.append((slice_checks.SLICES_CHECK, lambda: [slice_checks.check_slices(view, partition)]))
+    if isinstance(build, LedgerBuild):
+        checks.append((ledger_checks.LEDGER_CHECK, lambda: [ledger_checks.check_ledger(view)]))
     if isinstance(build, SourceBuild):
         checks += [
             ("accounting", lambda: raw_checks.check_accounting(view, build.options, plan.archive)),

@@ -126,7 +126,7 @@ def view_served(
     shared = set(Manifest.model_fields) & set(Receipt.model_fields) - {"files"}
     manifest = Manifest(
         **{name: getattr(receipt, name) for name in shared}
-        | {"form": Form.WHOLE, "base_version": None, "n_inserted": receipt.n_rows, "n_deleted": 0},
+        | {"form": Form.WHOLE, "base_version": None, "n_inserted": receipt.n_rows, "n_deleted": 0, "slices": ()},
         id=receipt.candidate,
         files=(
             _write_records(folder / "ledger.jsonl", FileRole.LEDGER, ledger),

@@ -23,10 +23,16 @@ if TYPE_CHECKING:
 @click.argument("assets", nargs=-1)
 @click.option("--rebuild", is_flag=True, help="Build in full, whether or not something changed.")
 @click.option("--dry-run", is_flag=True, help="Say what would be built and why; build nothing.")
+@click.option(
+    "--slices",
+    default="",
+    metavar="FIRST..LAST",
+    help="Of a table in slices: those of them that lack, such as 2024-05-01..2024-05-30.",
+)
 @click.option("--why", default="", help="The reason, for the journal and the receipts.")
 @click.option("--by", default="", metavar="NAME", help="On whose behalf: a person, or an agent by its name.")
 @takes_place
-def build(place: Place, assets: tuple[str, ...], rebuild: bool, dry_run: bool, why: str, by: str) -> int:
+def build(place: Place, assets: tuple[str, ...], rebuild: bool, dry_run: bool, slices: str, why: str, by: str) -> int:
     """Build tables whose inputs changed, by default all.
 
     What its auditor approves is published; the rest waits in quarantine, and what served before serves on.
@@ -34,17 +40,28 @@ def build(place: Place, assets: tuple[str, ...], rebuild: bool, dry_run: bool, w
     from ..operations.build import build as build_assets
 
     if dry_run:
-        return _plan(place, assets, rebuild=rebuild)
+        return _plan_slices(place, assets, slices) if slices else _plan(place, assets, rebuild=rebuild)
     with Progress() as progress:
         progress.say("loading the project")
         gate = place.gate(progress.say)
         on_behalf_of = named_at_prompt(gate, by)
         result = build_assets(
-            gate, assets, reason=why or "build what changed", on_behalf_of=on_behalf_of, rebuild=rebuild
+            gate,
+            assets,
+            reason=why or "build what changed",
+            on_behalf_of=on_behalf_of,
+            rebuild=rebuild,
+            slices=_asked(gate, assets, slices),
         )
     click.echo(result_json(gate, result) if place.as_json else result_text(gate, result))
     tell_lagging(gate)
     return EXIT_NO if result.is_no else 0
+
+
+def _asked(gate: "Gate", assets: "Sequence[str]", slices: str) -> tuple[str, ...]:
+    from ..operations.slices import asked_slices
+
+    return asked_slices(gate, assets, slices) if slices else ()
 
 
 def named_at_prompt(gate: "Gate", name: str) -> str:
@@ -58,6 +75,20 @@ def _plan(place: Place, assets: tuple[str, ...], *, rebuild: bool) -> int:
     from ..operations.build import plan
 
     tell_plan(place, plan(place.gate(), assets, rebuild=rebuild))
+    return 0
+
+
+def _plan_slices(place: Place, assets: tuple[str, ...], slices: str) -> int:
+    from ..operations.slices import asked_slices, read_slices
+    from ..records.keys import AssetKey
+
+    gate = place.gate()
+    asked = asked_slices(gate, assets, slices)
+    found = [item for item in read_slices(gate, AssetKey(assets[0])) if item.name in asked]
+    if place.as_json:
+        click.echo(json_text([vars(item) for item in found]))
+    else:
+        click.echo(table(("slice", "need", "rows", "why"), [(i.name, i.need, i.n_rows, i.why) for i in found]))
     return 0
 
 

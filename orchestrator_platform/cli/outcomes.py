@@ -10,6 +10,7 @@ from ..records.embeddings import EmbeddingCounts
 from ..records.findings import Finding
 from ..records.keys import AssetKey, Version
 from ..records.scores import ScoringCounts
+from ..records.slices import names_in_words
 from .text import count, plural, visible, width
 
 _NAMED_FINDINGS = 3
@@ -64,10 +65,13 @@ def outcome_json(outcome: Outcome, serving: Mapping[AssetKey, Version]) -> dict[
             shown |= receipt.model_dump(
                 mode="json", include={"base_version", "n_rows", "n_inserted", "n_deleted", "snapshot"}
             )
+            shown |= {"slices": [item.name for item in receipt.slices]} if receipt.slices else {}
             shown["findings"] = [_finding_json(finding) for finding in warnings_of(outcome)]
             shown |= {"counts": outcome.counts.model_dump(mode="json")} if outcome.counts else {}
         case Rejected() | Escalated():
             shown |= {"quarantine": outcome.quarantine, "candidate": outcome.manifest.id}
+            slices = [item.name for item in outcome.manifest.slices]
+            shown |= {"slices": slices} if slices else {}
             shown["findings"] = [_finding_json(finding) for finding in _reasons(outcome)]
         case Withheld():
             shown["because_of"] = list(outcome.because_of)
@@ -102,6 +106,8 @@ def _tell(outcome: Outcome, serving: Mapping[AssetKey, Version]) -> _Told:  # no
 def _published(outcome: Published) -> str:
     receipt = outcome.receipt
     change = f"version {receipt.base_version or 'none'} → {receipt.version}"
+    if receipt.slices:
+        change = f"{change}, {names_in_words([item.name for item in receipt.slices])}"
     rows = f"{change}, {plural(receipt.n_rows, 'row')} (+{count(receipt.n_inserted)} −{count(receipt.n_deleted)})"
     return f"{rows}; {_made(outcome.counts)}" if outcome.counts else rows
 
@@ -144,6 +150,8 @@ def _why_not(outcome: Rejected | Escalated) -> str:
     if not reasons:
         return "the audit found nothing to approve"
     named = "; ".join(visible(describe_finding(finding)) for finding in reasons[:_NAMED_FINDINGS])
+    if outcome.manifest.slices:
+        named = f"{names_in_words([item.name for item in outcome.manifest.slices])}: {named}"
     more = len(reasons) - _NAMED_FINDINGS
     return f"{named}; and {plural(more, 'more finding')}" if more > 0 else named
 

@@ -4,6 +4,7 @@ from .alerts import AlertsComponent
 from .dbt_tables import DbtTablesComponent
 from .embedding import EmbeddingComponent
 from .features import FeaturesComponent
+from .ledger import LedgerComponent
 from .model import ModelComponent
 from .monitor import MonitorComponent
 from .python_table import PythonTableComponent
@@ -16,6 +17,7 @@ __all__ = [
     "DbtTablesComponent",
     "EmbeddingComponent",
     "FeaturesComponent",
+    "LedgerComponent",
     "ModelComponent",
     "MonitorComponent",
     "PythonTableComponent",

@@ -1,7 +1,7 @@
 """Builds the selected tables in one pass through the gate: what all assets but sources have in common."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 import dagster as dg
@@ -28,9 +28,11 @@ class BuiltComponent(RecordComponent[T]):
         return dg.Definitions(assets=[build_step(gate_of(context), self.attributes.asset)])
 
 
-def build_step(gate: Gate, asset: AssetKey) -> dg.AssetsDefinition:
-    """Returns the step that builds one asset."""
-    return define_assets(step_name(asset), gate, [gate.assets[asset]], build_selected)
+def build_step(
+    gate: Gate, asset: AssetKey, found: Mapping[AssetKey, dg.AssetSpec] | None = None
+) -> dg.AssetsDefinition:
+    """Returns the step that builds one asset; `found` is what another library says of some assets."""
+    return define_assets(step_name(asset), gate, [gate.assets[asset]], build_selected, found)
 
 
 def step_name(built: str) -> str:
@@ -42,9 +44,19 @@ def build_selected(gate: Gate, assets: Sequence[AssetKey], run: RunStart) -> Mad
     """Builds the tables selected in one run together; where a person launched it, that answers what was asked."""
     by_person = run.started is Invocation.MANUAL
     reason = run.reason or ("a person materialized it in Dagster" if by_person else "materialized in Dagster")
+    # What launched a run by itself asks for the newest slice only to say that something changed.
+    slices = run.slices if by_person else ()
 
     def work() -> BuildResult:
-        return build(gate, assets, reason=reason, on_behalf_of=run.name, rebuild=run.rebuild, started=run.started)
+        return build(
+            gate,
+            assets,
+            reason=reason,
+            on_behalf_of=run.name,
+            rebuild=run.rebuild,
+            started=run.started,
+            slices=slices,
+        )
 
     if by_person:
         result = answered_by_start(

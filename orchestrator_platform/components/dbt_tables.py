@@ -6,8 +6,9 @@ from pydantic import BaseModel
 from ..gate.context import Gate
 from ..operations.component_files import DbtTablesAttributes
 from ..records.declarations import DbtBuild
-from .building import build_selected
+from .building import build_selected, build_step
 from .component import RecordComponent
+from .slices import in_steps
 from .steps import define_assets
 from .tree import gate_of
 
@@ -24,11 +25,13 @@ class DbtTablesComponent(RecordComponent[DbtTablesAttributes]):
 
 
 def dbt_assets(gate: Gate) -> list[dg.AssetsDefinition]:
-    """Returns the step that builds the models; none where the dbt project has no model."""
+    """Returns the step that builds the models, and one for each that is in slices; none where there is no model."""
     declarations = [declaration for declaration in gate.assets.values() if isinstance(declaration.build, DbtBuild)]
     if not declarations:
         return []
     from .dbt_specs import model_specs  # dagster-dbt imports dbt, which takes seconds: only where there is a model
 
-    specs = model_specs(gate.dbt, gate.settings.docs_address)
-    return [define_assets("build_dbt_tables", gate, declarations, build_selected, specs)]
+    found = model_specs(gate.dbt, gate.settings.docs_address)
+    whole, sliced = in_steps(declarations)
+    together = [define_assets("build_dbt_tables", gate, whole, build_selected, found)] if whole else []
+    return [*together, *(build_step(gate, declaration.key, found) for declaration in sliced)]

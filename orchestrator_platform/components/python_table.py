@@ -8,8 +8,9 @@ from pydantic import BaseModel
 from ..gate.context import Gate
 from ..operations.component_files import PythonTableAttributes
 from ..records.declarations import PythonBuild
-from .building import build_selected, step_name
+from .building import build_selected, build_step, step_name
 from .component import RecordComponent
+from .slices import in_steps
 from .steps import define_assets
 from .tree import gate_of
 
@@ -27,7 +28,7 @@ class PythonTableComponent(RecordComponent[PythonTableAttributes]):
 
 
 def python_assets(gate: Gate, file: Path) -> list[dg.AssetsDefinition]:
-    """Returns the step that makes the tables of one file; none where the file has no table."""
+    """Returns the step that makes the tables of one file, and one for each that is in slices."""
     here = file.resolve()
     declarations = [
         declaration
@@ -36,4 +37,7 @@ def python_assets(gate: Gate, file: Path) -> list[dg.AssetsDefinition]:
     ]
     if not declarations:
         return []
-    return [define_assets(step_name(f"{here.parent.name}_{here.stem}"), gate, declarations, build_selected)]
+    whole, sliced = in_steps(declarations)
+    name = step_name(f"{here.parent.name}_{here.stem}")
+    together = [define_assets(name, gate, whole, build_selected)] if whole else []
+    return [*together, *(build_step(gate, declaration.key) for declaration in sliced)]

@@ -16,6 +16,7 @@ from ..records.declarations import (
     DriftAnswer,
     EmbeddingBuild,
     FeaturesBuild,
+    LedgerBuild,
     ModelBuild,
     MonitorBuild,
     RoutingBuild,
@@ -23,6 +24,7 @@ from ..records.declarations import (
     SourceBuild,
 )
 from .reading_snippets import read_it
+from .slices import partitions_of
 
 _OWN = (SERVED, FRESHNESS)
 _SERVED_SAYS = "The version that serves was judged by an agent that did not make it, and can be read."
@@ -48,6 +50,7 @@ def asset_spec(
         kinds=_kinds(declaration),
         owners=_owners(declaration, spec),
         automation_condition=condition,
+        partitions_def=partitions_of(declaration),
     ).merge_attributes(
         metadata=_metadata(declaration),
         tags={"producer": declaration.producer, "auditor": declaration.auditor},
@@ -100,7 +103,7 @@ def _kinds(declaration: AssetDeclaration) -> set[str]:
         return {"ducklake", "json" if named in _LANDED else str(named)}
     if isinstance(build, EmbeddingBuild):
         return {"ducklake", "huggingface" if build.options.embedder.kind == "minilm" else "embedding"}
-    if isinstance(build, FeaturesBuild | RoutingBuild):
+    if isinstance(build, FeaturesBuild | RoutingBuild | LedgerBuild):
         return {"ducklake", "duckdb", "table"}
     if isinstance(build, ModelBuild):
         return {"ducklake", "scikitlearn"}

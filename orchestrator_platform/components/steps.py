@@ -24,6 +24,7 @@ from .conditions import build_condition, is_automatic
 from .explanations import explain_shortfalls, warnings_of
 from .launch_forms import LandForm, MakeForm, filled_in, require_reason
 from .outcome_events import Reporting, StepEvent
+from .slices import backfills_of, slices_of_run
 from .specs import asset_spec, check_specs
 
 
@@ -41,12 +42,15 @@ _AUTOMATIC = ("sensor_name", "schedule_name", "from_automation_condition", "auto
 
 @dataclass(frozen=True)
 class RunStart:
-    """How a publication names the run, whether a person launched it, and what was said in the launch form."""
+    """How a publication names the run, whether a person launched it, what was said in the launch form, and which slices
+    the run is for, if any.
+    """
 
     name: str
     started: Invocation
     reason: str = ""
     rebuild: bool = False
+    slices: tuple[str, ...] = ()
 
 
 def run_start(run: dg.DagsterRun, form: LandForm | MakeForm | None = None) -> RunStart:
@@ -89,6 +93,7 @@ def define_assets(
         check_specs=[check for declaration in declarations for check in check_specs(gate, declaration)],
         can_subset=True,
         config_schema=form.to_fields_dict(),
+        backfill_policy=backfills_of(declarations),
     )
     def step(context: dg.AssetExecutionContext) -> Iterator[Any]:
         yield from take_step(context, replace(gate, say=context.log.info), make, form)
@@ -121,11 +126,19 @@ def _take(context: dg.AssetExecutionContext, gate: Gate, make: Make, start: RunS
     selected = {platform_key(key) for key in context.selected_asset_keys}
     asked = [asset for asset in gate.assets if asset in selected]
     planned = _planned(context)
+    start = replace(start, slices=slices_of_run(context))
     made = make(gate, asked, start) if asked else Made(())
     served = read_served(gate, selected | planned.keys())
     ages = read_freshness(gate, selected | planned.keys())
     reporting = Reporting(
-        gate, served, ages, planned, _needed_downstream(context, selected), describe_assets(gate), made.extra
+        gate,
+        served,
+        ages,
+        planned,
+        _needed_downstream(context, selected),
+        describe_assets(gate),
+        made.extra,
+        start.slices,
     )
     yield from reporting.events(made.outcomes)
     for asset in gate.assets:

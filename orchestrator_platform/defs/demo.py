@@ -59,9 +59,20 @@ def sample_feed(folder: Path, n_records: int) -> Feed:
         name=f"a generated feed of {sample.n_records} records",
         records=first,
         catalogue=sample.kev_files,
-        next_batch=write_next_batch(sample).file,
-        bad_batch=write_bad_batch(sample, kind="labels").file,
+        next_batch=_alone(write_next_batch(sample).file, sample.vulnrichment, folder / "next"),
+        bad_batch=_alone(write_bad_batch(sample, kind="labels").file, sample.vulnrichment, folder / "bad"),
     )
+
+
+def _alone(path: Path, below: Path, folder: Path) -> Path:
+    """Returns a folder that holds nothing else, under the same name: the name tells the day."""
+    target = folder / path.relative_to(below)
+    target.parent.mkdir(parents=True)
+    if path.is_dir():
+        shutil.copytree(path, target)
+    else:
+        shutil.copy2(path, target)
+    return folder
 
 
 def real_feed(folder: Path, scratch: Path) -> Feed:
@@ -73,7 +84,7 @@ def real_feed(folder: Path, scratch: Path) -> Feed:
         name=f"the feed in {folder}, month {months[0].name}",
         records=months[0],
         catalogue=[folder / "kev" / "known_exploited_vulnerabilities.csv"],
-        next_batch=days[0],
+        next_batch=_alone(days[0], months[1], scratch / "first-day"),
         bad_batch=made.bad_batch,
     )
 

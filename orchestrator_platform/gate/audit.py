@@ -216,7 +216,7 @@ def _bring_near(
     small = sorted(asset for asset in read - raw - local if asset in relations and sizes.get(asset, 0) <= _NEAR_ROWS)
     connection.execute(f"ATTACH IF NOT EXISTS ':memory:' AS {_NEAR}")
     for schema in sorted({asset.schema for asset in small}):
-        connection.execute(f"CREATE SCHEMA {_NEAR}.{identifier(schema)}")
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_NEAR}.{identifier(schema)}")
     for asset in small:
         connection.execute(f"CREATE TABLE {_NEAR}.{asset.quoted} AS FROM {relations[asset]}")
     return {**relations, **{asset: f"{_NEAR}.{asset.quoted}" for asset in small}}

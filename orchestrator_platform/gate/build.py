@@ -8,12 +8,18 @@ from typing import Any
 import duckdb
 
 from ..errors import OrchestratorError
+from ..lake.content import measure_content
+from ..lake.history import read_ledger
 from ..learning.monitoring.measuring import Watching
+from ..records.candidates import ParentRead
 from ..records.declarations import AssetDeclaration, DbtBuild, FeaturesBuild, PythonBuild
 from ..records.keys import AssetKey
+from ..records.landed_files import LANDED_FILE_COLUMNS as COLUMNS
+from ..sql import identifier, read_columns
 from ..transforming.dbt_project import DbtProject
 from ..transforming.dbt_workbench import BuiltNode, build_dbt_nodes
 from ..transforming.features import build_features
+from ..transforming.frames import take_back
 from ..transforming.python_table import load_python_tables, run_python_table
 from .outcomes import Counts
 from .watch import watch_model
@@ -22,7 +28,10 @@ from .workbench import Workbench
 
 @dataclass(frozen=True)
 class Built:
-    """What one build left in the workbench; `error` instead where it broke, `counts` of an embedding or a model."""
+    """What one build left in the workbench; `error` instead where it broke, `counts` of an embedding or a model.
+
+    `inputs` stands for what it was made from, where that is known only afterwards.
+    """
 
     asset: AssetKey
     relation: str = ""
@@ -31,18 +40,24 @@ class Built:
     key: tuple[str, ...] = ()
     error: str = ""
     counts: Counts | None = None
+    inputs: str = ""
 
 
 def build_stages(declarations: Sequence[AssetDeclaration]) -> tuple[tuple[AssetDeclaration, ...], ...]:
     """Returns the declarations, parents first, cut into runs that one builder makes in one go."""
     stages: list[list[AssetDeclaration]] = []
     for declaration in declarations:
-        together = stages and isinstance(declaration.build, DbtBuild) and isinstance(stages[-1][-1].build, DbtBuild)
+        together = stages and _is_whole_model(declaration) and _is_whole_model(stages[-1][-1])
         if together:
             stages[-1].append(declaration)
         else:
             stages.append([declaration])
     return tuple(tuple(stage) for stage in stages)
+
+
+def _is_whole_model(declaration: AssetDeclaration) -> bool:
+    """A table in slices is shown other rows of its parents than its neighbours are."""
+    return isinstance(declaration.build, DbtBuild) and declaration.partition is None
 
 
 def build_dbt_stage(
@@ -104,6 +119,38 @@ def build_python_stage(
     except OrchestratorError as error:
         return Built(declaration.key, error=str(error))
     return Built(declaration.key, relation=relation, key=tuple(declaration.contract.grain or ()))
+
+
+def build_ledger_stage(connection: duckdb.DuckDBPyConnection, declaration: AssetDeclaration) -> Built:
+    """Returns the published ledger as a table: a line for each landed file, as it stands."""
+    import pyarrow
+
+    lines = [line.model_dump(mode="json") for line in read_ledger(connection)]
+    connection.register("_lines", pyarrow.table({name: [line[name] for line in lines] for name, _, _ in COLUMNS}))
+    listed = ", ".join(f"CAST({identifier(name)} AS {type_}) AS {identifier(name)}" for name, type_, _ in COLUMNS)
+    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(declaration.key.schema)}")
+    connection.execute(f"CREATE OR REPLACE TABLE {declaration.key.quoted} AS SELECT {listed} FROM _lines")
+    connection.unregister("_lines")
+    return Built(declaration.key, relation=declaration.key.quoted)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What a function of somebody else returned, and the published versions that it was made from."""
+
+    returned: Any
+    parents: tuple[ParentRead, ...] = ()
+
+
+def build_frame_stage(connection: duckdb.DuckDBPyConnection, declaration: AssetDeclaration, frame: Any) -> Built:
+    """Returns what a function gave, with its content as its inputs: nothing else is known of them."""
+    try:
+        relation = take_back(connection, declaration.key, frame)
+        columns = read_columns(connection, relation)
+        inputs = str(measure_content(connection, relation, columns))
+    except (TypeError, duckdb.Error, OrchestratorError) as error:
+        return Built(declaration.key, error=str(error))
+    return Built(declaration.key, relation=relation, key=tuple(declaration.contract.grain or ()), inputs=inputs)
 
 
 def build_features_stage(

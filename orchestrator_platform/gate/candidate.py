@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -23,10 +23,12 @@ from ..records.candidates import (
 )
 from ..records.keys import AgentName, AssetKey, CandidateId
 from ..records.receipts import Head
+from ..records.slices import Partition, Slice, slices_fingerprint
 from ..sql import identifier, literal, read_columns
 from ..storage import writing
 from ..transforming.workbench import close_columns_sql
 from .delta import Delta, find_delta
+from .slice_delta import compare_slices, measured
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Draft:
 
     `relation` is the whole next version, as text that can stand after FROM. An incremental build
     also gives `part` (rows to insert) and `gone` (keys whose base rows go). An `append` adds
-    `relation` to the base.
+    `relation` to the base. Of a partitioned table `relation` holds the rows of `slices`, and nothing else.
     """
 
     asset: AssetKey
@@ -52,14 +54,18 @@ class Draft:
     gone: str | None = None
     append: bool = False
     attachments: tuple[tuple[Path, FileRole, int], ...] = ()
+    partition: Partition | None = None
+    slices: tuple[Slice, ...] = ()
+    together: bool = False
 
 
 @dataclass(frozen=True)
 class Closed:
-    """A closed candidate, and whether its content is what serves already."""
+    """A closed candidate, and whether its content is what serves already; `same` are slices of which that is true."""
 
     manifest: Manifest
     unchanged: bool
+    same: tuple[Slice, ...] = ()
 
 
 def close_candidate(
@@ -103,7 +109,8 @@ def _close(
     closer = _Closer(connection, folder, columns, select)
     base_relation = f"lake.{draft.asset.quoted}" if base else None
     content_of_base = _base_content(connection, base, base_relation)
-    written = closer.write(draft, base_relation, content_of_base)
+    write = closer.write if draft.partition is None else closer.write_slices
+    written = write(draft, base_relation, content_of_base)
     manifest = Manifest(
         id=candidate_id,
         asset=draft.asset,
@@ -118,16 +125,17 @@ def _close(
         n_inserted=written.n_inserted,
         n_deleted=written.n_deleted,
         data_version=str(written.content),
-        fingerprint=draft.fingerprint,
+        fingerprint=slices_fingerprint(written.slices) if written.slices else draft.fingerprint,
         code_version=draft.code_version,
         contract_hash=draft.contract_hash,
         producer=draft.producer,
         reason=draft.reason,
         created_at=now,
+        slices=written.slices,
     )
     write_manifest(folder, manifest)
     serves = base is not None and not base.withdrawn
-    return Closed(manifest, unchanged=serves and written.content == content_of_base)
+    return Closed(manifest, serves and written.content == content_of_base, written.same)
 
 
 @dataclass(frozen=True)
@@ -138,6 +146,8 @@ class _Written:
     content: Content
     n_inserted: int
     n_deleted: int
+    slices: tuple[Slice, ...] = ()
+    same: tuple[Slice, ...] = ()
 
 
 class _Closer:
@@ -218,6 +228,34 @@ class _Closer:
             content.plus(added).minus(removed),
             added.n_rows,
             removed.n_rows,
+        )
+
+    def write_slices(self, draft: Draft, base: str | None, content: Content | None) -> _Written:
+        """The slices whose rows differ from the base's; without a base, or with other columns, all of them."""
+        partition = draft.partition
+        assert partition is not None
+        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE _next AS SELECT {self.select} FROM {draft.relation}")
+        slices = measured(self.connection, "_next", self.columns, partition.by, draft.slices)
+        if base is None or content is None or draft.together:
+            return replace(self._whole("_next", base), slices=slices)
+        if not self._same_columns(base):
+            raise Misuse(
+                f"{draft.asset}: its columns are others than those that serve, so that no single slice can be replaced."
+                f" Nothing was closed. Build them all at once: `orchestrator build {draft.asset} --rebuild`."
+            )
+        found = compare_slices(self.connection, base, "_next", self.columns, partition.by, slices)
+        inserted = self._copy("rows", found.inserted, FileRole.INSERT)
+        deleted = self._copy("keys", found.deleted, FileRole.DELETE, every_column=False)
+        added = self._measure(inserted)
+        return _Written(
+            Form.SLICES,
+            (*inserted, *deleted),
+            (partition.by,),
+            content.plus(added).minus(found.removed),
+            added.n_rows,
+            found.removed.n_rows,
+            found.changed,
+            found.same,
         )
 
     def _copy(

@@ -5,12 +5,18 @@ from collections.abc import Mapping, Sequence
 from ..records.base import sha256_of
 from ..records.declarations import AssetDeclaration
 from ..records.keys import AssetKey
+from ..records.slices import Slice
 
 
-def table_fingerprint(declaration: AssetDeclaration, parents: Mapping[AssetKey, str]) -> str:
-    """Returns the fingerprint of a table built from parents with these data versions; optional ones may be missing."""
+def table_fingerprint(declaration: AssetDeclaration, parents: Mapping[AssetKey, str], besides: str = "") -> str:
+    """Returns the fingerprint of a table built from parents with these data versions; optional ones may be missing.
+
+    Args:
+        besides: What stands for the inputs that are no parents, where there are any.
+    """
     return sha256_of(
         {
+            **({"besides": besides} if besides else {}),
             "asset": declaration.key,
             "code": declaration.code_version,
             "contract": declaration.contract.hash(),
@@ -34,6 +40,28 @@ def raw_fingerprint(declaration: AssetDeclaration, files: Sequence[str]) -> str:
             "audits": declaration.audits,
             "files": sorted(files),
         }
+    )
+
+
+def slice_fingerprint(declaration: AssetDeclaration, name: str, inputs: str) -> str:
+    """Returns the fingerprint of one slice; `inputs` stands for what it is made from."""
+    return sha256_of(
+        {
+            "asset": declaration.key,
+            "code": declaration.code_version,
+            "contract": declaration.contract.hash(),
+            "audits": declaration.audits,
+            "slice": name,
+            "inputs": inputs,
+        }
+    )
+
+
+def slices_now(declaration: AssetDeclaration, slices: Sequence[Slice]) -> tuple[Slice, ...]:
+    """Returns slices with the fingerprints that they have under the code, contract and checks in force."""
+    return tuple(
+        item.model_copy(update={"fingerprint": slice_fingerprint(declaration, item.name, item.inputs)})
+        for item in slices
     )
 
 

@@ -4,9 +4,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from ..records.declarations import AssetDeclaration
+from ..records.declarations import AssetDeclaration, LedgerBuild
 from ..records.keys import AssetKey
 from ..records.receipts import Head
+from ..records.slices import Slice, names_in_words
 from .fingerprint import beside_fingerprint, table_fingerprint
 
 
@@ -32,12 +33,46 @@ class Planned:
 
 
 @dataclass(frozen=True)
+class PlannedSlice:
+    """A slice as it would be built now, with what its inputs are, and what that needs.
+
+    `served` is the fingerprint of the slice that serves, empty where none does.
+    """
+
+    slice: Slice
+    need: Need
+    served: str = ""
+    why: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.slice.name
+
+
+@dataclass(frozen=True)
+class PlannedSlices:
+    """What the slices of a table need, in their order; none where it is known that nothing changed.
+
+    `together` says that they can only be built all at once: the table was not in slices before, or its columns were
+    others.
+    """
+
+    slices: tuple[PlannedSlice, ...] = ()
+    together: bool = False
+
+    def named(self, *needs: Need) -> tuple[str, ...]:
+        """Returns the names of the slices with one of these needs."""
+        return tuple(item.name for item in self.slices if item.need in needs)
+
+
+@dataclass(frozen=True)
 class KnownInputs:
     """What became of inputs seen before: fingerprints rejected, retracted, and those that gave a known content.
 
     `beside` names for an asset the other assets whose tests judge it too: what only they rejected is
     held no longer than until one of them is published anew. `escalated` are inputs whose candidate asks
-    a person, with its number in quarantine.
+    a person, with its number in quarantine. `besides` stands for inputs that are no parents; `slices` is what the
+    slices of partitioned tables need, as far as their parents are published.
     """
 
     rejected: frozenset[tuple[AssetKey, str]]
@@ -45,6 +80,8 @@ class KnownInputs:
     retracted: frozenset[tuple[AssetKey, str]] = frozenset()
     beside: Mapping[AssetKey, Collection[AssetKey]] = field(default_factory=dict)
     escalated: Mapping[tuple[AssetKey, str], int] = field(default_factory=dict)
+    besides: Mapping[AssetKey, str] = field(default_factory=dict)
+    slices: Mapping[AssetKey, PlannedSlices] = field(default_factory=dict)
 
     def is_rejected(self, asset: AssetKey, fingerprint: str, heads: Mapping[AssetKey, Head]) -> bool:
         judged = beside_fingerprint(fingerprint, served_beside(self.beside.get(asset, ()), heads))
@@ -101,21 +138,36 @@ def _plan_one(
     key = declaration.key
     stale = {parent for parent in declaration.parents if parent in needs and needs[parent].need is Need.STALE}
     served = {asset for asset, head in heads.items() if not head.withdrawn}
-    missing = [parent for parent in declaration.required_parents if parent not in served and parent not in stale]
-    if missing:
-        return Planned(key, Need.WAITING, f"{', '.join(missing)} is not published")
-    if stale:
-        return Planned(key, Need.STALE, f"{', '.join(sorted(stale))} is built anew")
+    missing: list[str] = [
+        parent for parent in declaration.required_parents if parent not in served and parent not in stale
+    ]
+    if isinstance(declaration.build, LedgerBuild) and not known.besides.get(key):
+        missing.append("what the ledger says")
+    if missing or stale:
+        why = f"{', '.join(missing)} is not published" if missing else f"{', '.join(sorted(stale))} is built anew"
+        return Planned(key, Need.WAITING if missing else Need.STALE, why)
     read = {parent: heads[parent].data_version for parent in declaration.parents if parent in served}
-    fingerprint = table_fingerprint(declaration, read)
+    fingerprint = table_fingerprint(declaration, read, known.besides.get(key, ""))
     if rebuild:
         return Planned(key, Need.STALE, "a full rebuild was asked for")
+    if declaration.partition is not None:
+        return _plan_slices(key, known.slices.get(key, PlannedSlices()))
     if known.is_current(key, fingerprint, heads.get(key)):
         return Planned(key, Need.CURRENT, "same parents, code and contract")
     held = known.held_back(key, fingerprint, heads)
-    if held is not None:
-        return held
-    return Planned(key, Need.STALE, _why_stale(heads.get(key)))
+    return held or Planned(key, Need.STALE, _why_stale(heads.get(key)))
+
+
+def _plan_slices(key: AssetKey, planned: PlannedSlices) -> Planned:
+    lacking = planned.named(Need.STALE)
+    if lacking:
+        return Planned(key, Need.STALE, f"to be built: {names_in_words(lacking)}")
+    for need in (Need.ESCALATED, Need.HELD):
+        waiting = [item for item in planned.slices if item.need is need]
+        if waiting:
+            names = names_in_words([item.name for item in waiting])
+            return Planned(key, need, f"{names}: {waiting[0].why}")
+    return Planned(key, Need.CURRENT, "every slice has the same inputs, code and contract")
 
 
 def _why_stale(head: Head | None) -> str:

@@ -14,11 +14,13 @@ from ..authority.acts import Act
 from ..errors import AlreadyLanded, AlreadySettled, CandidateDamaged, ParentRetracted
 from ..lake.layout import LakeLayout
 from ..lake.writer import Approved, Commit, LakeWriter, Quarantined, RowsReplayed, open_writer
-from ..records.candidates import CandidateFile, FileRole, Manifest
+from ..records.candidates import CandidateFile, FileRole, Form, Manifest
 from ..records.declarations import (
     DbtBuild,
     EmbeddingBuild,
     FeaturesBuild,
+    FrameBuild,
+    LedgerBuild,
     ModelBuild,
     MonitorBuild,
     PythonBuild,
@@ -29,6 +31,7 @@ from ..records.events import Event
 from ..records.keys import AgentName, AssetKey, CandidateId, Snapshot, Version
 from ..records.ledger import FileState, LedgerEntry, QuarantineEntry, QuarantineState
 from ..records.receipts import Receipt
+from .fingerprint import slices_now
 from .seal import InForce, Judged, check_seal
 from .signing import signed_events
 
@@ -224,9 +227,14 @@ def _reads_base(item: Judged) -> bool:
     """Whether the content was made from the base's: a table that is built in full only differs from it."""
     if item.manifest.base_version is None:
         return False
+    if item.declaration.partition is not None:
+        # The slices that were not built are the base's.
+        return item.manifest.form is not Form.WHOLE
     match item.declaration.build:
         case (
             PythonBuild()
+            | LedgerBuild()
+            | FrameBuild()
             | EmbeddingBuild()
             | FeaturesBuild()
             | ModelBuild()
@@ -282,6 +290,7 @@ def _receipt(
         published_at=now,
         approval=item.approval,
         reads_base=_reads_base(item),
+        slices=slices_now(item.declaration, manifest.slices),
     )
 
 

@@ -60,11 +60,38 @@ def measure_content(connection: duckdb.DuckDBPyConnection, relation: str, column
 
     The order of rows and of columns does not count; names and types do.
     """
-    names = [identifier(column.name) for column in sorted(columns, key=lambda column: column.name)]
-    sums = ", ".join(f"coalesce(sum(hash({', '.join([repr(salt), *names])})), 0)::VARCHAR" for salt in _SALTS)
-    row = connection.execute(f"SELECT count(*), {sums} FROM {relation}").fetchone()
+    row = connection.execute(f"SELECT count(*), {_sums(columns)} FROM {relation}").fetchone()
     assert row is not None
     return Content(hash_algorithm(), schema_hash(columns), int(row[0]), (int(row[1]), int(row[2])))
+
+
+def measure_slices(
+    connection: duckdb.DuckDBPyConnection, relation: str, columns: Sequence[SchemaColumn], name_sql: str
+) -> dict[str, Content]:
+    """Returns the content of each slice of a relation by the slice's name; rows without a name are left out.
+
+    Args:
+        name_sql: An expression over the relation's columns that gives the name of a row's slice.
+    """
+    rows = connection.execute(
+        f"SELECT {name_sql} AS _slice, count(*), {_sums(columns)} FROM {relation} GROUP BY _slice"
+    ).fetchall()
+    algorithm, schema = hash_algorithm(), schema_hash(columns)
+    return {
+        str(name): Content(algorithm, schema, int(n_rows), (int(first), int(second)))
+        for name, n_rows, first, second in rows
+        if name is not None
+    }
+
+
+def no_content(columns: Sequence[SchemaColumn]) -> Content:
+    """Returns the content of no rows."""
+    return Content(hash_algorithm(), schema_hash(columns), 0, (0, 0))
+
+
+def _sums(columns: Sequence[SchemaColumn]) -> str:
+    names = [identifier(column.name) for column in sorted(columns, key=lambda column: column.name)]
+    return ", ".join(f"coalesce(sum(hash({', '.join([repr(salt), *names])})), 0)::VARCHAR" for salt in _SALTS)
 
 
 def hash_file(path: Path) -> str:

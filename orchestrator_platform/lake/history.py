@@ -7,6 +7,7 @@ from typing import Any
 
 import duckdb
 
+from ..records.base import sha256_of
 from ..records.events import Event
 from ..records.keys import AssetKey, CandidateId, Snapshot, Version
 from ..records.ledger import FileState, LedgerEntry, QuarantineEntry, RowAddress
@@ -204,6 +205,16 @@ def read_ledger(connection: duckdb.DuckDBPyConnection, source: str | None = None
         standing(line, replays.get((line.source, line.file_sha256), ()), retracted)
         for line in read_stored_ledger(connection, source)
     )
+
+
+def read_ledger_state(connection: duckdb.DuckDBPyConnection) -> str:
+    """Returns what stands for the ledger as it stands, replays and retractions among it; empty for an empty one."""
+    found = []
+    for table in ("ledger", "replays", "retracted"):
+        if may_have_rows(connection, table):
+            row = connection.execute(f"SELECT count(*), sum(hash(t)) FROM lake.{SCHEMA}.{table} AS t").fetchone()
+            found.append([table, *map(str, row or ())])
+    return sha256_of(found) if found else ""
 
 
 def read_last_landings(connection: duckdb.DuckDBPyConnection) -> dict[AssetKey, datetime]:

@@ -1,11 +1,12 @@
 """Builds what changed and brings it through the gate: the use case behind `orchestrator build`."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from ..authority.agent_files import Invocation
 from ..authority.permissions import started_by
-from ..errors import BaseMoved, ParentRetracted, SealBroken, UnknownAsset
+from ..errors import BaseMoved, Misuse, ParentRetracted, SealBroken, UnknownAsset
 from ..gate.context import Gate
 from ..gate.cycle.order import Order
 from ..gate.cycle.tables import build_tables, known_inputs, plan_tables
@@ -17,15 +18,17 @@ from ..records.declarations import DbtBuild
 from ..records.keys import AgentName, AssetKey
 from ..transforming.rehearsal import rehearse_once
 from .projections import project
+from .slices import build_in_slices, passes_of
 from .storing import stores
 
+T = TypeVar("T")
 _ATTEMPTS = 5
 ORCHESTRATOR = AgentName("orchestrator")
 
 
 @dataclass(frozen=True)
 class BuildResult:
-    """One outcome per asset asked for, parents first."""
+    """One outcome per asset asked for, parents first; of a table in slices one per candidate."""
 
     outcomes: tuple[Outcome, ...]
 
@@ -44,19 +47,26 @@ def build(
     on_behalf_of: str = "",
     rebuild: bool = False,
     started: Invocation | None = None,
+    slices: Sequence[str] = (),
 ) -> BuildResult:
     """Builds tables, by default all, in as many passes as rejections make necessary.
 
     What was withheld because of a rejection is built again over what still serves. Where another
     publication came first, the pass is ordered anew. Unless `started` says so, a person started it where
-    it is on a person's behalf.
+    it is on a person's behalf. A table in slices is built in a pass of its own, batch by batch, between those that
+    it reads and those that read it.
+
+    Args:
+        slices: Of the one table asked for, the slices to be brought up; by default all that need it.
 
     Raises:
         UnknownAsset: A name is not a table of the project.
+        Misuse: There are no such slices.
         BaseMoved: Other publications came first again and again.
     """
     order = _order(gate, assets, reason, on_behalf_of, rebuild=rebuild)
-    order = replace(order, started=started or order.started)
+    order = replace(order, started=started or order.started, slices=tuple(slices))
+    _require_one_table(gate, order)
     _rehearse(gate)
     outcomes = build_in_passes(gate, order)
     project(gate)
@@ -72,6 +82,26 @@ def build_in_passes(gate: Gate, order: Order, known: KnownInputs | None = None) 
     Raises:
         BaseMoved: Other publications came first again and again.
     """
+    outcomes: list[Outcome] = []
+    for goal in passes_of(gate, order.goal):
+        ordered = replace(order, goal=goal)
+        if any(gate.assets[asset].partition is not None for asset in goal):
+            outcomes += build_in_slices(gate, ordered, _retrying)
+        else:
+            outcomes += _build_pass(gate, ordered, known)
+    return tuple(outcomes)
+
+
+def _require_one_table(gate: Gate, order: Order) -> None:
+    if not order.slices:
+        return
+    in_slices = sorted(asset for asset, declared in gate.assets.items() if declared.partition is not None)
+    if len(order.goal) != 1 or not order.goal.issubset(in_slices):
+        known = ", ".join(in_slices) or "none"
+        raise Misuse(f"Slices are of one table at a time. Nothing was built. Tables in slices: {known}.")
+
+
+def _build_pass(gate: Gate, order: Order, known: KnownInputs | None) -> list[Outcome]:
     outcomes = {outcome.asset: outcome for outcome in _build_once(gate, order, known)}
     withheld = _withheld(outcomes.values())
     while withheld:
@@ -79,7 +109,7 @@ def build_in_passes(gate: Gate, order: Order, known: KnownInputs | None = None) 
         outcomes |= {outcome.asset: outcome for outcome in again}
         left = _withheld(again)
         withheld = left if left < withheld else frozenset()
-    return tuple(outcomes.values())
+    return list(outcomes.values())
 
 
 def _rehearse(gate: Gate) -> None:
@@ -111,9 +141,13 @@ def _order(gate: Gate, assets: Collection[str], reason: str, on_behalf_of: str, 
 
 
 def _build_once(gate: Gate, order: Order, known: KnownInputs | None) -> tuple[Outcome, ...]:
+    return _retrying(gate, lambda: build_tables(gate, order, known))
+
+
+def _retrying(gate: Gate, build_it: Callable[[], T]) -> T:
     for attempt in range(_ATTEMPTS):
         try:
-            return build_tables(gate, order, known)
+            return build_it()
         except (BaseMoved, ParentRetracted, SealBroken) as error:
             # A seal that broke because a parent moved is a race as well; what serves now is read anew.
             if attempt == _ATTEMPTS - 1 or not (error.retryable or isinstance(error, BaseMoved)):

@@ -136,6 +136,10 @@ class ScoresAttributes(BuiltAttributes, ScoresOptions):
         return _only(ScoresOptions, self)
 
 
+class LedgerAttributes(BuiltAttributes):
+    """`asset` is the table of landed files; it needs no contract, because the platform makes it."""
+
+
 class RoutingAttributes(BuiltAttributes, RoutingOptions):
     """`asset` is the table of routed answers; checks are files beside the component's."""
 
@@ -156,6 +160,7 @@ Attributes = (
     | AlertOptions
     | ScoresAttributes
     | RoutingAttributes
+    | LedgerAttributes
 )
 
 ATTRIBUTES: dict[str, type[Attributes]] = {
@@ -169,6 +174,7 @@ ATTRIBUTES: dict[str, type[Attributes]] = {
     "MonitorComponent": MonitorAttributes,
     "ScoresComponent": ScoresAttributes,
     "RoutingComponent": RoutingAttributes,
+    "LedgerComponent": LedgerAttributes,
 }
 
 

@@ -47,7 +47,7 @@ def copy_cut(cut: PublishedCut, assets: Collection[AssetKey], older: Collection[
     try:
         connection.execute(f"ATTACH {literal(str(file))} AS copied")
         for schema in sorted({SCHEMA, _OLDER, *(asset.schema for asset in assets)}):
-            connection.execute(f"CREATE SCHEMA copied.{identifier(schema)}")
+            connection.execute(f"CREATE SCHEMA IF NOT EXISTS copied.{identifier(schema)}")
         connection.execute(f"CREATE TABLE copied.{SCHEMA}.receipts AS FROM lake.{SCHEMA}.receipts")
         for asset in assets:
             connection.execute(f"CREATE TABLE copied.{asset.quoted} AS FROM lake.{asset.quoted}")

@@ -1,4 +1,4 @@
-"""What a dbt model's `meta` says beyond its contract: its group, what drift leads to, freshness, what is told of it."""
+"""What a dbt model's `meta` says beyond its contract: group, drift, freshness, slices, and what is told of it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -83,6 +83,11 @@ def plots_of(file: Path, node: DbtNode, contract: Contract) -> Plots:
         DefinitionError: `plots` is wrong.
     """
     return read_plots(_meta(node).get("plots", {}), contract, file)
+
+
+def partition_of(node: DbtNode) -> Any:
+    """Returns what the model says of its slices, as it stands there; `None` where it says nothing."""
+    return _meta(node).get("partition")
 
 
 def _meta(node: DbtNode) -> Mapping[str, Any]:

@@ -32,16 +32,19 @@ from .component_files import (
     DbtTablesAttributes,
     EmbeddingAttributes,
     FeaturesAttributes,
+    LedgerAttributes,
     PythonTableAttributes,
     SourceAttributes,
     read_component_files,
 )
-from .dbt_meta import drift_of, freshness_of, group_of, measures_of, plots_of
+from .dbt_meta import drift_of, freshness_of, group_of, measures_of, partition_of, plots_of
 from .embedding_assets import declare_embedding, judged_by
 from .feature_assets import declare_features
 from .learned_assets import LEARNED, Learned, declare_learned
+from .ledger_assets import declare_ledger
 from .model_assets import model_judged_by
 from .overlay import prepare_home
+from .partitions import partition_code, read_partition
 from .plots import with_plots
 from .scores_assets import scores_judged_by
 
@@ -75,6 +78,7 @@ def load_declarations(settings: Settings, embedders: Embedders | None = None) ->
     dbt, variables = _load_dbt(settings, components)
     modules = tuple(sorted(settings.project.defs.rglob("*.py")))
     found = list(_declare(settings, components, dbt))
+    found += _ledgers(components, found)
     found += _features(settings, components, found)
     found += _embeddings(components, found, embedders or local_embedders(settings.home.cache / "embedders"))
     for kind in LEARNED:
@@ -200,6 +204,14 @@ def _declare(settings: Settings, components: Sequence[ComponentFile], dbt: DbtPr
                 yield from _python_tables(settings, component, component.attributes, depends_on)
 
 
+def _ledgers(components: Sequence[ComponentFile], others: Sequence[AssetDeclaration]) -> Iterator[AssetDeclaration]:
+    declared = {declaration.key: declaration for declaration in others}
+    for component in components:
+        if isinstance(component.attributes, LedgerAttributes):
+            checks = _free_checks(component, component.attributes.checks)
+            yield declare_ledger(component, component.attributes, declared, checks)
+
+
 def _features(
     settings: Settings, components: Sequence[ComponentFile], others: Sequence[AssetDeclaration]
 ) -> Iterator[AssetDeclaration]:
@@ -266,12 +278,14 @@ def _dbt_table(
 ) -> AssetDeclaration:
     file = settings.project.dbt_project / node.path
     contract = dbt_contract(node.key, node.raw)
+    said = partition_of(node)
+    partition = read_partition(file, node.key, said, contract, node.parents, materialized=node.materialized)
     return AssetDeclaration(
         key=node.key,
         kind=AssetKind.TABLE,
         contract=contract,
         parents=node.parents,
-        code_version=node.code_version,
+        code_version=sha256_of([node.code_version, partition_code(partition)]) if partition else node.code_version,
         build=DbtBuild(node.unique_id, node.materialized, node.path),
         producer=_NOBODY,
         auditor=_NOBODY,
@@ -285,6 +299,7 @@ def _dbt_table(
         freshness=freshness_of(file, node, attributes.freshness),
         measures=measures_of(file, node),
         plots=plots_of(file, node, contract),
+        partition=partition,
     )
 
 
@@ -293,11 +308,13 @@ def _python_tables(
 ) -> Iterator[AssetDeclaration]:
     file = component.folder / attributes.module
     for table in load_python_tables(file):
+        contract = _pandera_contract(settings, component, table.key, table.contract, depends_on)
+        parents = tuple(dict.fromkeys(table.parents.values()))
         yield AssetDeclaration(
             key=table.key,
             kind=AssetKind.TABLE,
-            contract=_pandera_contract(settings, component, table.key, table.contract, depends_on),
-            parents=tuple(dict.fromkeys(table.parents.values())),
+            contract=contract,
+            parents=parents,
             code_version=table.code_version,
             build=PythonBuild(file, table.name),
             producer=_NOBODY,
@@ -311,6 +328,7 @@ def _python_tables(
             declared_in=(component.folder,),
             drift=attributes.drift,
             freshness=attributes.freshness,
+            partition=read_partition(file, table.key, table.partition, contract, parents),
         )
 
 

@@ -29,6 +29,7 @@ from .dagster_values import (
     dagster_key,
     receipt_metadata,
     receipt_tags,
+    slice_arguments,
 )
 
 NAME = "dagster"
@@ -75,6 +76,23 @@ class DagsterLog:
         run = self._run_of(event)
         if run is not None and not run.is_finished:
             raise BlockingIOError(f"run {run.run_id} has yet to record {asset}@{version}")
+        if receipt.slices and receipt.restores is None and not receipt.withdrawn:
+            self._report_slices(receipt)
+        else:
+            self._report_whole(receipt)
+        if with_checks:
+            served = Finding(asset=asset, check=SERVED, passed=not receipt.withdrawn, measured=version, engine="python")
+            self._report_checks(asset, (*receipt.findings, served), receipt.candidate)
+
+    def _report_slices(self, receipt: Receipt) -> None:
+        for item in receipt.slices:
+            shown = slice_arguments(item.n_rows, item.data_version, receipt)
+            self.instance.report_runless_asset_event(
+                dg.AssetMaterialization(dagster_key(receipt.asset), partition=item.name, **shown)
+            )
+
+    def _report_whole(self, receipt: Receipt) -> None:
+        asset = receipt.asset
         self.instance.report_runless_asset_event(
             dg.AssetMaterialization(
                 dagster_key(asset),
@@ -87,9 +105,6 @@ class DagsterLog:
                 },
             )
         )
-        if with_checks:
-            served = Finding(asset=asset, check=SERVED, passed=not receipt.withdrawn, measured=version, engine="python")
-            self._report_checks(asset, (*receipt.findings, served), receipt.candidate)
 
     def _report_rejection(self, event: Event) -> None:
         candidate = str(event.inputs.get("candidate", ""))

@@ -14,6 +14,8 @@ from ..records.receipts import Receipt
 # Checks of the version that serves; all others tell of the last candidate.
 SERVED, FRESHNESS = "served", "freshness"
 CANDIDATE = "candidate"
+# DuckDB's own schema, whose tables need not be called by it.
+MAIN = "main"
 CANDIDATE_TAG, CHAMPION_TAG = f"orchestrator/{CANDIDATE}", "orchestrator/champion"
 # Large failure metadata freezes Dagster's pages.
 _MAX_CHARACTERS = 2000
@@ -25,13 +27,17 @@ def rows_text(n_rows: int) -> str:
 
 
 def dagster_key(asset: AssetKey) -> dg.AssetKey:
-    """Returns `schema.name` as Dagster's key `schema/name`."""
-    return dg.AssetKey([asset.schema, asset.name])
+    """Returns `schema.name` as Dagster's key `schema/name`; what is in the schema `main` has its name alone."""
+    return dg.AssetKey([asset.name] if asset.schema == MAIN else [asset.schema, asset.name])
 
 
 def platform_key(key: dg.AssetKey) -> AssetKey:
-    """Returns Dagster's key `schema/name` as `schema.name`."""
-    return AssetKey(".".join(key.path))
+    """Returns Dagster's key `schema/name` as `schema.name`, a key of one part as in the schema `main`.
+
+    Raises:
+        ValueError: The key has more parts, or characters that a table's name cannot have.
+    """
+    return AssetKey(".".join([MAIN, *key.path] if len(key.path) == 1 else key.path))
 
 
 def receipt_metadata(receipt: Receipt, contract: Contract | None) -> dict[str, Any]:
@@ -62,6 +68,28 @@ def receipt_tags(receipt: Receipt) -> dict[str, str]:
     is_champion = receipt.kind is AssetKind.MODEL and not receipt.withdrawn
     champion = {CHAMPION_TAG: str(receipt.version)} if is_champion else {}
     return {CANDIDATE_TAG: receipt.candidate, **champion}
+
+
+def slice_arguments(n_rows: int, data_version: str, receipt: Receipt) -> dict[str, Any]:
+    """Returns what the materialization of one slice is made of, but asset and partition; one without rows says so."""
+    version = data_version or "no rows"
+    return {
+        "metadata": {
+            "version": int(receipt.version),
+            "dagster/partition_row_count": n_rows,
+            "snapshot": int(receipt.snapshot),
+            "producer": str(receipt.producer),
+            "auditor": str(receipt.auditor),
+            "reason": receipt.reason,
+            "receipt": f"orchestrator receipt {receipt.asset}@{receipt.version}",
+            CANDIDATE: str(receipt.candidate),
+        },
+        "tags": {
+            "dagster/data_version": version,
+            "dagster/data_version_is_user_provided": "true",
+            **receipt_tags(receipt),
+        },
+    }
 
 
 def receipt_schema(columns: Sequence[SchemaColumn], contract: Contract | None) -> dg.TableSchema:

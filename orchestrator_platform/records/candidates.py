@@ -2,9 +2,13 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
+
+from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from .base import Record
 from .keys import AgentName, AssetKey, CandidateId, Version
+from .slices import Slice
 
 MANIFEST_FORMAT = 1
 MANIFEST = "manifest.json"
@@ -72,7 +76,7 @@ class Manifest(Record):
 
     `key` names the columns by which a DELTA deletes (or a SLICES replaces); `n_rows` counts the
     whole next version; `fingerprint` is the identity of all inputs, `data_version` that of the
-    content.
+    content. `slices` are what a candidate of a partitioned table is made anew of.
     """
 
     format: int = MANIFEST_FORMAT
@@ -95,6 +99,15 @@ class Manifest(Record):
     producer: AgentName
     reason: str
     created_at: datetime
+    slices: tuple[Slice, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _without_empty_slices(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A seal holds for the manifest's text, and those of tables without slices never had the field."""
+        written: dict[str, Any] = serialize(self)
+        if not self.slices:
+            written.pop("slices", None)
+        return written
 
     def files_of(self, role: FileRole) -> tuple[CandidateFile, ...]:
         return tuple(file for file in self.files if file.role is role)

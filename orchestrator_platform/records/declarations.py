@@ -21,6 +21,7 @@ from .monitors import MonitorOptions
 from .plots import Plot
 from .routing import RoutingOptions
 from .scores import ScoresOptions
+from .slices import Partition
 
 
 class FileFormat(StrEnum):
@@ -119,6 +120,19 @@ class PythonBuild:
 
 
 @dataclass(frozen=True)
+class LedgerBuild:
+    """Built by taking down what the published ledger says of every landed file."""
+
+
+@dataclass(frozen=True)
+class FrameBuild:
+    """Built by somebody else's function, of which only what it returned is known; `file` holds it."""
+
+    file: Path
+    function: str
+
+
+@dataclass(frozen=True)
 class EmbeddingBuild:
     """Built by an embedder out of a table's texts; `folder` is where the component and its golden queries lie."""
 
@@ -203,7 +217,8 @@ class AssetDeclaration:
     `freshness` is how old what serves may become, `None` where nothing is promised; `declared_in` are the
     files and folders that all this was read from; `optional_parents` are those of the parents without which it is
     built all the same; `measures` are names and expressions in SQL that people are told of each version; `plots` are
-    pictures, by name, of what serves.
+    pictures, by name, of what serves; `partition` says how the table is cut into slices that are built and replaced one
+    by one.
     """
 
     key: AssetKey
@@ -215,6 +230,8 @@ class AssetDeclaration:
         SourceBuild
         | DbtBuild
         | PythonBuild
+        | LedgerBuild
+        | FrameBuild
         | EmbeddingBuild
         | FeaturesBuild
         | ModelBuild
@@ -237,6 +254,7 @@ class AssetDeclaration:
     optional_parents: frozenset[AssetKey] = frozenset()
     measures: tuple[tuple[str, str], ...] = ()
     plots: tuple[tuple[str, Plot], ...] = ()
+    partition: Partition | None = None
 
     @property
     def required_parents(self) -> tuple[AssetKey, ...]:

@@ -6,6 +6,7 @@ from .base import Record
 from .candidates import AssetKind, Form, ParentRead, SchemaColumn
 from .findings import Finding
 from .keys import AgentName, AssetKey, CandidateId, Snapshot, Version
+from .slices import Slice
 from .verdicts import Approval, Seal
 
 
@@ -15,7 +16,8 @@ class Receipt(Record):
     `approval` is there where the auditor asked a person and the person said yes. A version that `restores` an
     earlier one has its content, its makers, its findings and its seal; one that is `withdrawn` is empty.
     `sha256s` are those of `files`, in their order; receipts of format 1 have none.
-    `reads_base` says whether the content was made from the base's; `None` is not known.
+    `reads_base` says whether the content was made from the base's; `None` is not known. `slices` are those that this
+    version made anew; all others are the base's.
     """
 
     asset: AssetKey
@@ -46,6 +48,7 @@ class Receipt(Record):
     restores: Version | None = None
     withdrawn: bool = False
     reads_base: bool | None = None
+    slices: tuple[Slice, ...] = ()
 
 
 class Head(Record):

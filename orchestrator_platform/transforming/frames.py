@@ -1,13 +1,14 @@
 """Tables between DuckDB and pandas, Polars, Arrow or DuckDB relations. It knows no table's meaning."""
 
 import re
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import duckdb
 
 from ..records.keys import AssetKey
 
-FrameKind = Literal["duckdb", "pandas", "polars", "polars_lazy", "arrow"]
+FrameKind = Literal["duckdb", "pandas", "polars", "polars_lazy", "arrow", "arrow_reader"]
 
 _KINDS: dict[tuple[str, str], FrameKind] = {
     ("duckdb", "DuckDBPyRelation"): "duckdb",
@@ -15,6 +16,7 @@ _KINDS: dict[tuple[str, str], FrameKind] = {
     ("polars", "DataFrame"): "polars",
     ("polars", "LazyFrame"): "polars_lazy",
     ("pyarrow", "Table"): "arrow",
+    ("pyarrow", "RecordBatchReader"): "arrow_reader",
 }
 _SHORT = {"pd": "pandas", "pl": "polars", "pa": "pyarrow", "_duckdb": "duckdb"}
 _RETURNED = "__returned"
@@ -46,6 +48,8 @@ def hand_over(connection: duckdb.DuckDBPyConnection, relation: str, kind: FrameK
             return rows.pl().lazy()
         case "arrow":
             return rows.to_arrow_table()
+        case "arrow_reader":
+            return rows.to_arrow_reader()
         case _:
             return rows
 
@@ -105,8 +109,18 @@ def _drop(connection: duckdb.DuckDBPyConnection, key: AssetKey) -> None:
         connection.execute(f"DROP TABLE {key.quoted}")
 
 
+def _column_names(frame: Any, kind: FrameKind) -> Iterable[Any]:
+    match kind:
+        case "arrow":
+            return frame.column_names  # type: ignore[no-any-return]
+        case "arrow_reader":
+            return frame.schema.names  # type: ignore[no-any-return]
+        case _:
+            return frame.columns  # type: ignore[no-any-return]
+
+
 def _check_columns(frame: Any, kind: FrameKind) -> None:
-    names = list(frame.column_names if kind == "arrow" else frame.columns)
+    names = list(_column_names(frame, kind))
     if not names:
         raise TypeError("returned a table without columns")
     odd = [name for name in names if not isinstance(name, str) or not name]

@@ -33,6 +33,7 @@ class PythonTable:
     line: int
     contract: str
     description: str = ""
+    partition: Mapping[str, Any] | None = None
 
     @property
     def name(self) -> str:
@@ -48,12 +49,14 @@ def python_table(
     parents: Mapping[str, str],
     contract: str,
     description: str = "",
+    partition: Mapping[str, Any] | None = None,
 ) -> Callable[[Callable[..., Any]], PythonTable]:
     """Declares that the function makes the table `key` out of `parents`, parameter name -> table.
 
     `contract` is `file.py:Class`, the file beside the component's.
     A parameter is a DuckDB relation, or a pandas, Polars or Arrow table where it is annotated so; the
-    function returns any of these. Without a description, the function's docstring is it.
+    function returns any of these. Without a description, the function's docstring is it. `partition` cuts the table
+    into slices, which are then built and replaced one by one: the function sees what these are made from, no more.
 
     Raises:
         DefinitionError: A name is no asset key, or parameters and parents differ.
@@ -69,7 +72,7 @@ def python_table(
         _check_parameters(function, keys, file, line)
         version = hashlib.sha256(file.read_bytes()).hexdigest()
         text = description or inspect.getdoc(function) or ""
-        return PythonTable(function, own, keys, version, file, line, contract, text)
+        return PythonTable(function, own, keys, version, file, line, contract, text, partition)
 
     return declare
 

@@ -33,7 +33,7 @@ def drawn(docstring: str) -> dict[str, list[str]]:
 
 
 def test_the_package_exports_what_a_projects_own_code_needs() -> None:
-    assert sorted(orchestrator_platform.__all__) == ["Platform", "python_table"]
+    assert sorted(orchestrator_platform.__all__) == ["GatedIOManager", "Platform", "gated", "python_table"]
     assert all(hasattr(orchestrator_platform, name) for name in orchestrator_platform.__all__)
 
 
@@ -43,6 +43,7 @@ def test_the_components_are_those_that_yaml_may_name() -> None:
         "DbtTablesComponent",
         "EmbeddingComponent",
         "FeaturesComponent",
+        "LedgerComponent",
         "ModelComponent",
         "MonitorComponent",
         "PythonTableComponent",

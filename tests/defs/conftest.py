@@ -16,6 +16,8 @@ import pyarrow as pa
 import pytest
 from real_feed import require_feed
 
+from orchestrator_platform.records.landed_files import LANDED_FILE_COLUMNS
+
 ROOT = Path(__file__).parents[2]
 DBT_PROJECT = ROOT / "dbt_project"
 
@@ -52,6 +54,8 @@ class Scratch:
 
         for name, classes in CLASSES.items():
             self._create_scores(name, classes)
+        columns = ", ".join(f"{name} {type_}" for name, type_, _ in LANDED_FILE_COLUMNS)
+        self.change(f"create table raw.landed_file ({columns})")
 
     @property
     def file(self) -> Path:

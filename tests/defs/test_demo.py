@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator_platform.defs.demo import main
+from orchestrator_platform.operations.platform import Platform
 
 
 def test_the_story_goes_as_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -24,6 +25,21 @@ def test_the_story_goes_as_told(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert re.search(r"\b1\d tables are up to date", told.out)
     assert "what was published still answers" in told.out
     assert f"export ORCHESTRATOR_HOME={home}" in told.out
+    assert_intake_accounts_for_what_landed(home)
+
+
+def assert_intake_accounts_for_what_landed(home: Path) -> None:
+    """Every record and every rejected row is counted on its day, and a CVE is new once."""
+    relations = Platform.open(home, Path(__file__).parents[2]).at()
+    intake = relations.read("marts.daily_intake").sum("n_records"), relations.read("marts.daily_intake").sum("n_new")
+    records = relations.read("staging.stg_cve_record")
+    assert [item.fetchall() for item in intake] == [
+        records.aggregate("count(*)").fetchall(),
+        records.aggregate("count(DISTINCT cve_id)").fetchall(),
+    ]
+    files = relations.read("raw.landed_file").filter("source = 'vulnrichment'")
+    rejected = relations.read("marts.daily_intake").sum("n_rejected").fetchall()
+    assert rejected == files.sum("n_quarantined").fetchall() != [(0,)]
 
 
 def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ TABLES = (
     "marts.bridge_vulnerability_product",
     "marts.fct_assessment",
     "marts.triage",
+    "marts.daily_intake",
 )
 
 

@@ -10,16 +10,17 @@ from ...authority.acts import Act
 from ...authority.agent_files import Invocation
 from ...lake.published import PublishedCut
 from ...records.candidates import Manifest
-from ...records.declarations import AssetDeclaration, SourceBuild
+from ...records.declarations import AssetDeclaration, FrameBuild, LedgerBuild, SourceBuild
 from ...records.events import Event
 from ...records.keys import AgentName, AssetKey, CandidateId
 from ...records.ledger import QuarantineEntry
 from ...records.receipts import Head
+from ...records.slices import slices_fingerprint
 from ...records.verdicts import VERDICT, Decision, Verdict
 from ..audit import Bench
 from ..context import Gate
 from ..contracts_kept import keep_contract
-from ..fingerprint import beside_fingerprint, raw_fingerprint, table_fingerprint
+from ..fingerprint import beside_fingerprint, raw_fingerprint, slices_now, table_fingerprint
 from ..outcomes import Counts
 from ..plan import served_beside
 from ..publish import Done, Publication, publish
@@ -33,7 +34,9 @@ from ..workbench import Workbench
 class Order:
     """What is asked, by which agent, on behalf of whom and why; `started` says whether a person did.
 
-    `named` are the assets that were asked for by name: nothing else of an order trains a model.
+    `named` are the assets that were asked for by name: nothing else of an order trains a model. `slices` are those of
+    a partitioned table that is ordered alone; they are built `together`, whatever their audit says, or may be ordered
+    again in parts.
     """
 
     goal: frozenset[AssetKey]
@@ -43,6 +46,8 @@ class Order:
     rebuild: bool = False
     started: Invocation = Invocation.AUTOMATIC
     named: frozenset[AssetKey] = frozenset()
+    slices: tuple[str, ...] = ()
+    together: bool = False
 
 
 def bench_of(gate: Gate, cut: PublishedCut, workbench: Workbench) -> Bench:
@@ -90,6 +95,10 @@ def fingerprint_now(declaration: AssetDeclaration, manifest: Manifest, files: It
     if isinstance(declaration.build, SourceBuild):
         hashes = sorted(files)
         return raw_fingerprint(declaration, hashes) if hashes else manifest.fingerprint
+    if manifest.slices:
+        return slices_fingerprint(slices_now(declaration, manifest.slices))
+    if declaration.partition is not None or isinstance(declaration.build, LedgerBuild | FrameBuild):
+        return manifest.fingerprint
     read = {parent.asset: parent.data_version for parent in manifest.parents}
     fits = set(declaration.required_parents) <= read.keys() <= set(declaration.parents)
     return table_fingerprint(declaration, read) if fits else manifest.fingerprint
@@ -123,7 +132,13 @@ def judged_events(
         reason=manifest.reason,
         on_behalf_of=order.agent,
         inputs={parent.asset: parent.version or f"candidate {parent.candidate}" for parent in manifest.parents},
-        details={"candidate": manifest.id, "n_rows": manifest.n_rows, "form": manifest.form, **made},
+        details={
+            "candidate": manifest.id,
+            "n_rows": manifest.n_rows,
+            "form": manifest.form,
+            **({"slices": [item.name for item in manifest.slices]} if manifest.slices else {}),
+            **made,
+        },
     )
     yield audit_event(gate, manifest, verdict, f"candidate {manifest.id} was proposed", order.agent)
 

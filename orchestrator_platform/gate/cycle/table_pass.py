@@ -19,24 +19,38 @@ from ...records.declarations import (
     DbtBuild,
     EmbeddingBuild,
     FeaturesBuild,
+    FrameBuild,
+    LedgerBuild,
     ModelBuild,
     MonitorBuild,
     RoutingBuild,
     ScoresBuild,
 )
 from ...records.keys import AssetKey
+from ...records.slices import Slice, slices_fingerprint
 from ...records.verdicts import Decision, Verdict
 from ...storage import storage_problem
 from ..audit import audit_candidates
-from ..build import Built, build_dbt_stage, build_features_stage, build_monitor_stage, build_python_stage, build_stages
+from ..build import (
+    Built,
+    Frame,
+    build_dbt_stage,
+    build_features_stage,
+    build_frame_stage,
+    build_ledger_stage,
+    build_monitor_stage,
+    build_python_stage,
+    build_stages,
+)
 from ..candidate import Closed, Draft, close_candidate, verify_files
 from ..context import Gate
 from ..fingerprint import table_fingerprint
 from ..memory import remember_unchanged
 from ..outcomes import Counts, Escalated, Failed, Held, Outcome, Published, Rejected, Unchanged, Withheld
-from ..plan import KnownInputs
+from ..plan import KnownInputs, PlannedSlices
 from ..publish import Publication
 from ..rebuild import made_by_other_code
+from ..slices import only_slices, rows_of_slices
 from ..withhold import blamed_for, root_causes, withheld_by
 from ..workbench import Workbench
 from .embedding import EmbeddingBuilder
@@ -48,7 +62,11 @@ from .scores import ScoresBuilder
 
 @dataclass
 class TablePass:
-    """One pass over one published cut, in one workbench."""
+    """One pass over one published cut, in one workbench.
+
+    `frames` are what functions of others returned; `undecided` are tables whose slices were not approved together,
+    and may be in smaller parts: they have no outcome.
+    """
 
     gate: Gate
     order: Order
@@ -57,6 +75,8 @@ class TablePass:
     closed: dict[AssetKey, Closed] = field(default_factory=dict)
     outcomes: dict[AssetKey, Outcome] = field(default_factory=dict)
     counts: dict[AssetKey, Counts] = field(default_factory=dict)
+    frames: Mapping[AssetKey, Frame] = field(default_factory=dict)
+    undecided: set[AssetKey] = field(default_factory=set)
 
     def run(self, stale: Sequence[AssetDeclaration], known: KnownInputs) -> Mapping[AssetKey, Outcome]:
         """Returns an outcome for each of the assets, which come parents first."""
@@ -83,7 +103,7 @@ class TablePass:
                     self.outcomes[declaration.key] = outcome
 
     def _build_one(self, connection: duckdb.DuckDBPyConnection, declaration: AssetDeclaration) -> Built:
-        relations = self._relations()
+        relations = self._shown(declaration, self._relations())
         match declaration.build:
             case EmbeddingBuild(options=options):
                 builder = EmbeddingBuilder(self.gate, self.cut, self.order.rebuild)
@@ -101,6 +121,10 @@ class TablePass:
                 built = build_routing(connection, declaration, relations, self._parents_read(declaration))
             case FeaturesBuild():
                 built = build_features_stage(connection, declaration, relations)
+            case LedgerBuild():
+                built = build_ledger_stage(connection, declaration)
+            case FrameBuild():
+                built = build_frame_stage(connection, declaration, self.frames[declaration.key].returned)
             case _:
                 built = build_python_stage(connection, declaration, relations)
         if built.counts is not None:
@@ -131,8 +155,10 @@ class TablePass:
         # Only what the models declare to read is shown to them: another read would leave no parent in the receipt.
         # An incremental model finds its base among it, unless the rows of the base were made by other code.
         parents = {parent for declaration in stage for parent in declaration.parents}
-        shown = parents | ({declaration.key for declaration in stage} - self._made_by_other_code(stage))
+        based = {declaration.key for declaration in stage if declaration.partition is None}
+        shown = parents | (based - self._made_by_other_code(stage))
         relations = {asset: relation for asset, relation in self._relations().items() if asset in shown}
+        relations = self._shown(stage[0], relations)
         return build_dbt_stage(
             self.workbench,
             stage,
@@ -143,6 +169,12 @@ class TablePass:
             now=self.gate.now(),
             on_event=self.gate.say,
         )
+
+    def _shown(self, declaration: AssetDeclaration, relations: dict[AssetKey, str]) -> dict[AssetKey, str]:
+        """Of its parents, a table in slices sees what the slices to be built are made from."""
+        if declaration.partition is None:
+            return relations
+        return rows_of_slices(declaration.partition, relations, self.order.slices)
 
     def _largest(self) -> int:
         """The rows of the largest table that can be read here."""
@@ -173,21 +205,25 @@ class TablePass:
             raise StorageFailed(path=self.workbench.folder, problem=problem)
         if built.error:
             return Failed(declaration.key, built.error)
-        if settled := self._settled(declaration, known):
+        if settled := self._settled(declaration, known, built):
             return settled
+        partition, slices = declaration.partition, self._slices(declaration, known)
         draft = Draft(
             asset=declaration.key,
             kind=declaration.kind,
-            relation=built.relation,
+            relation=only_slices(partition, built.relation, self.order.slices) if partition else built.relation,
             key=built.key,
             parents=self._parents_read(declaration),
-            fingerprint=self._fingerprint(declaration),
+            fingerprint=slices_fingerprint(slices) if slices else self._fingerprint(declaration, known, built),
             code_version=declaration.code_version,
             contract_hash=declaration.contract.hash(),
             producer=declaration.producer,
             reason=self.order.reason,
             part=built.part,
             gone=built.gone,
+            partition=partition,
+            slices=slices,
+            together=self.order.together,
         )
         try:
             self.closed[declaration.key] = close_candidate(
@@ -211,24 +247,36 @@ class TablePass:
         spoiled = tuple(parent for parent in declaration.required_parents if self._is_spoiled(parent))
         return Withheld(declaration.key, spoiled) if spoiled else None
 
-    def _settled(self, declaration: AssetDeclaration, known: KnownInputs) -> Outcome | None:
-        """An outcome where it is known what these inputs give."""
-        if self.order.rebuild:
+    def _settled(self, declaration: AssetDeclaration, known: KnownInputs, built: Built | None = None) -> Outcome | None:
+        """An outcome where it is known what these inputs give; of slices, those that need it were ordered."""
+        if self.order.rebuild or declaration.partition is not None:
             return None
-        fingerprint = self._fingerprint(declaration)
+        if isinstance(declaration.build, FrameBuild) and built is None:
+            return None
+        fingerprint = self._fingerprint(declaration, known, built)
         if known.is_current(declaration.key, fingerprint, self.cut.heads.get(declaration.key)):
             return Unchanged(declaration.key, "its parents were built anew and did not change")
         held = known.held_back(declaration.key, fingerprint, self.cut.heads)
         return Held(declaration.key, held.why) if held is not None else None
 
-    def _fingerprint(self, declaration: AssetDeclaration) -> str:
+    def _fingerprint(self, declaration: AssetDeclaration, known: KnownInputs, built: Built | None) -> str:
         parents = self._parents_read(declaration)
-        return table_fingerprint(declaration, {parent.asset: parent.data_version for parent in parents})
+        if built is not None and built.inputs:
+            return table_fingerprint(declaration, {}, built.inputs)
+        besides = known.besides.get(declaration.key, "")
+        return table_fingerprint(declaration, {parent.asset: parent.data_version for parent in parents}, besides)
+
+    def _slices(self, declaration: AssetDeclaration, known: KnownInputs) -> tuple[Slice, ...]:
+        """The ordered slices, as what they are made from says."""
+        planned = known.slices.get(declaration.key, PlannedSlices())
+        return tuple(item.slice for item in planned.slices if item.name in self.order.slices)
 
     def _is_spoiled(self, parent: AssetKey) -> bool:
         return isinstance(self.outcomes.get(parent), Failed | Held | Withheld)
 
     def _parents_read(self, declaration: AssetDeclaration) -> tuple[ParentRead, ...]:
+        if declaration.key in self.frames:
+            return self.frames[declaration.key].parents
         read = [parent for parent in declaration.parents if self._is_there(parent, declaration)]
         return tuple(self._parent_read(parent) for parent in read)
 
@@ -265,6 +313,9 @@ class TablePass:
             },
         )
         depends_on = self._depends_on(plans, changed)
+        if denied and len(self.order.slices) > 1 and not self.order.together:
+            self._leave_undecided(denied)
+            return
         rejected = {asset for asset in denied if by_asset[asset].decision is Decision.REJECT}
         # Nobody can approve what was judged against a candidate that is not published.
         denied = [asset for asset in denied if asset in rejected or not depends_on[asset] & rejected]
@@ -273,6 +324,12 @@ class TablePass:
         self.outcomes |= {asset: Withheld(asset, because) for asset, because in withheld.items()}
         self._settle(by_asset, denied, passed)
         for asset in (*passed, *withheld):
+            remove_candidate(self.gate.settings.home.candidates, self.closed[asset].manifest.id)
+
+    def _leave_undecided(self, denied: Sequence[AssetKey]) -> None:
+        """Slices that were judged together may owe that to one of them: nothing is put aside for it."""
+        self.undecided |= set(denied)
+        for asset in denied:
             remove_candidate(self.gate.settings.home.candidates, self.closed[asset].manifest.id)
 
     def _depends_on(

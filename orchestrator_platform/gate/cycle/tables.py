@@ -1,42 +1,81 @@
 """Builds tables and brings them through the gate."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import UTC
+
+import duckdb
 
 from ...authority.acts import Act
 from ...authority.agent_files import Invocation
 from ...authority.permissions import require, require_start
 from ...errors import NotPermitted
-from ...lake.history import read_quarantine, read_retractions
+from ...lake.history import read_ledger_state, read_quarantine, read_retractions
 from ...lake.published import PublishedCut
-from ...records.declarations import AssetDeclaration, ModelBuild
+from ...records.declarations import AssetDeclaration, LedgerBuild, ModelBuild
 from ...records.keys import AssetKey
+from ...records.ledger import QuarantineEntry
 from ..context import Gate
 from ..memory import load_unchanged
 from ..outcomes import Held, Outcome, Unchanged, Waiting
-from ..plan import KnownInputs, Need, Planned, plan_build
+from ..plan import KnownInputs, Need, Planned, PlannedSlices, plan_build
 from ..quarantine import rejected_fingerprints, retracted_fingerprints
+from ..slices import plan_slices
 from ..workbench import open_workbench
-from .escalations import find_escalations
+from .escalations import Escalations, find_escalations
 from .order import Order
 from .table_pass import TablePass
 
 
-def known_inputs(gate: Gate, cut: PublishedCut) -> KnownInputs:
-    """Returns what is known of inputs that were built before."""
+def known_inputs(gate: Gate, cut: PublishedCut, *, anew: Collection[AssetKey] = ()) -> KnownInputs:
+    """Returns what is known of inputs that were built before; slices of those named `anew` are looked at anyway."""
     connection = cut.connect()
     try:
         entries = read_quarantine(connection)
         asked = find_escalations(connection, entries, cut.heads, gate.settings.home.candidates)
         retracted = retracted_fingerprints(read_retractions(connection))
+        known = _known(gate, connection, entries, asked, retracted)
+        return replace(known, slices=_planned_slices(gate, cut, connection, known, anew))
     finally:
         connection.close()
+
+
+def _known(
+    gate: Gate,
+    connection: duckdb.DuckDBPyConnection,
+    entries: Sequence[QuarantineEntry],
+    asked: Escalations,
+    retracted: frozenset[tuple[AssetKey, str]],
+) -> KnownInputs:
+    ledgers = [asset for asset, declared in gate.assets.items() if isinstance(declared.build, LedgerBuild)]
     return KnownInputs(
         rejected=rejected_fingerprints(entry for entry in entries if entry not in (*asked.open, *asked.void)),
         unchanged=load_unchanged(gate.settings.home.cache),
         retracted=retracted,
         beside={asset: gate.audit_plan(asset).beside for asset in gate.assets},
         escalated=asked.by_input,
+        besides=dict.fromkeys(ledgers, read_ledger_state(connection)) if ledgers else {},
     )
+
+
+def _planned_slices(
+    gate: Gate, cut: PublishedCut, connection: duckdb.DuckDBPyConnection, known: KnownInputs, anew: Collection[AssetKey]
+) -> dict[AssetKey, PlannedSlices]:
+    served = {asset for asset, head in cut.heads.items() if not head.withdrawn}
+    return {
+        asset: plan_slices(
+            connection,
+            declaration,
+            cut.relations(),
+            cut.heads,
+            known,
+            cache=gate.settings.home.cache,
+            today=gate.now().astimezone(UTC).date(),
+            anew=asset in anew,
+        )
+        for asset, declaration in gate.assets.items()
+        if declaration.partition is not None and served.issuperset(declaration.parents)
+    }
 
 
 def plan_tables(gate: Gate, order: Order, cut: PublishedCut, known: KnownInputs) -> tuple[Planned, ...]:
@@ -75,7 +114,7 @@ def build_tables(gate: Gate, order: Order, known: KnownInputs | None = None) -> 
     planned = plan_tables(gate, order, cut, known)
     _require_anything_started(gate, order, planned)
     outcomes: dict[AssetKey, Outcome] = {
-        item.asset: _not_built(gate, order, item) for item in planned if item.need is not Need.STALE
+        item.asset: not_built(gate, order, item) for item in planned if item.need is not Need.STALE
     }
     stale = [gate.assets[item.asset] for item in planned if item.need is Need.STALE]
     if stale:
@@ -126,7 +165,8 @@ def _require_anything_started(gate: Gate, order: Order, planned: Sequence[Planne
         _require_started(gate, order, gate.assets[refused[0]])
 
 
-def _not_built(gate: Gate, order: Order, item: Planned) -> Outcome:
+def not_built(gate: Gate, order: Order, item: Planned) -> Outcome:
+    """Returns what became of an asset that needs nothing, or that nothing can be done for."""
     asset, is_model = item.asset, isinstance(gate.assets[item.asset].build, ModelBuild)
     match item.need:
         case Need.HELD if is_model and not _trains(order, asset):
