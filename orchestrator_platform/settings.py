@@ -16,6 +16,9 @@ HOME_VARIABLE = "ORCHESTRATOR_HOME"
 PROJECT_VARIABLE = "ORCHESTRATOR_PROJECT"
 PERSON_VARIABLE = "ORCHESTRATOR_PERSON"
 REGISTRY_VARIABLE = "ORCHESTRATOR_REGISTRY"
+_NETWORK_VARIABLES = frozenset(
+    {"PATH", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSH_AUTH_SOCK"}
+)
 ENVIRONMENT_VARIABLE = "ORCHESTRATOR_ENV"
 DEV = "dev"
 # Where `orchestrator dev` serves dbt's documentation, for the pages that link to it.
@@ -89,6 +92,11 @@ class Home:
     def evidence(self) -> Path:
         """What was measured of versions: it cannot be made again from the lake."""
         return self.root / "evidence"
+
+    @property
+    def pulls(self) -> Path:
+        """How far each source that pulls has come."""
+        return self.root / "pulls"
 
     @property
     def marker(self) -> Path:
@@ -299,6 +307,11 @@ def load_person(environment: Mapping[str, str] = os.environ) -> str:
 def load_secret(variable: str, environment: Mapping[str, str] = os.environ) -> str | None:
     """Returns the value of a variable that a project names for a key; `None` where it is not set, or empty."""
     return environment.get(variable, "").strip() or None
+
+
+def load_network_environment(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Returns what a program of the system needs to find other programs, proxies and certificates, and no more."""
+    return {name: value for name, value in environment.items() if name.upper() in _NETWORK_VARIABLES}
 
 
 def decline_reports(environment: MutableMapping[str, str] = os.environ) -> None:

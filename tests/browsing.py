@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Locator, Page, expect, sync_playwright
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 INSTALL = "apt-get install -y --no-install-recommends chromium fonts-dejavu-core"
@@ -32,6 +33,12 @@ FLAGS = (
     "--disable-sync",
 )
 PATIENCE_SECONDS = 90
+_WITHOUT_PATHS = """() => {
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+        texts.currentNode.data = texts.currentNode.data.replace(/\\/\\S*\\/lib\\/python3/g, "…/lib/python3");
+    }
+}"""
 _RUNS = "{ runsOrError(limit: 50) { ... on Runs { results { runId status jobName } } } }"
 _FAILURE = """{ runOrError(runId: "%s") { ... on Run { eventConnection { events {
     ... on ExecutionStepFailureEvent { failureMetadata { description } error { message } } } } } } }"""
@@ -78,7 +85,7 @@ def browsing(address: str, screenshots: Path | None) -> Iterator["Pages"]:
     """Opens a browser on the pages."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=list(FLAGS))
-        page = browser.new_page(viewport={"width": 1320, "height": 860})
+        page = browser.new_page(viewport={"width": 1240, "height": 760})
         page.set_default_timeout(PATIENCE_SECONDS * 1000)
         try:
             yield Pages(address, page, screenshots)
@@ -128,6 +135,8 @@ class Pages:
         if self.screenshots is None:
             return
         self.page.mouse.move(0, 0)
+        # Where this machine keeps its files is nobody's business.
+        self.page.evaluate(_WITHOUT_PATHS)
         self.page.wait_for_timeout(600)  # what fades in has no end that could be waited for
         self.screenshots.mkdir(parents=True, exist_ok=True)
         file = self.screenshots / f"{name}.png"
@@ -137,8 +146,8 @@ class Pages:
     def press(self, label: str) -> "Run":
         """Presses a button that launches a run, and returns the run once it is known."""
         before = {run["runId"] for run in self.runs()}
-        button = self.page.locator(f'button:has-text("{label}"):not([disabled])').first
-        button.click()
+        button = self.page.get_by_role("button", name=re.compile(f"(^| ){label}( \\(\\d+\\))?$"), disabled=False)
+        button.first.click()
         wait_until(lambda: bool(self._new(before)), f"a run after {label!r}")
         return Run(self, self._new(before)[0]["runId"])
 
@@ -162,9 +171,25 @@ class Pages:
     def _new(self, before: set[str]) -> list[dict[str, str]]:
         return [run for run in self.runs() if run["runId"] not in before]
 
-    def rendered_pictures(self) -> list[int]:
-        """Returns the widths in which the browser rendered the pictures that are on the page: 0 for a broken one."""
-        pictures = self.page.locator('img[src^="data:image"]')
+    def show(self, key: str) -> Locator:
+        """Opens what a page has under this key, if it is behind a link, and returns where it is shown."""
+        row = self.page.locator("tr", has=self.page.get_by_text(key, exact=True)).last
+        row.scroll_into_view_if_needed()
+        link = row.get_by_text("[Show Markdown]")
+        if link.count():
+            link.click()
+            return self.page.get_by_role("dialog").last
+        return row
+
+    def close(self) -> None:
+        """Closes what `show` opened, if it is open."""
+        for button in self.page.get_by_role("button", name="Close", exact=True).all():
+            button.click()
+
+    @staticmethod
+    def rendered_pictures(where: Locator) -> list[int]:
+        """Returns the widths in which the browser rendered the pictures there: 0 for a broken one."""
+        pictures = where.locator('img[src^="data:image"]')
         pictures.first.wait_for()
         return [int(width) for width in pictures.evaluate_all("all => all.map(each => each.naturalWidth)")]
 

@@ -35,6 +35,7 @@ FILES = (
               max_bad_share: 0.5
               plots:
                 countries: {column: country, description: Orders by country.}
+                statuses: {column: status, over: ordered_on, by: week, description: How far a week's orders got.}
         """,
         CONTRACT: '''
             """What an order promises."""
@@ -87,8 +88,6 @@ FILES = (
                 config:
                   meta:
                     grain: [day, status]
-                    plots:
-                      statuses: {column: status, over: day, by: week, description: How far a week's orders got.}
                 columns:
                   - {name: day, data_type: date, description: The day of the orders., data_tests: [not_null]}
                   - {name: status, data_type: varchar, description: "open, paid or shipped."}

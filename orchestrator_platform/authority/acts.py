@@ -19,6 +19,7 @@ class Needs(StrEnum):
 
 
 class Act(StrEnum):
+    PULL = "pull"
     LAND = "land"
     BUILD = "build"
     TRAIN = "train"
@@ -57,6 +58,7 @@ class Act(StrEnum):
 
 _ACTS: Mapping[Act, tuple[Needs, str]] = MappingProxyType(
     {
+        Act.PULL: (Needs.PRODUCER, "bring files into landing from where others publish them"),
         Act.LAND: (Needs.PRODUCER, "take landed files into a workbench and account for their rows"),
         Act.BUILD: (Needs.PRODUCER, "make a candidate"),
         Act.TRAIN: (Needs.PRODUCER, "search and fit a model; the result is a candidate"),

@@ -21,7 +21,7 @@ PERSON_PREFIX = "person:"
 _PERSON = re.compile(PERSON_PREFIX + r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,62}")
 # A person holds no seat: an agent in its seat does these, on behalf of the person who asks.
 _ONLY_FROM_A_SEAT = frozenset(
-    {Act.LAND, Act.BUILD, Act.TRAIN, Act.SCORE, Act.PUBLISH, Act.PROMOTE, Act.AUDIT, Act.QUARANTINE}
+    {Act.PULL, Act.LAND, Act.BUILD, Act.TRAIN, Act.SCORE, Act.PUBLISH, Act.PROMOTE, Act.AUDIT, Act.QUARANTINE}
 )
 
 

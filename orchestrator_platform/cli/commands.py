@@ -9,6 +9,7 @@ import click
 from .place import Opened, home_options
 
 _MODULES: Mapping[str, str] = {
+    "pull": "pull",
     "land": "land",
     "build": "build",
     "train": "train",

@@ -126,10 +126,7 @@ class BuildSensor(dg.AutomationConditionSensorDefinition):
     def evaluate_tick(self, context: dg.SensorEvaluationContext):  # type: ignore[no-untyped-def]  # no public name
         _, _, patience = self._given
         if any(patience.until(lambda: self._looks.due(context.instance, patience))):
-            data = super().evaluate_tick(context)
-            # Checks are run and recorded all the same; to plan hundreds takes Dagster longer than to build.
-            bare = [request.with_replaced_attrs(asset_check_keys=[]) for request in data.run_requests or ()]
-            return data._replace(run_requests=bare)
+            return super().evaluate_tick(context)
         skipped = dg.SensorDefinition(self.name, evaluation_fn=lambda _: dg.SkipReason("nothing is to be built"))
         return skipped.evaluate_tick(context)
 

@@ -8,11 +8,13 @@ from ..operations.component_files import DbtTablesAttributes
 from ..records.declarations import DbtBuild
 from .building import build_selected, build_step
 from .component import RecordComponent
+from .scaffolding import DbtTablesScaffolder
 from .slices import in_steps
 from .steps import define_assets
 from .tree import gate_of
 
 
+@dg.scaffold_with(DbtTablesScaffolder)
 class DbtTablesComponent(RecordComponent[DbtTablesAttributes]):
     """Every model, snapshot and seed of the dbt project becomes a table that is audited before it serves."""
 

@@ -34,7 +34,7 @@ from .explanations import explain_shortfalls
 from .launch_forms import BuildForm, DecideForm, ReplayForm, RollbackForm, filled_in, require_reason
 from .steps import run_start
 
-_NEXT = "What stands on it is built by the next run of the assets downstream."
+_NEXT = "What stands on it is built next."
 
 
 @dataclass(frozen=True)

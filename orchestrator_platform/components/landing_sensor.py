@@ -52,10 +52,7 @@ def landing_sensor(gate: Gate, patience: Patience) -> dg.SensorDefinition | None
 
 
 def _request(source: AssetDeclaration) -> dg.RunRequest:
-    # Checks are run and recorded all the same; to plan each one takes Dagster longer than to land a file.
-    return dg.RunRequest(
-        asset_selection=[dagster_key(source.key)], asset_check_keys=[], tags={SOURCE_TAG: _name(source)}
-    )
+    return dg.RunRequest(asset_selection=[dagster_key(source.key)], tags={SOURCE_TAG: _name(source)})
 
 
 def _name(source: AssetDeclaration) -> str:

@@ -22,6 +22,7 @@ from .building import build_step
 from .dbt_tables import dbt_assets
 from .deciding_jobs import deciding_jobs
 from .jobs import platform_jobs, platform_sensors
+from .pulling import pull_jobs, pull_sensors
 from .python_table import python_assets
 from .quarantine_asset import quarantine_assets
 from .source import source_assets
@@ -52,8 +53,8 @@ def load_definitions(settings: Settings, patience: Patience | None = None) -> dg
         own = dg.Definitions(
             assets=quarantine_assets(gate),
             executor=dg.in_process_executor,
-            jobs=[*platform_jobs(gate), *deciding_jobs(gate)],
-            sensors=platform_sensors(gate, patience or Patience()),
+            jobs=[*platform_jobs(gate), *deciding_jobs(gate), *pull_jobs(gate)],
+            sensors=[*platform_sensors(gate, patience or Patience()), *pull_sensors(gate)],
         )
         return dg.Definitions.merge(loaded, own)
 

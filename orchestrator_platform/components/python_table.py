@@ -10,11 +10,13 @@ from ..operations.component_files import PythonTableAttributes
 from ..records.declarations import PythonBuild
 from .building import build_selected, build_step, step_name
 from .component import RecordComponent
+from .scaffolding import TableScaffolder
 from .slices import in_steps
 from .steps import define_assets
 from .tree import gate_of
 
 
+@dg.scaffold_with(TableScaffolder)
 class PythonTableComponent(RecordComponent[PythonTableAttributes]):
     """Functions that take parents and return a table; each is audited before it serves."""
 

@@ -15,10 +15,12 @@ from ..records.declarations import SourceBuild
 from ..records.keys import AssetKey
 from .component import RecordComponent
 from .launch_forms import LandForm
+from .scaffolding import SourceScaffolder
 from .steps import Made, RunStart, define_assets
 from .tree import gate_of
 
 
+@dg.scaffold_with(SourceScaffolder)
 class SourceComponent(RecordComponent[SourceAttributes]):
     """Files of one kind become a raw table: found in landing, read under a contract, audited, published."""
 

@@ -51,7 +51,9 @@ OrchestratorError
     ├── ScoringFailed
     ├── EndpointFailed
     ├── EndpointRefused
-    └── EndpointAnswerWrong
+    ├── EndpointAnswerWrong
+    ├── PullFailed
+    └── PullRefused
 """
 
 from .family import (
@@ -79,6 +81,8 @@ from .faults import (
     HomeMoved,
     LockTimeout,
     ProcessFailed,
+    PullFailed,
+    PullRefused,
     PythonTableFailed,
     ReaderFailed,
     ScoringFailed,
@@ -157,6 +161,8 @@ __all__ = [
     "OrchestratorError",
     "ParentRetracted",
     "ProcessFailed",
+    "PullFailed",
+    "PullRefused",
     "PythonTableFailed",
     "ReaderFailed",
     "Refusal",

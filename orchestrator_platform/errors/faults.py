@@ -296,3 +296,30 @@ class EndpointAnswerWrong(Fault):
             f"{url} answered wrongly: {problem}. Nothing of that answer was used; batches that were done before are"
             " kept. Compare `model`, `dim` and `url` of the component with what the endpoint serves."
         )
+
+
+class PullFailed(Fault):
+    """An address could not be pulled from now; later it may be."""
+
+    code = "pull_failed"
+    retryable = True
+
+    def __init__(self, *, url: str, problem: str, kept: str = "") -> None:
+        self.url, self.problem = url, problem
+        more = f" {kept}" if kept else ""
+        super().__init__(
+            f"{url} could not be pulled: {problem}. Nothing half arrived in landing; what serves still serves.{more}"
+            " Pull again later: `orchestrator pull`."
+        )
+
+
+class PullRefused(Fault):
+    """What an address gave is not what may be landed, or it may not be asked so."""
+
+    code = "pull_refused"
+
+    def __init__(self, *, url: str, problem: str, fix: str) -> None:
+        self.url, self.problem, self.fix = url, problem, fix
+        super().__init__(
+            f"{url} was not pulled: {problem}. Nothing of it arrived in landing, and what serves still serves. {fix}"
+        )

@@ -151,6 +151,7 @@ class _Copying:
         yield from self._below(self.home.archive)
         yield from self._below(self.home.candidates)
         yield from self._below(self.home.evidence)
+        yield from self._below(self.home.pulls)
         with suppress(FileNotFoundError):
             yield self._put(journal_file(self.home.journal))
         yield self._put(self.home.marker)

@@ -112,6 +112,12 @@ def _build_pass(gate: Gate, order: Order, known: KnownInputs | None) -> list[Out
     return list(outcomes.values())
 
 
+def judging_anew(gate: Gate) -> KnownInputs:
+    """Returns what is known of inputs, without what became of those that were built before: they are judged again."""
+    known = known_inputs(gate, gate.cut())
+    return replace(known, rejected=frozenset(), unchanged={}, retracted=frozenset(), escalated={})
+
+
 def _rehearse(gate: Gate) -> None:
     """Finds out once for each state of the dbt project what dbt executes, so that builds need no dbt."""
     columns = {

@@ -16,7 +16,6 @@ from ..errors import OrchestratorError, Refusal
 from ..gate.context import Gate, silent, utc_now
 from ..gate.cycle.order import Order
 from ..gate.outcomes import Outcome
-from ..gate.plan import KnownInputs
 from ..lake.layout import LakeLayout
 from ..lake.published import cut_published
 from ..learning.embedders import Embedders
@@ -26,7 +25,7 @@ from ..records.declarations import ModelBuild, SourceBuild
 from ..records.keys import AssetKey
 from ..records.receipts import Receipt
 from ..settings import Home, Settings
-from .build import ORCHESTRATOR, build_in_passes
+from .build import ORCHESTRATOR, build_in_passes, judging_anew
 from .ci_changes import REMOVED, descendants, find_changes, served_receipts
 from .ci_loading import PROJECT, cases_of_loading, loading_failed
 from .ci_raw import report_raw
@@ -133,8 +132,7 @@ def _build(
         named=frozenset(own & models),
     )
     try:
-        # What was rejected at home once is judged again: the branch is to be told why.
-        return build_in_passes(gate, order, KnownInputs(frozenset(), {})), ()
+        return build_in_passes(gate, order, judging_anew(gate)), ()
     except Refusal as error:
         return (), (Case(subject=PROJECT, check="permissions", state=CaseState.FAILED, message=str(error)),)
 

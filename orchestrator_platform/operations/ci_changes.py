@@ -13,11 +13,25 @@ from ..gate.fingerprint import raw_fingerprint, table_fingerprint
 from ..lake.history import read_ledger, read_receipt
 from ..lake.published import PublishedCut
 from ..records.checked import AssetChange
-from ..records.declarations import AssetDeclaration, ModelBuild, SourceBuild
+from ..records.declarations import (
+    AssetDeclaration,
+    DbtBuild,
+    EmbeddingBuild,
+    FeaturesBuild,
+    ModelBuild,
+    MonitorBuild,
+    PythonBuild,
+    RoutingBuild,
+    ScoresBuild,
+    SourceBuild,
+)
 from ..records.keys import AssetKey
 from ..records.receipts import Receipt
 
 NEW, REMOVED = "new", "removed"
+_OF_PARENTS = (
+    DbtBuild, PythonBuild, EmbeddingBuild, FeaturesBuild, ModelBuild, MonitorBuild, ScoresBuild, RoutingBuild,
+)  # fmt: skip
 CODE, CONTRACT, CHECKS, PARENTS = "code", "contract", "checks", "parents"
 
 
@@ -56,11 +70,15 @@ def _differences(
         *([CONTRACT] if declaration.contract.hash() != receipt.contract_hash else []),
         *([PARENTS] if not set(declaration.required_parents) <= read <= set(declaration.parents) else []),
     ]
-    if isinstance(declaration.build, SourceBuild):
-        # A version may hold files of several landings: its fingerprint then is of none that could be made now.
+    if not _is_made_of_its_parents(declaration):
+        # Its fingerprint is of more than can be known now: of the files of a landing, of one slice.
         return (*found, *([CHECKS] if _has_other_checks(declaration, receipt) else []))
     # Nothing else is part of the fingerprint.
     return tuple(found) or (CHECKS,)
+
+
+def _is_made_of_its_parents(declaration: AssetDeclaration) -> bool:
+    return isinstance(declaration.build, _OF_PARENTS) and declaration.partition is None
 
 
 def _has_other_checks(declaration: AssetDeclaration, receipt: Receipt) -> bool:

@@ -48,5 +48,5 @@ def _trace(gate: Gate, declaration: AssetDeclaration, sql: str, known: Mapping[A
 def _columns(gate: Gate, builds: Mapping[str, Sequence[RecordedBuild]], parent: AssetKey) -> Columns:
     declared = gate.assets[parent]
     if isinstance(declared.build, DbtBuild) and builds.get(declared.build.unique_id):
-        return [tuple(column) for column in builds[declared.build.unique_id][-1].columns]
+        return builds[declared.build.unique_id][-1].columns
     return [(column.name, column.type) for column in declared.contract.columns]

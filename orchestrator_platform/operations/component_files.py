@@ -22,6 +22,7 @@ from ..records.keys import AssetKey
 from ..records.models import ModelOptions
 from ..records.monitors import MonitorOptions
 from ..records.plots import Plot
+from ..records.pulls import Pull
 from ..records.routing import RoutingOptions
 from ..records.scores import ScoresOptions
 
@@ -46,7 +47,9 @@ class CheckAttributes(Record):
 
 
 class SourceAttributes(SourceOptions):
-    """`name` is the folder under landing, `asset` the raw table, `contract` is `file.py:Class` beside the file."""
+    """`name` is the folder under landing, `asset` the raw table, `contract` is `file.py:Class` beside the file; `pull`
+    says where files are brought from.
+    """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")
     asset: AssetKey
@@ -55,6 +58,7 @@ class SourceAttributes(SourceOptions):
     drift: DriftAnswer = DriftAnswer.WARN
     freshness: Freshness | None = None
     checks: tuple[CheckAttributes, ...] = ()
+    pull: Pull | None = None
     plots: dict[str, Plot] = Field(default_factory=dict)
 
     def options(self) -> SourceOptions:

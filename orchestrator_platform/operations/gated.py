@@ -9,7 +9,7 @@ from ..authority.agent_files import Invocation, Principal
 from ..authority.permissions import Permission, permission
 from ..authority.seats import Seats
 from ..authority.selections import select_assets
-from ..contracts.contract_cache import cached_pandera_contract
+from ..contracts.contract_cache import CodeFiles, cached_pandera_contract
 from ..errors import BaseMoved, DefinitionError
 from ..gate.build import Frame
 from ..gate.context import Gate
@@ -151,7 +151,7 @@ def _contract(table: GatedTable, settings: Settings) -> Contract:
         raise table.wrong(f"has the contract {table.contract!r}, which names no class", "Write `contract.py:Orders`.")
     if not file.is_file():
         raise table.wrong(f"has its contract in {file}, which is not there", "Name a file beside this one.")
-    return cached_pandera_contract(settings.home.cache / "contracts", table.key, file, name, depends_on=())
+    return cached_pandera_contract(settings.home.cache / "contracts", table.key, file, name, depends_on=CodeFiles(()))
 
 
 def _contract_file(table: GatedTable) -> Path:

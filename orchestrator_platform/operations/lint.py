@@ -33,6 +33,7 @@ _KINDS: Mapping[str, tuple[str, ...]] = {
     "MonitorAttributes": ("table", "monitor"),
     "ScoresAttributes": ("scores",),
     "RoutingAttributes": ("scores",),
+    "LedgerAttributes": ("table", "ledger"),
 }
 
 

@@ -46,6 +46,7 @@ from .model_assets import model_judged_by
 from .overlay import prepare_home
 from .partitions import partition_code, read_partition
 from .plots import with_plots
+from .pull_promises import required_pull
 from .scores_assets import scores_judged_by
 
 _NOBODY = AgentName("")
@@ -259,7 +260,7 @@ def _source(
         contract=contract,
         parents=(),
         code_version=sha256_of(options.model_dump(mode="json")),
-        build=SourceBuild(attributes.name, options),
+        build=SourceBuild(attributes.name, options, required_pull(component, attributes)),
         producer=_NOBODY,
         auditor=_NOBODY,
         group=attributes.asset.schema,

@@ -14,12 +14,11 @@ from ..gate.context import Gate
 from ..gate.cycle.order import Order
 from ..gate.cycle.sampling import SampledTable, publish_sample
 from ..gate.outcomes import Escalated, Failed, Outcome, Rejected
-from ..gate.plan import KnownInputs
 from ..learning.embedders import Embedders
-from ..records.declarations import DbtBuild, PythonBuild
+from ..records.declarations import AssetDeclaration, DbtBuild, PythonBuild
 from ..records.keys import AssetKey
 from ..settings import Home, Settings, make_home
-from .build import ORCHESTRATOR, build_in_passes
+from .build import ORCHESTRATOR, build_in_passes, judging_anew
 from .ci_changes import NEW, REMOVED, find_changes, served_receipts
 from .project_assets import load_gate
 from .sample_rows import choose_rows
@@ -127,14 +126,18 @@ def _gate_of(gate: Gate, target: Home, embedders: Embedders | None) -> Gate:
 
 
 def _build(gate: Gate, person: Person) -> tuple[Outcome, ...]:
-    made = DbtBuild | PythonBuild
     # What reads no table is not made of the sample: it would be the whole again.
     declared = (gate.assets[key] for key in gate.cut().heads)
-    goal = frozenset(item.key for item in declared if isinstance(item.build, made) and item.parents)
+    goal = frozenset(item.key for item in declared if _is_built_whole(item))
     if not goal:
         return ()
     order = Order(goal, ORCHESTRATOR, "a sample", person.name, rebuild=True)
-    return build_in_passes(gate, order, KnownInputs(frozenset(), {}))
+    return build_in_passes(gate, order, judging_anew(gate))
+
+
+def _is_built_whole(declaration: AssetDeclaration) -> bool:
+    made_of_tables = isinstance(declaration.build, DbtBuild | PythonBuild) and bool(declaration.parents)
+    return made_of_tables and declaration.partition is None
 
 
 def _why_not(outcome: Outcome) -> str:

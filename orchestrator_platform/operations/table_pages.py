@@ -39,7 +39,7 @@ def describe_table(gate: Gate, declaration: AssetDeclaration, receipt: Receipt) 
     head = cut.heads.get(receipt.asset)
     if head is None or head.withdrawn or head.version != receipt.version:
         return shown
-    return shown | _pictured(gate, cut, declaration, receipts)
+    return {**shown, **_pictured(gate, cut, declaration, receipts)}
 
 
 def _pictured(

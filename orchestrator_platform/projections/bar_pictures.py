@@ -56,7 +56,7 @@ def draw_counts(counts: Mapping[str, int]) -> str:
     for row, (name, count) in enumerate(shown.items()):
         y, width = 6 + _ROW * row, max(room * count / high, 1)
         parts.append(
-            f'<text x="{_NAMES - 8}" y="{y + 13}" text-anchor="end">{escape(_short(name, 40))}</text>'
+            f'<text x="{_NAMES - 8}" y="{y + 13}" text-anchor="end">{escape(_short(name, 34))}</text>'
             f'<rect x="{_NAMES}" y="{y + 2}" width="{width:.1f}" height="14" fill="{_COLOURS[0]}"/>'
             f'<text x="{_NAMES + width + 6:.1f}" y="{y + 13}">{count:,}</text>'
         )

@@ -35,12 +35,13 @@ _FIRST = (
     "warnings",
 )
 _LAST = ("columns_made_from", "receipt", "snapshot", "candidate")
-_MOST_VERSIONS, _MOST_NAMES, _MOST_TEXT = 20, 6, 300
+_MOST_VERSIONS, _MOST_NAMES, _MOST_TEXT, _LEAST_TEXT = 20, 6, 300, 1001
 
 
 def in_order(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the same metadata, answers to what people ask first before pictures and tables, and these before ids."""
-    first = {name: metadata[name] for name in _FIRST if name in metadata}
+    seen = (*_FIRST, *(name for name in metadata if name == "landed" or name.startswith("plot_")))
+    first = {name: metadata[name] for name in seen if name in metadata}
     last = {name: metadata[name] for name in _LAST if name in metadata}
     middle = {name: value for name, value in metadata.items() if name not in first and name not in last}
     return {**first, **middle, **last}
@@ -69,10 +70,9 @@ def history_metadata(receipts: Sequence[Receipt]) -> dict[str, Any]:
         "deleted": [receipt.n_deleted for receipt in oldest_first],
     }
     said = f"rows that each of the last {len(shown)} versions inserted and deleted"
-    picture = as_markdown(draw_columns(labels, written), said)
     return {
         "history": _table([_line(receipt) for receipt in shown]),
-        "publications": dg.MetadataValue.md(f"{picture}\n\n{said[0].upper()}{said[1:]}."),
+        "publications": picture_metadata(draw_columns(labels, written), said, f"{said[0].upper()}{said[1:]}."),
     }
 
 
@@ -85,7 +85,7 @@ def drift_metadata(receipts: Sequence[Receipt], checks: Sequence[str]) -> dict[s
         return {}
     picture = draw_series([f"@{receipt.version}" for receipt in oldest_first], known)
     says = "Drift of each version from the one before it, as a share of its limit: beyond 1 it is worth a warning."
-    return {"drift_over_versions": dg.MetadataValue.md(f"{as_markdown(picture, 'drift over versions')}\n\n{says}")}
+    return {"drift_over_versions": picture_metadata(picture, "drift over versions", says)}
 
 
 def landed_metadata(days: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
@@ -137,8 +137,13 @@ def lineage_metadata(columns: Mapping[str, Sequence[tuple[str, str]]]) -> dict[s
 
 
 def picture_metadata(picture: str, says: str, text: str) -> dg.MarkdownMetadataValue:
-    """Returns a picture with its words, as a page renders it."""
-    return dg.MetadataValue.md(f"{as_markdown(picture, says)}\n\n{text}")
+    """Returns a picture with its words, as a page renders it behind a link.
+
+    What has less than a thousand characters a page shows in its cell instead, which is narrower than the picture.
+    """
+    lacking = _LEAST_TEXT - len(as_markdown(picture, says))
+    padded = picture.replace("</svg>", f"{' ' * max(lacking, 0)}</svg>")
+    return dg.MetadataValue.md(f"{as_markdown(padded, says)}\n\n{text}")
 
 
 def _changes(receipt: Receipt, before: Receipt | None) -> Iterator[str]:
@@ -190,10 +195,10 @@ def _line(receipt: Receipt) -> dict[str, str]:
         "published": _day(receipt.published_at),
         "rows": f"{receipt.n_rows:,}",
         "change": f"+{receipt.n_inserted:,} −{receipt.n_deleted:,}",
+        "why": receipt.reason[:80],
         "made by": str(receipt.producer),
         "judged by": str(receipt.auditor),
-        "why": receipt.reason[:80],
-        "data version": receipt.data_version[:40],
+        "data version": receipt.data_version,
     }
 
 

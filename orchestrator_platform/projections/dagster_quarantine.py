@@ -34,17 +34,18 @@ def quarantine_version(entries: Sequence[QuarantineEntry]) -> str:
 def quarantine_metadata(entries: Sequence[QuarantineEntry]) -> dict[str, Any]:
     """Returns what the asset's page shows of all entries there ever were, in the order of their numbers."""
     waiting = [entry for entry in entries if entry.state is QuarantineState.WAITING]
-    shown: dict[str, Any] = {
+    shown: dict[str, Any] = {}
+    if waiting:
+        shown["entries"] = _table([_line(entry) for entry in waiting[-_MOST_ENTRIES:]])
+        shown["by_reason"] = _by_reason(waiting)
+        shown["oldest_since"] = dg.MetadataValue.timestamp(min(entry.since for entry in waiting))
+    shown |= {
         "waiting": len(waiting),
         "waiting_rows": sum(entry.n_rows for entry in waiting if entry.kind is not QuarantineKind.CANDIDATE),
         "waiting_candidates": sum(entry.kind is QuarantineKind.CANDIDATE for entry in waiting),
         "settled": len(entries) - len(waiting),
         "what_to_do": dg.MetadataValue.md(_TO_DO if waiting else "Nothing waits."),
     }
-    if waiting:
-        shown["oldest_since"] = dg.MetadataValue.timestamp(min(entry.since for entry in waiting))
-        shown["entries"] = _table([_line(entry) for entry in waiting[-_MOST_ENTRIES:]])
-        shown["by_reason"] = _by_reason(waiting)
     if entries:
         shown["by_day"] = _by_day(entries)
     return shown
@@ -68,14 +69,14 @@ def report_quarantine(instance: dg.DagsterInstance, entries: Sequence[Quarantine
 
 
 def _line(entry: QuarantineEntry) -> dict[str, str]:
-    what = {QuarantineKind.ROWS: "rows of landed files", QuarantineKind.RETRACTED: "rows of a version rolled back"}
+    what = {QuarantineKind.ROWS: "landed files", QuarantineKind.RETRACTED: "a version rolled back"}
     return {
-        "number": str(entry.id),
+        "no.": str(entry.id),
         "asset": str(entry.asset),
-        "what": what.get(entry.kind, "candidate"),
-        "rows": f"{entry.n_rows:,}",
-        "since": f"{entry.since:%Y-%m-%d %H:%M}Z",
         "reasons": _reasons(entry.reasons),
+        "rows": f"{entry.n_rows:,}",
+        "of": what.get(entry.kind, "a candidate"),
+        "since": f"{entry.since:%Y-%m-%d %H:%M}Z",
     }
 
 
@@ -90,7 +91,13 @@ def _by_reason(waiting: Sequence[QuarantineEntry]) -> dg.MarkdownMetadataValue:
         for name, count in (entry.reasons or {entry.kind.value: entry.n_rows}).items():
             counts[f"{entry.asset}: {name}"] += max(count, 1)
     said = "rows that wait, by asset and reason"
-    return picture_metadata(draw_counts(counts), said, f"R{said[1:]}. A check of a whole table counts one.")
+    told = ", ".join(f"{name} {count:,}" for name, count in counts.most_common(5))
+    return picture_metadata(
+        draw_counts(counts),
+        f"{said}: {told}",
+        f"R{said[1:]}. A check that is of a whole table and not of single rows counts as one. Every entry is in the"
+        " table `entries`, with its number, by which the jobs `replay`, `approve` and `discard` know it.",
+    )
 
 
 def _by_day(entries: Sequence[QuarantineEntry]) -> dg.MarkdownMetadataValue:

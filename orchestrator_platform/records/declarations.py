@@ -19,6 +19,7 @@ from .keys import AgentName, AssetKey
 from .models import ModelOptions
 from .monitors import MonitorOptions
 from .plots import Plot
+from .pulls import Pull
 from .routing import RoutingOptions
 from .scores import ScoresOptions
 from .slices import Partition
@@ -96,10 +97,11 @@ class SourceOptions(Record):
 
 @dataclass(frozen=True)
 class SourceBuild:
-    """Built by landing files."""
+    """Built by landing files; `pull` is where these are brought from, where somebody publishes them."""
 
     name: str
     options: SourceOptions
+    pull: Pull | None = None
 
 
 @dataclass(frozen=True)

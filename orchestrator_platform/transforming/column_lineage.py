@@ -61,7 +61,7 @@ def _trace(sql: str, known: Mapping[AssetKey, Columns]) -> Made:
     scope = build_scope(query)
     found = {}
     for name in query.named_selects:
-        root = lineage(name, query, None, scope=scope, dialect=_DIALECT, copy=False)
+        root = lineage(name, query, {}, scope=scope, dialect=_DIALECT, copy=False)
         found[name] = tuple(sorted(set(_leaves(root, known))))
     return found
 

@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "orchestrator_platform"
 
 LAYERS = (
     ("records", "errors", "settings", "sql", "storage"),
-    ("authority", "lake", "contracts", "learning", "reading", "transforming"),
+    ("authority", "lake", "contracts", "learning", "pulling", "reading", "transforming"),
     ("audits",),
     ("gate", "projections"),
     ("operations",),

@@ -131,6 +131,7 @@ def test_no_agent_approves_and_no_approval_lifts_a_prohibition() -> None:
 def test_a_person_approves_and_takes_back_but_holds_no_seat() -> None:
     ada = person("ada")
     assert {act for act in Act if permission(ada, act, RAW, SEATS) is Permission.FORBIDDEN} == {
+        Act.PULL,
         Act.LAND,
         Act.BUILD,
         Act.TRAIN,

@@ -20,6 +20,7 @@ from orchestrator_platform.operations.project_assets import load_gate
 from orchestrator_platform.operations.records_of import history, quarantine
 from orchestrator_platform.settings import Settings, load_settings, make_home
 
+LINEAGE = "/asset-groups?expanded=" + ",".join(f"global@global:{group}" for group in ("raw", "marts", "platform"))
 REPLAY = """\
 ops:
   replay_as_person:
@@ -56,7 +57,7 @@ def pages(settings: Settings, request: Any, tmp_path_factory: pytest.TempPathFac
 
 
 def test_the_lineage_shows_every_asset(pages: Pages) -> None:
-    pages.open("/asset-groups", "daily_orders")
+    pages.open(LINEAGE, "daily_orders")
     for name in ("orders", "countries", "revenue", "quarantine"):
         expect(pages.page.get_by_text(name, exact=True).first).to_be_visible()
     pages.shoot("lineage")
@@ -75,14 +76,18 @@ def test_a_file_is_materialized_and_watched_until_it_is_published(pages: Pages, 
     pages.shoot("raw-orders")
 
 
-def test_the_pictures_of_a_page_are_rendered(pages: Pages) -> None:
-    for asset, key in (("raw/orders", "landed"), ("marts/daily_orders", "plot_statuses")):
-        pages.open(f"/assets/{asset}", key)
-        row = pages.page.locator("tr", has=pages.page.get_by_text(key, exact=True))
-        row.get_by_text("[Show Markdown]").click()
-        assert pages.rendered_pictures() == [640]
-        pages.shoot(key.replace("_", "-"))
-        pages.page.get_by_role("button", name="Close").click()
+def test_a_page_answers_and_its_pictures_are_rendered(pages: Pages) -> None:
+    pages.open("/assets/raw/orders", "last_rejection")
+    pages.page.get_by_text("Filter columns").or_(
+        pages.page.get_by_text("published_at")
+    ).last.scroll_into_view_if_needed()
+    pages.shoot("answers")
+    for key in ("landed", "plot_statuses", "publications"):
+        assert pages.rendered_pictures(pages.show(key)) == [640]
+        if key == "plot_statuses":
+            pages.shoot("plot-statuses")
+        pages.close()
+    pages.open("/assets/marts/daily_orders", "columns_made_from")
     with pages.page.expect_popup() as opened:
         pages.page.locator('a[href*="model.small.daily_orders"]').first.click()
     expect(opened.value.get_by_text("Orders of each day and status").first).to_be_visible()
@@ -90,7 +95,7 @@ def test_the_pictures_of_a_page_are_rendered(pages: Pages) -> None:
 
 
 def test_results_of_checks_are_read_and_one_check_is_run_alone(pages: Pages, settings: Settings) -> None:
-    check = "dbt_accepted_values_countries_country_AT_DE_FR_IT"
+    check = "dbt_accepted_values_countries_country_at_de_fr_it"
     pages.open(f"/assets/marts/countries?view=checks&checkDetail={check}", "Passed")
     pages.shoot("checks")
     _settle(settings)
@@ -102,7 +107,7 @@ def test_results_of_checks_are_read_and_one_check_is_run_alone(pages: Pages, set
 
 def test_a_rejected_run_says_in_its_first_lines_what_failed_and_what_to_do(pages: Pages, settings: Settings) -> None:
     drop(settings.home.root, "week-5.csv", *orders(range(28, 30)), (903, "2026-05-29", "customer 3", "XX", 9.0, "open"))
-    pages.open("/asset-groups", "daily_orders")
+    pages.open(LINEAGE, "daily_orders")
     assert pages.press("Materialize all").finished() == "FAILURE"
     run = pages.failed_with("marts.countries was rejected")
     pages.open(f"/runs/{run.id}", "marts.countries was rejected")
@@ -115,11 +120,8 @@ def test_a_rejected_run_says_in_its_first_lines_what_failed_and_what_to_do(pages
 
 def test_the_quarantine_shows_what_waits_and_why(pages: Pages) -> None:
     pages.open_until("/assets/quarantine", "marts.countries")
-    row = pages.page.locator("tr", has=pages.page.get_by_text("by_reason", exact=True))
+    assert pages.rendered_pictures(pages.show("by_reason")) == [640]
     pages.shoot("quarantine")
-    row.get_by_text("[Show Markdown]").click()
-    assert pages.rendered_pictures() == [640]
-    pages.shoot("quarantine-by-reason")
 
 
 def test_a_replay_is_launched_with_a_reason_and_publishes_what_waited(pages: Pages, settings: Settings) -> None:
@@ -137,7 +139,6 @@ def test_a_replay_is_launched_with_a_reason_and_publishes_what_waited(pages: Pag
     run = pages.press("Launch Run")
     assert run.finished() == "SUCCESS"
     pages.open(f"/runs/{run.id}", "2 rows of entry 1")
-    pages.shoot("replayed")
     newest = _history(settings, "raw.orders")[0]
     assert newest.reason == "refunds are orders, too"
     states = {entry.id: entry.state for entry in quarantine(_platform(settings))}

@@ -23,9 +23,10 @@ def test_what_waits_is_told_with_its_reasons_and_again_only_when_it_changed(kept
     shown = told.metadata
     assert (shown["waiting"].value, shown["waiting_rows"].value, shown["waiting_candidates"].value) == (1, 2, 0)
     (entry,) = [record.data for record in shown["entries"].records]
-    assert (entry["number"], entry["asset"], entry["what"]) == ("1", "raw.orders", "rows of landed files")
+    assert (entry["no."], entry["asset"], entry["of"]) == ("1", "raw.orders", "landed files")
     assert entry["reasons"] == "2 × order_id ≥ 1"
     assert "data:image/svg+xml;base64," in shown["by_reason"].value
+    assert len(shown["by_reason"].value) > 1000, "what is shorter is shown where it does not fit"
     assert "`replay`" in shown["what_to_do"].value
 
     discard(gate, 1, why="not wanted", by="ann")

@@ -118,6 +118,14 @@ def test_where_nothing_of_a_batch_is_let_in_the_rest_is_not_tried(tmp_path: Path
     assert day(9) in waiting.why
 
 
+def test_a_table_of_whose_slices_nothing_is_read_says_so(tmp_path: Path) -> None:
+    make_sliced(tmp_path)
+    sell(tmp_path, "a.csv", [(1, "ann", 10.0, "2023-12-31")])
+    (waiting,) = build_daily(tmp_path).outcomes
+    assert isinstance(waiting, Waiting)
+    assert "in one of its slices" in waiting.why
+
+
 def test_a_build_that_inserts_into_another_slice_is_rejected(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     only = table_pass.only_slices
 

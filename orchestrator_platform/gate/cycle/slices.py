@@ -12,7 +12,7 @@ from ...records.declarations import AssetDeclaration
 from ...records.keys import AssetKey
 from ..context import Gate
 from ..memory import remember_unchanged, remember_unchanged_slices
-from ..outcomes import Outcome, Published, Unchanged
+from ..outcomes import Outcome, Published, Unchanged, Waiting
 from ..plan import KnownInputs, Need, Planned, PlannedSlices
 from ..slices import inputs_of_all
 from ..workbench import open_workbench
@@ -140,4 +140,6 @@ def _nothing(gate: Gate, order: Order, planned: Planned, slices: PlannedSlices) 
     held = next((item for item in slices.slices if item.need in (Need.HELD, Need.ESCALATED)), None)
     if held is not None:
         return not_built(gate, order, Planned(planned.asset, held.need, f"{held.name}: {held.why}"))
+    if not slices.slices and planned.asset not in gate.cut().heads:
+        return Waiting(planned.asset, "no row of what it reads is in one of its slices")
     return Unchanged(planned.asset, "every slice asked for is as its inputs give")
