@@ -182,9 +182,11 @@ class Pages:
         return row
 
     def close(self) -> None:
-        """Closes what `show` opened, if it is open."""
-        for button in self.page.get_by_role("button", name="Close", exact=True).all():
-            button.click()
+        """Closes what `show` opened, the last first; what is opened over another may close with it."""
+        buttons = self.page.get_by_role("button", name="Close", exact=True)
+        while n_open := buttons.count():
+            buttons.last.click()
+            buttons.nth(n_open - 1).wait_for(state="detached")
 
     @staticmethod
     def rendered_pictures(where: Locator) -> list[int]:

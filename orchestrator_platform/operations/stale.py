@@ -53,12 +53,12 @@ def find_stale(gate: Gate) -> Mapping[AssetKey, Stale]:
     planned = plan_all(gate, cut, known_inputs(gate, cut))
     stale = [item for item in planned.values() if item.need is Need.STALE]
     served = {asset: head.data_version for asset, head in cut.heads.items() if not head.withdrawn}
-    asked = {item.asset for item in stale}
-    found = {}
+    found: dict[AssetKey, Stale] = {}
     for item in stale:
         declaration = gate.assets[item.asset]
         read = {parent: served[parent] for parent in declaration.parents if parent in served}
-        anew = sorted(asked.intersection(declaration.parents))
-        inputs = sha256_of([table_fingerprint(declaration, read | dict.fromkeys(anew, "")), anew])
+        # A parent that is built anew as well stands for what it is built from.
+        anew = {parent: found[parent].inputs for parent in declaration.parents if parent in found}
+        inputs = sha256_of([table_fingerprint(declaration, read | anew), sorted(anew)])
         found[item.asset] = Stale(item.asset, inputs[:16], item.why)
     return found

@@ -294,7 +294,7 @@ main()
     "command",
     [
         "status", "build", "land orders", "ledger", "query 'select 1'", "connect", "history a.b", "receipt a.b",
-        "audit a.b", "quarantine list", "quarantine show 1", "journal", "agents", "agents check", "new source x y.csv",
+        "check a.b", "quarantine list", "quarantine show 1", "journal", "agents", "agents check", "new source x y.csv",
         "dev",
     ],
 )  # fmt: skip

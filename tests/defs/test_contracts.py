@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 import yaml
 
-from orchestrator_platform.records.declarations import FilesAre, SourceOptions
+from orchestrator_platform.operations.component_files import SourceAttributes
+from orchestrator_platform.records.declarations import FilesAre
 
 DEFS = Path(__file__).parents[2] / "orchestrator_platform" / "defs"
-NOT_OPTIONS = {"freshness", "name", "asset", "contract", "description", "checks"}
 RECORD = {"cve_id": "CVE-2024-0001", "state": "PUBLISHED", "date_updated": "2024-03-01T00:00:00Z", "record": "{}"}
 ENTRY = {
     "cveID": "CVE-2024-0001",
@@ -57,8 +57,7 @@ def _failing(source: str, rows: list[dict[str, Any]]) -> set[str]:
 @pytest.mark.parametrize("source", ["vulnrichment", "kev"])
 def test_a_source_declares_options_that_the_platform_knows(source: str) -> None:
     declared = yaml.safe_load((DEFS / source / "defs.yaml").read_text(encoding="utf-8"))
-    options = {name: value for name, value in declared["attributes"].items() if name not in NOT_OPTIONS}
-    parsed = SourceOptions.model_validate(options)
+    parsed = SourceAttributes.model_validate(declared["attributes"])
     assert declared["type"] == "orchestrator_platform.components.SourceComponent"
     assert parsed.files_are is (FilesAre.CHANGES if source == "vulnrichment" else FilesAre.SNAPSHOT)
     assert set(parsed.columns) <= set(_schema(source).columns)
