@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from .feeds import open_feed
+from orchestrator_platform.defs.sample_feed import write_sample_feed
+
+from .feeds import QUICK_RECORDS, RECORDS
 from .labels import declared_models
 from .reporting import Report, Row
 from .running import GIGABYTE, Run, Setting, interleave, python, ratios, run_child, spread
@@ -30,12 +32,15 @@ def measure(setting: Setting) -> Report:
 
 
 def _make_examples(setting: Setting) -> tuple[Path, int, str]:
-    generated = open_feed(None, setting.scratch, quick=setting.quick) if setting.feed is None else None
-    folder = generated.month if generated else Path(str(setting.feed)) / "vulnrichment"
+    if setting.feed is not None:
+        folder, name = setting.feed / "vulnrichment", "the real feed, all of it"
+    else:
+        n_records = QUICK_RECORDS if setting.quick else RECORDS
+        folder = write_sample_feed(setting.scratch / "feed", seed=11, n_records=n_records, days=24).vulnrichment
+        name = f"a generated feed of {n_records:,} records in 24 days"
     examples = setting.scratch / "examples.parquet"
     command = ("-m", "benchmarks.children.make_examples", str(setting.scratch / "home"), str(folder), str(examples))
     setting.say("lands the feed and builds the features")
-    name = generated.name if generated else "the real feed, all of it"
     return examples, int(run_child(python(*command)).said["n_rows"]), name
 
 
