@@ -30,7 +30,7 @@ def kev() -> dg.MaterializeResult[None]:
     return dg.MaterializeResult(metadata={"dagster/row_count": len(frame)})
 
 
-@dbt_assets(manifest=DBT_PROJECT / "target" / "manifest.json", exclude="source:scores+")  # type: ignore[untyped-decorator]
+@dbt_assets(manifest=DBT_PROJECT / "target" / "manifest.json", exclude="source:scores+ source:raw.landed_file+")  # type: ignore[untyped-decorator]
 def tables(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
     yield from dbt.cli(["build"], context=context).stream()
 
