@@ -9,7 +9,7 @@ from ..records.declarations import AssetDeclaration
 from ..records.keys import AssetKey
 from ..settings import Settings
 from .new_columns import contract_text, own_columns, quoted_sql
-from .new_files import NewFiles, asset_named, class_name, declared_in, identifier, refuse_existing
+from .new_files import NewFiles, class_name, identifier, new_asset, refuse_existing
 
 _TITLES = ("title", "name", "subject", "headline")
 _NOTES = (
@@ -41,10 +41,7 @@ def propose_new_embedding(
     Raises:
         Misuse: The name cannot be an embedding's, something of that name is there, or the table has no key or no text.
     """
-    asset = asset_named(name, "embeddings", "embedding")
-    declared = {declaration.key: declaration for declaration in declared_in(settings).assets}
-    if asset in declared:
-        raise Misuse(f"{asset} is declared already. Nothing was written. Choose another name.")
+    asset, declared = new_asset(settings, name, "embeddings", "embedding")
     folder = folder or settings.project.defs / f"{asset.name}_embedding"
     if source is None:
         notes = AssetKey(f"marts.{asset.name}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import Misuse, OrchestratorError
+from ..records.declarations import AssetDeclaration
 from ..records.keys import AssetKey
 from ..settings import Settings
 from .project_assets import Declarations, load_declarations, load_gate
@@ -133,3 +134,18 @@ def _take_back(made: Sequence[Path]) -> None:
                 path.rmdir()
         else:
             path.unlink(missing_ok=True)
+
+
+def new_asset(
+    settings: Settings, name: str, schema: str, kind: str
+) -> tuple[AssetKey, dict[AssetKey, AssetDeclaration]]:
+    """Returns the key of a new asset, and what is declared beside it.
+
+    Raises:
+        Misuse: The name cannot be one, or it is declared already.
+    """
+    asset = asset_named(name, schema, kind)
+    declared = {declaration.key: declaration for declaration in declared_in(settings).assets}
+    if asset in declared:
+        raise Misuse(f"{asset} is declared already. Nothing was written. Choose another name.")
+    return asset, declared

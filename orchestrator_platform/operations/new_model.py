@@ -10,7 +10,7 @@ from ..records.declarations import AssetDeclaration
 from ..records.keys import AssetKey
 from ..settings import Settings
 from .new_columns import NUMBERS, TIMES, contract_text, own_columns, quoted_python
-from .new_files import NewFiles, asset_named, class_name, declared_in, identifier, refuse_existing
+from .new_files import NewFiles, class_name, identifier, new_asset, refuse_existing
 
 # Words are learned from columns of these names; other texts are taken for names of kinds.
 _WORDY = frozenset({"text", "title", "description", "body", "comment", "summary", "review", "message", "note"})
@@ -47,10 +47,7 @@ def propose_new_model(settings: Settings, name: str, learned: Learned, folder: P
     Raises:
         Misuse: The name cannot be a model's, something of that name is there, or the table does not say what is what.
     """
-    asset = asset_named(name, "models", "model")
-    declared = {declaration.key: declaration for declaration in declared_in(settings).assets}
-    if asset in declared:
-        raise Misuse(f"{asset} is declared already. Nothing was written. Choose another name.")
+    asset, declared = new_asset(settings, name, "models", "model")
     folder = folder or settings.project.defs / f"{asset.name}_model"
     if learned.examples is None:
         examples = _made_up(AssetKey(f"features.{asset.name}"))
