@@ -161,12 +161,14 @@ class Pages:
         return list(_ask(self.address, _RUNS)["runsOrError"]["results"])
 
     def failed_with(self, text: str) -> "Run":
-        """Returns the run that failed with this text, whoever launched it."""
-        return next(
-            Run(self, run["runId"])
-            for run in self.runs()
-            if run["status"] == "FAILURE" and text in json.dumps(_ask(self.address, _FAILURE % run["runId"]))
-        )
+        """Waits for a run that failed with this text, whoever launched it, and returns it."""
+
+        def failed() -> list[str]:
+            ids = [run["runId"] for run in self.runs() if run["status"] == "FAILURE"]
+            return [each for each in ids if text in json.dumps(_ask(self.address, _FAILURE % each))]
+
+        wait_until(lambda: bool(failed()), f"a run that fails with {text!r}")
+        return Run(self, failed()[0])
 
     def _new(self, before: set[str]) -> list[dict[str, str]]:
         return [run for run in self.runs() if run["runId"] not in before]

@@ -108,7 +108,8 @@ def test_results_of_checks_are_read_and_one_check_is_run_alone(pages: Pages, set
 def test_a_rejected_run_says_in_its_first_lines_what_failed_and_what_to_do(pages: Pages, settings: Settings) -> None:
     drop(settings.home.root, "week-5.csv", *orders(range(28, 30)), (903, "2026-05-29", "customer 3", "XX", 9.0, "open"))
     pages.open(LINEAGE, "daily_orders")
-    assert pages.press("Materialize all").finished() == "FAILURE"
+    # The file may be too young for this run, or another run, launched by itself, may have had it first.
+    pages.press("Materialize all").finished()
     run = pages.failed_with("marts.countries was rejected")
     pages.open(f"/runs/{run.id}", "marts.countries was rejected")
     said = pages.page.get_by_text("marts.countries was rejected").first.inner_text()
