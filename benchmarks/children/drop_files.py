@@ -94,7 +94,7 @@ def served_home(home: Path) -> Iterator[int]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with _process(home, "dev", "--port", str(port)) as process:
-        _wait(lambda: _looks(home, process), 0.5)
+        _wait(lambda: _looks(home, process, port), 0.5)
         yield port
 
 
@@ -110,11 +110,13 @@ def _process(home: Path, *work: str) -> "Iterator[subprocess.Popen[bytes]]":
             process.wait(60)
 
 
-def _looks(home: Path, process: "subprocess.Popen[bytes]") -> bool:
+def _looks(home: Path, process: "subprocess.Popen[bytes]", port: int) -> bool:
     if process.poll() is not None:
         raise RuntimeError((home / "dev.log").read_text(encoding="utf-8", errors="replace")[-3000:])
-    if not (home / "dagster" / "dagster.yaml").is_file():
-        return False
+    with socket.socket() as trying:
+        # Pages are served when Dagster's storage is there; whoever opens it earlier makes it, too.
+        if trying.connect_ex(("127.0.0.1", port)) != 0:
+            return False
     import dagster as dg
 
     with dg.DagsterInstance.from_config(str(home / "dagster")) as instance:

@@ -1,6 +1,7 @@
 """Dagster's own server for one home, on loopback: the use case behind `orchestrator dev` and `make dev`."""
 
 import ctypes
+import json
 import os
 import signal
 import subprocess
@@ -17,6 +18,8 @@ _STOP_SECONDS, _LEFT_SECONDS = 20, 5
 # Services that end by themselves are started again, but not without end, nor where they could not even begin.
 _RESTARTS, _RESTART_SECONDS, _BOOT_SECONDS = 5, 300.0, 20.0
 _DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of Linux
+# What stands under this line is ours; whoever takes the line out keeps what stands there.
+_OURS = "# Kept up to date by `orchestrator dev`, as long as this line is here."
 # A run waits in no queue, and nothing is sent to anybody or asked of the reader.
 _QUIET_YAML = """\
 telemetry:
@@ -28,14 +31,20 @@ run_coordinator:
   class: DefaultRunCoordinator
 """
 # Sensors wait inside their ticks for what they look at: each needs a thread of its own.
-_DAGSTER_YAML = (
-    _QUIET_YAML
-    + """\
+_SENSORS_YAML = """\
 sensors:
   use_threads: true
   num_workers: 16
 """
-)
+# Written before the first line was.
+_EARLIER_YAML = (_QUIET_YAML, _QUIET_YAML + _SENSORS_YAML)
+_EVENT_LOG_YAML = """\
+event_log_storage:
+  module: orchestrator_platform.projections.dagster_event_log
+  class: KeptEventLogStorage
+  config:
+    base_dir: {folder}
+"""
 _WORKSPACE = """\
 load_from:
   - python_module:
@@ -45,16 +54,16 @@ load_from:
 
 
 def write_dagster_home(settings: Settings) -> Path:
-    """Writes Dagster's configuration into the home where it is missing, and returns its folder.
-
-    What an earlier version of the platform wrote, and nobody touched, is brought up to date.
-    """
+    """Writes Dagster's configuration into the home, and returns its folder; what a person wrote stays."""
     make_home(settings.home)
     folder = settings.home.dagster
+    # As JSON, which YAML understands: a folder may have any name.
+    event_log = _EVENT_LOG_YAML.format(folder=json.dumps(str(folder.resolve() / "history" / "runs")))
+    text = "\n".join([_OURS, _QUIET_YAML + _SENSORS_YAML + event_log])
     file = folder / "dagster.yaml"
-    if file.is_file() and file.read_text(encoding="utf-8") == _QUIET_YAML:
-        file.unlink()
-    _write_if_missing(file, _DAGSTER_YAML)
+    found = file.read_text(encoding="utf-8") if file.is_file() else ""
+    if found != text and (not found or found.startswith(_OURS) or found in _EARLIER_YAML):
+        _write(file, text)
     return folder
 
 
@@ -133,7 +142,8 @@ def dev_command(settings: Settings, port: int, host: str) -> list[str]:
     workspace = settings.project.root / "workspace.yaml"
     if not workspace.is_file():
         workspace = settings.home.dagster / "workspace.yaml"
-        _write_if_missing(workspace, _WORKSPACE)
+        if not workspace.is_file():
+            _write(workspace, _WORKSPACE)
     dagster = [sys.executable, "-m", "dagster", "dev", "-w", str(workspace)]
     return [*dagster, "-h", host, "-p", str(port)]
 
@@ -181,9 +191,8 @@ def _begin() -> None:
         ctypes.CDLL(None).prctl(_DEATH_SIGNAL, int(signal.SIGINT))
 
 
-def _write_if_missing(file: Path, text: str) -> None:
-    if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        partial = file.with_suffix(".partial")
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(file)
+def _write(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_suffix(f".{os.getpid()}.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(file)

@@ -35,6 +35,25 @@ def test_dagsters_home_is_quiet_and_keeps_what_a_person_changed(shop: Any) -> No
     assert "nux" not in (folder / "dagster.yaml").read_text(encoding="utf-8")
 
 
+def test_dagsters_home_follows_the_home_to_another_folder(shop: Any) -> None:
+    file = write_dagster_home(shop.settings) / "dagster.yaml"
+    here = file.read_text(encoding="utf-8")
+    assert str(file.parent / "history" / "runs") in here
+    file.write_text(here.replace(str(file.parent), "/elsewhere"), encoding="utf-8")
+    write_dagster_home(shop.settings)
+    assert file.read_text(encoding="utf-8") == here
+
+
+def test_what_an_earlier_version_wrote_for_dagster_is_brought_up_to_date(shop: Any) -> None:
+    file = write_dagster_home(shop.settings) / "dagster.yaml"
+    first, *rest = file.read_text(encoding="utf-8").splitlines(keepends=True)
+    earlier = "".join(rest)[: "".join(rest).index("event_log_storage")]
+    file.write_text(earlier, encoding="utf-8")
+    write_dagster_home(shop.settings)
+    assert file.read_text(encoding="utf-8").startswith(first)
+    assert "KeptEventLogStorage" in file.read_text(encoding="utf-8")
+
+
 def test_a_server_without_passwords_is_not_shown_to_other_machines(shop: Any) -> None:
     with pytest.raises(Misuse, match="no authentication"):
         run_dev(shop.settings, 3000, host="0.0.0.0")  # noqa: S104 - this is what must be refused
