@@ -26,6 +26,7 @@ from ..records.keys import AgentName, AssetKey
 from ..settings import Settings
 from ..transforming.dbt_project import DbtNode, DbtProject, DbtTest, load_dbt_project
 from ..transforming.python_table import load_python_tables
+from ..transforming.statement_check import one_parser
 from .component_files import (
     CheckAttributes,
     ComponentFile,
@@ -78,12 +79,13 @@ def load_declarations(settings: Settings, embedders: Embedders | None = None) ->
     components = read_component_files(settings.project.defs)
     dbt, variables = _load_dbt(settings, components)
     modules = tuple(sorted(settings.project.defs.rglob("*.py")))
-    found = list(_declare(settings, components, dbt))
-    found += _ledgers(components, found)
-    found += _features(settings, components, found)
-    found += _embeddings(components, found, embedders or local_embedders(settings.home.cache / "embedders"))
-    for kind in LEARNED:
-        found += _learned(components, found, kind)
+    with one_parser():
+        found = list(_declare(settings, components, dbt))
+        found += _ledgers(components, found)
+        found += _features(settings, components, found)
+        found += _embeddings(components, found, embedders or local_embedders(settings.home.cache / "embedders"))
+        for kind in LEARNED:
+            found += _learned(components, found, kind)
     parents = {declaration.key: declaration.parents for declaration in found}
     declared = [
         _judged(settings, d, tests_judging(d.key, dbt.tests_of(d.key), parents), modules)

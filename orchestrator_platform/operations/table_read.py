@@ -11,6 +11,7 @@ from ..records.declarations import AssetDeclaration
 from ..records.keys import AssetKey
 from ..sql import identifier
 from ..transforming.condition_check import check_condition
+from ..transforming.statement_check import open_parser
 from .component_files import ComponentFile
 
 _ONE_EXPRESSION = "Write one expression over its columns."
@@ -96,7 +97,7 @@ class TableRead:
             return
         columns = ", ".join(f"NULL::{column.type} AS {identifier(column.name)}" for column in self.contract.columns)
         try:
-            with duckdb.connect() as connection:
+            with open_parser() as connection:
                 connection.execute(question.format(expression=expression, columns=columns))
         except duckdb.Error as error:
             first = str(error).strip().splitlines()[0]

@@ -3,10 +3,7 @@
 It judges text and knows no connection; what it allows may be put into parentheses after WHERE.
 """
 
-import json
 from typing import Any
-
-import duckdb
 
 from ..errors import StatementRefused
 from .statement_check import StatementCheck, walk_nodes
@@ -32,7 +29,7 @@ def check_condition(condition: str, where: str) -> None:
     framed = _FRAME.format(condition=condition)
     with StatementCheck() as check:
         check.query(framed, where)
-    tree, plain = _trees(framed, _FRAME.format(condition="true"))
+        tree, plain = check.tree(framed), check.tree(_FRAME.format(condition="true"))
     if _without_condition(tree) != _without_condition(plain):
         raise _refused(where, condition, "it must be one expression, and ends before its own end")
     if any(node.get("class") == "SUBQUERY" for node in walk_nodes(tree)):
@@ -50,12 +47,6 @@ def _is_unicode(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _trees(*statements: str) -> tuple[Any, ...]:
-    with duckdb.connect() as connection:
-        rows = [connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchone() for sql in statements]
-    return tuple(json.loads(row[0]) for row in rows if row is not None)
 
 
 def _without_condition(tree: Any) -> Any:

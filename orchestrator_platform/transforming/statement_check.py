@@ -6,6 +6,8 @@ It judges text and knows no connection. What it allows is a list; what is not on
 import json
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any, Self
 
@@ -61,11 +63,31 @@ _READER_NAME = re.compile(
 )
 
 
+_LENT: ContextVar[duckdb.DuckDBPyConnection | None] = ContextVar("_LENT", default=None)
+
+
+@contextmanager
+def one_parser() -> Iterator[None]:
+    """Opens one DuckDB for all that is examined meanwhile: a project has dozens of statements."""
+    with duckdb.connect(config={"threads": 1}) as parser:
+        token = _LENT.set(parser)
+        try:
+            yield
+        finally:
+            _LENT.reset(token)
+
+
+def open_parser() -> duckdb.DuckDBPyConnection:
+    """Returns an empty DuckDB in memory, to be closed by the caller."""
+    lent = _LENT.get()
+    return duckdb.connect() if lent is None else lent.cursor()
+
+
 class StatementCheck:
     """Judges SQL with a parser of its own, an empty DuckDB in memory, or one that is lent; close it after use."""
 
     def __init__(self, parser: duckdb.DuckDBPyConnection | None = None) -> None:
-        self._parser = parser or duckdb.connect()
+        self._parser = parser or open_parser()
 
     def close(self) -> None:
         self._parser.close()
@@ -105,6 +127,10 @@ class StatementCheck:
             elif statement.type != StatementType.TRANSACTION:
                 self._change(statement.query, statement.type, where)
 
+    def tree(self, sql: str) -> Any:
+        """Returns the statement's syntax tree, or what has an `error`."""
+        return parse_tree(self._parser.cursor(), sql)
+
     def _parse(self, sql: str, where: str) -> list[duckdb.Statement]:
         try:
             return self._parser.cursor().extract_statements(sql)
@@ -112,7 +138,7 @@ class StatementCheck:
             raise StatementRefused(where=where, statement=_short(sql), why=f"it cannot be parsed: {error}") from error
 
     def _select(self, sql: str, where: str, sources: frozenset[str]) -> None:
-        tree = parse_tree(self._parser.cursor(), sql)
+        tree = self.tree(sql)
         if tree.get("error"):
             why: str | None = f"it cannot be examined: {tree.get('error_message', 'there is no syntax tree')}"
         else:
