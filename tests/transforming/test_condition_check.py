@@ -1,5 +1,8 @@
 """A condition is one expression over columns: whatever would read more, or end before its end, is refused."""
 
+import subprocess
+import sys
+
 import pytest
 
 from orchestrator_platform.errors import StatementRefused
@@ -58,3 +61,13 @@ def test_an_expression_over_columns_is_let_through(condition: str) -> None:
 def test_what_reads_more_or_ends_before_its_end_is_refused(condition: str, why: str) -> None:
     with pytest.raises(StatementRefused, match=why):
         check_condition(condition, "--where")
+
+
+def test_a_condition_is_judged_without_waiting_for_pandas() -> None:
+    """Components declare conditions, and every command reads the components."""
+    judge = (
+        "from orchestrator_platform.transforming.condition_check import check_condition\ncheck_condition('a > 1', 'x')"
+    )
+    ask = "import sys\nprint(*sorted({'pandas', 'numpy'} & set(sys.modules)))"
+    told = subprocess.run([sys.executable, "-c", f"{judge}\n{ask}"], capture_output=True, text=True, check=True)
+    assert told.stdout.split() == []
