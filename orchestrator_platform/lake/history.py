@@ -56,10 +56,10 @@ def read_receipts_at(
     """Returns the receipts of these versions in one query; those that are not there are left out."""
     if not versions:
         return {}
-    listed = ", ".join("(?, ?)" for _ in versions)
+    # No bound values, as where one receipt is read.
+    listed = ", ".join(f"({literal(asset)}, {int(version)})" for asset, version in versions)
     rows = connection.execute(
-        f"SELECT receipt FROM lake.{SCHEMA}.receipts WHERE (asset, version) IN ({listed})",
-        [value for pair in versions for value in pair],
+        f"SELECT receipt FROM lake.{SCHEMA}.receipts WHERE (asset, version) IN ({listed})"
     ).fetchall()
     receipts = [Receipt.model_validate_json(row[0]) for row in rows]
     return {(receipt.asset, receipt.version): receipt for receipt in receipts}

@@ -1,6 +1,7 @@
 """What serves, in what state: the use case behind `orchestrator status`."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -8,18 +9,21 @@ from enum import StrEnum
 from ..gate.context import Gate
 from ..gate.cycle.tables import known_inputs
 from ..gate.plan import Need
+from ..lake.history import read_receipts_at
 from ..lake.published import PublishedCut, cut_for_readers
 from ..records.candidates import AssetKind
 from ..records.declarations import AssetDeclaration, SourceBuild
 from ..records.keys import AgentName, AssetKey, Version
 from .freshness import Age, Punctuality, measure_freshness, plan_all
 
+_NO_COMPONENT = "no component declares it: Python that only Dagster runs does, or nothing any more"
+
 
 class State(StrEnum):
     """CURRENT: serves what its inputs give. BEHIND: a newer parent, code or contract waits to be built.
     REJECTED: what the inputs give was rejected or rolled back. ESCALATED: it waits for a person.
     UNPUBLISHED: no version serves. WAITING: a parent has none. WITHDRAWN: it was rolled back and is empty.
-    UNDECLARED: it is published, but the project does not declare it any more.
+    UNDECLARED: it is published, but no component declares it: Python that only Dagster runs does, or nothing any more.
     """
 
     CURRENT = "current"
@@ -60,12 +64,7 @@ def read_status(gate: Gate) -> tuple[AssetStatus, ...]:
         need = needs.get(key)
         state, why = _state(cut, key, need.need if need else None), need.why if need else _landing(gate, declaration)
         declared.append(_status(cut, declaration, state, why, ages.get(key)))
-    undeclared = [
-        AssetStatus(key, None, head.version, head.n_rows, State.UNDECLARED, None, None, "", head.published_at)
-        for key, head in cut.heads.items()
-        if key not in gate.assets
-    ]
-    return (*declared, *undeclared)
+    return (*declared, *_undeclared(cut, set(cut.heads) - set(gate.assets)))
 
 
 def read_serving(gate: Gate) -> Mapping[AssetKey, Version]:
@@ -88,6 +87,26 @@ def _state(cut: PublishedCut, key: AssetKey, need: Need | None) -> State:
             return State.BEHIND
         case _:
             return State.CURRENT if key in cut.heads else State.UNPUBLISHED
+
+
+def _undeclared(cut: PublishedCut, assets: Collection[AssetKey]) -> Iterator[AssetStatus]:
+    """Of what no component declares only the receipt says who made and who judged it."""
+    heads = [cut.heads[asset] for asset in sorted(assets)]
+    with closing(cut.connect()) as connection:
+        receipts = read_receipts_at(connection, [(head.asset, head.version) for head in heads])
+    for head in heads:
+        receipt = receipts.get((head.asset, head.version))
+        yield AssetStatus(
+            asset=head.asset,
+            kind=receipt.kind if receipt else None,
+            version=head.version,
+            n_rows=head.n_rows,
+            state=State.UNDECLARED,
+            producer=receipt.producer if receipt else None,
+            auditor=receipt.auditor if receipt else None,
+            why=_NO_COMPONENT,
+            published_at=head.published_at,
+        )
 
 
 def _landing(gate: Gate, declaration: AssetDeclaration) -> str:

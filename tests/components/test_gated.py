@@ -13,6 +13,7 @@ from small_project import AGENT_FILES, write_files
 from orchestrator_platform.errors import DefinitionError
 from orchestrator_platform.lake.history import read_receipt
 from orchestrator_platform.operations.platform import Platform
+from orchestrator_platform.operations.status import State, read_status
 from orchestrator_platform.records.keys import AssetKey
 
 FILES = AGENT_FILES | {
@@ -142,6 +143,15 @@ def test_what_an_asset_returns_is_audited_published_and_read_downstream(shop: Sh
     assert all(checks.values())
     receipt = shop.receipt("shop.total")
     assert [(parent.asset, parent.version) for parent in receipt.parents] == [("shop.orders", 1)]
+
+
+def test_the_status_of_what_only_dagster_declares_tells_who_made_and_who_judged_it(shop: Shop) -> None:
+    module = shop.load(ORDERS)
+    assert shop.run(module.orders).success
+    (orders,) = read_status(Platform.open(project=shop.folder).gate)
+    assert (orders.asset, orders.kind, orders.version, orders.n_rows) == ("shop.orders", "table", 1, 2)
+    assert (orders.state, orders.producer, orders.auditor) == (State.UNDECLARED, "maker", "judge")
+    assert "only Dagster runs" in orders.why
 
 
 def test_a_rejected_frame_fails_the_run_and_nobody_reads_it(shop: Shop) -> None:
