@@ -6,6 +6,7 @@ import click
 
 from ..errors import EXIT_NO
 from .json_text import json_lines, json_text
+from .listing import Listing
 from .place import Place, takes_place
 from .text import WIDE, plural, table, visible, visible_lines
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 _HEADERS = ("agent", "invocation", "produces", "audits", "may", "escalates")
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=Listing, invoke_without_command=True)
 @takes_place
 def agents(place: Place) -> None:
     """Show who produces and audits what, or check the files."""

@@ -7,6 +7,7 @@ import click
 
 from ..errors import EXIT_NO
 from .json_text import json_lines
+from .listing import Listing
 from .place import Place, takes_place
 from .text import WIDE, table, visible_lines
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 _HEADERS = ("about", "subject", "channel", "told", "says")
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=Listing, invoke_without_command=True)
 @takes_place
 def alerts(place: Place) -> int:
     """Show what people should know of now, and where it was told; 1 where a channel could not be told."""

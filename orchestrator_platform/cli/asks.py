@@ -7,6 +7,7 @@ import click
 from ..errors import EXIT_NO
 from .acting import takes_by
 from .json_text import json_lines, json_text
+from .listing import Listing
 from .place import Place, takes_place
 from .progress import Progress
 from .projections import tell_lagging
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 _HEADERS = ("number", "asset", "trigger", "state", "measured", "limit", "asked", "why")
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=Listing, invoke_without_command=True)
 @click.option("--all", "everything", is_flag=True, help="Also what was answered, or overtaken by another version.")
 @takes_place
 def asks(place: Place, everything: bool) -> int:

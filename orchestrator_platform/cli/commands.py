@@ -6,62 +6,43 @@ from pathlib import Path
 
 import click
 
+from .listing import Listing
 from .place import Opened, home_options
 
-_MODULES: Mapping[str, str] = {
-    "pull": "pull",
-    "land": "land",
-    "build": "build",
-    "train": "train",
-    "model": "model",
-    "score": "score",
-    "serve": "serve",
-    "check": "check",
-    "ci": "ci",
-    "sample": "sample",
-    "lint": "lint",
-    "selftest": "selftest",
-    "approve": "approve",
-    "asks": "asks",
-    "alerts": "alerts",
-    "status": "status",
-    "ledger": "ledger",
-    "query": "query",
-    "docs": "docs",
-    "search": "search",
+_SECTIONS: Mapping[str, tuple[str, ...]] = {
+    "Bring in and build": ("pull", "land", "build", "watch", "dev"),
+    "Read": ("status", "query", "search", "connect", "docs"),
+    "Look back": ("history", "receipt", "diff", "ledger", "journal"),
+    "Decide": ("quarantine", "approve", "asks", "alerts", "rollback", "release", "releases"),
+    "Models": ("train", "model", "score", "serve"),
+    "Test what is judged": ("check", "ci", "sample", "lint", "selftest"),
+    "Keep in order": ("projections", "tune", "gc", "doctor", "backup", "restore"),
+    "Add to the project": ("new", "agents"),
+}
+# Where a command is found that is not in the module of its name.
+_ELSEWHERE: Mapping[str, str] = {
     "connect": "query",
-    "diff": "diff",
     "history": "receipts",
     "receipt": "receipts",
-    "quarantine": "quarantine",
-    "rollback": "rollback",
-    "release": "release",
     "releases": "release",
-    "projections": "projections",
-    "journal": "journal",
-    "gc": "gc",
-    "doctor": "doctor",
-    "backup": "backup",
     "restore": "backup",
-    "tune": "tune",
-    "agents": "agents",
-    "new": "new",
-    "watch": "watch",
-    "dev": "dev",
 }
+_NAMES = tuple(name for names in _SECTIONS.values() for name in names)
 
 
-class LazyCommands(click.Group):
+class LazyCommands(Listing):
     """A group whose members are found by name: `status` is the attribute `status` of the module named for it."""
 
+    sections = _SECTIONS
+
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        return list(_MODULES)
+        return list(_NAMES)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        module = _MODULES.get(cmd_name)
-        if module is None:
+        if cmd_name not in _NAMES:
             return None
-        found: click.Command = getattr(import_module(f".{module}", __package__), cmd_name)
+        module = import_module(f".{_ELSEWHERE.get(cmd_name, cmd_name)}", __package__)
+        found: click.Command = getattr(module, cmd_name)
         return found
 
 

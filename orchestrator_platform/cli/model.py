@@ -7,6 +7,7 @@ import click
 
 from ..errors import EXIT_NO
 from .json_text import json_lines, json_text
+from .listing import Listing
 from .place import Place, takes_place
 from .progress import Progress
 from .text import table, visible
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 _LISTED = ("model", "version", "alias", "metric", "value", "trained_on_until")
 
 
-@click.group
+@click.group(cls=Listing)
 def model() -> None:
     """List, compare and reproduce models."""
 

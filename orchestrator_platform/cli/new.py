@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .json_text import json_text
+from .listing import Listing
 from .place import Place, takes_place
 from .progress import Progress
 from .text import visible
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 _SELECTION = "A selection of assets, such as group:raw or '*'; may be given several times."
 
 
-@click.group
+@click.group(cls=Listing)
 def new() -> None:
     """Add something new to the project.
 

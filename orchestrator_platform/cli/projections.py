@@ -7,6 +7,7 @@ import click
 
 from ..errors import EXIT_NO
 from .json_text import json_lines
+from .listing import Listing
 from .place import Place, takes_place
 from .progress import Progress
 from .text import WIDE, table, visible_lines
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 _HEADERS = ("target", "serving", "published", "lag", "place")
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=Listing, invoke_without_command=True)
 @takes_place
 def projections(place: Place) -> int:
     """Show what each serving copy serves, beside what is published; 1 where one is behind."""

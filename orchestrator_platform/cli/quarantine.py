@@ -8,6 +8,7 @@ import click
 from .deciding import discard, replay
 from .findings import failure_lines, findings_table
 from .json_text import json_lines, json_text
+from .listing import Listing
 from .place import Place, takes_place
 from .text import count, labelled, plural, table
 
@@ -22,7 +23,7 @@ _HEADERS = ("number", "kind", "asset", "state", "rows", "since", "reasons")
 _SHOWN_ROWS = 100
 
 
-@click.group
+@click.group(cls=Listing)
 def quarantine() -> None:
     """Look at rejected rows and rejected candidates, and decide what becomes of them."""
 

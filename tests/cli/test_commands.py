@@ -344,3 +344,20 @@ def test_what_people_type_most_does_not_wait_for_pandas(orchestrator: Call, tmp_
         [sys.executable, "-W", "ignore", "-c", run + ask], cwd=folder, capture_output=True, text=True, check=True
     )
     assert told.stdout.splitlines()[-1] == ""
+
+
+@pytest.mark.parametrize("group", [(), ("quarantine",), ("new",), ("projections",)])
+def test_help_says_of_every_command_what_it_does_in_whole_sentences(
+    orchestrator: Call, tmp_path: Path, group: tuple[str, ...]
+) -> None:
+    said = orchestrator(tmp_path, *group, "--help").out
+    listed = said.split("-h, --help", 1)[1]
+    assert "..." not in listed
+    assert max(map(len, said.splitlines())) <= 80
+
+
+def test_help_lists_every_command_once_by_what_it_is_for(orchestrator: Call, tmp_path: Path) -> None:
+    listed = orchestrator(tmp_path, "--help").out.split("-h, --help", 1)[1]
+    names = re.findall(r"^  ([a-z]+)  ", listed, re.MULTILINE)
+    assert len(names) == len(set(names)) >= 39
+    assert listed.index("Bring in and build:") < listed.index("\n  land ") < listed.index("Decide:")
