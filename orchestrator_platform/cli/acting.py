@@ -12,7 +12,10 @@ def _person() -> str:
     return load_person()
 
 
-def takes_by(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds `--by` to a command, handed to it as `by`."""
+def by_option(*also: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Returns what adds `--by` to a command, handed to it as `by`; `also` are further names of the option."""
     says = "Who does it, a person or an agent; else ORCHESTRATOR_PERSON, else the user."
-    return click.option("--by", default=_person, metavar="NAME", help=says)(command)
+    return click.option("--by", *also, "by", default=_person, metavar="NAME", help=says)
+
+
+takes_by = by_option()

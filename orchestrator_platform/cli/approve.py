@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .acting import by_option
 from .findings import failure_lines
 from .json_text import json_text
 from .place import Place, takes_place
@@ -18,26 +19,24 @@ if TYPE_CHECKING:
 @click.command
 @click.argument("number", type=click.IntRange(min=0))
 @click.option("--why", default="", help="The reason, for the receipt and the journal; needed.")
-@click.option("--as", "name", default="", metavar="NAME", help="Who approves; else ORCHESTRATOR_PERSON, else the user.")
+@by_option("--as")
 @click.option("--dry-run", is_flag=True, help="Say what would be published; publish nothing.")
 @takes_place
-def approve(place: Place, number: int, why: str, name: str, dry_run: bool) -> None:
+def approve(place: Place, number: int, why: str, by: str, dry_run: bool) -> None:
     """Publish the escalated candidate that waits as NUMBER in quarantine.
 
     Only a person can. The approval holds for the verdict that asked, and for nothing else.
     """
     from ..operations.approve import approve as approve_candidate
     from ..operations.approve import plan_approval
-    from ..settings import load_person
 
-    approver = name or load_person()
     with Progress() as progress:
         gate = place.gate(progress.say)
         if dry_run:
-            planned = plan_approval(gate, number, approver=approver)
+            planned = plan_approval(gate, number, approver=by)
             click.echo(json_text(vars(planned)) if place.as_json else _planned(planned))
             return
-        done = approve_candidate(gate, number, approver=approver, reason=why)
+        done = approve_candidate(gate, number, approver=by, reason=why)
     click.echo(json_text(_as_json(done)) if place.as_json else _text(done))
     tell_lagging(gate)
 

@@ -20,11 +20,11 @@ def test_a_person_is_shown_what_waits_and_lets_it_in(orchestrator: Callable[...,
     assert orchestrator(project, "land", "orders", write_orders(project, "a.csv", (1, "ann", 500, "open"))).code == 1
     assert "approve with: orchestrator approve 1 --why TEXT" in orchestrator(project, "quarantine", "show", "1").out
 
-    planned = orchestrator(project, "approve", "1", "--as", "ada", "--dry-run")
+    planned = orchestrator(project, "approve", "1", "--by", "ada", "--dry-run")
     assert (planned.code, "approved by person:ada" in planned.out, "large" in planned.out) == (0, True, True)
     unreasoned = orchestrator(project, "approve", "1")
     assert (unreasoned.code, "needs a reason" in unreasoned.err) == (2, True)
-    agent = orchestrator(project, "approve", "1", "--as", "judge", "--why", "me", "--json")
+    agent = orchestrator(project, "approve", "1", "--by", "judge", "--why", "me", "--json")
     assert (agent.code, json.loads(agent.err)["code"]) == (1, "not_permitted")
 
     done = orchestrator(project, "approve", "1", "--as", "ada", "--why", "checked", "--json")
