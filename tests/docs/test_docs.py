@@ -4,6 +4,7 @@ import ast
 import importlib
 import re
 import shlex
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -165,3 +166,9 @@ def test_a_command_or_option_that_there_is_not_is_noticed(line: str, word: str |
 def test_a_name_that_cannot_be_imported_and_a_dead_link_are_noticed() -> None:
     assert missing_imports("from orchestrator_platform import Platform, Nothing") == ["Nothing"]
     assert dead_links(PROJECT / "README.md", "[a](docs/idea.md) [b](docs/nothing.md)") == ["docs/nothing.md"]
+
+
+def test_what_an_install_leaves_out_is_said_alike_in_both_places() -> None:
+    left_out = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["uv"]
+    lines = (PROJECT / "install-overrides.txt").read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if not line.startswith("#")] == left_out["override-dependencies"]

@@ -79,7 +79,7 @@ def test_the_steps_of_the_workflow_reject_a_branch_and_leave_its_reports(checkou
 
 def test_what_the_workflow_names_is_there(checkout: Path, commands: Path) -> None:
     assert {"Install", "Fetch the lake", "Lint", "Audit what the branch changes", "Comment"} == steps().keys()
-    assert steps()["Install"]["run"] == "python -m pip install --quiet ."
+    assert steps()["Install"]["run"] == "python -m pip install --quiet uv && uv pip install --system --quiet ."
 
 
 def test_the_hook_before_a_commit_lets_a_good_one_through_and_stops_a_bad_one(checkout: Path, commands: Path) -> None:
