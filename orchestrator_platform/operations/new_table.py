@@ -1,16 +1,16 @@
 """Writes a new table, in Python or as a dbt model: the use case behind `orchestrator new table`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from ..errors import Misuse, UnknownAsset
+from ..errors import UnknownAsset
 from ..records.declarations import AssetDeclaration
 from ..records.keys import AssetKey
 from ..settings import Settings
 from .new_columns import EXAMPLE, Kept, contract_text, grain_among, kept_columns, quoted_python, quoted_sql
 from .new_dbt_table import DbtTable, has_dbt
-from .new_files import NewFiles, asset_named, class_name, declared_in, identifier, refuse_existing
+from .new_files import NewFiles, class_name, identifier, new_asset, refuse_existing
 
 _COMPONENT = """\
 # One file of tables made by Python functions; the contract of each is beside it, in contract.py.
@@ -40,10 +40,7 @@ def propose_new_table(
     Raises:
         Misuse: The name cannot be a table's, something of that name is there, or there is no such parent.
     """
-    asset = asset_named(name, "marts", "table")
-    declared = declared_in(settings).assets
-    if any(declaration.key == asset for declaration in declared):
-        raise Misuse(f"{asset} is declared already. Nothing was written. Choose another name.")
+    asset, declared = new_asset(settings, name, "marts", "table")
     made_of = _parent(parent, declared)
     if (how or ("dbt" if has_dbt(settings) else "python")) == "dbt":
         new = DbtTable(settings, asset, made_of).propose(_steps(asset, f"{asset.name}.sql"))
@@ -53,12 +50,12 @@ def propose_new_table(
     return new
 
 
-def _parent(name: str | None, declared: Sequence[AssetDeclaration]) -> AssetDeclaration | None:
+def _parent(name: str | None, declared: Mapping[AssetKey, AssetDeclaration]) -> AssetDeclaration | None:
     if name is None:
         return None
-    found = next((declaration for declaration in declared if declaration.key == name), None)
+    found = next((declaration for asset, declaration in declared.items() if asset == name), None)
     if found is None:
-        raise UnknownAsset(name=name, known=[declaration.key for declaration in declared])
+        raise UnknownAsset(name=name, known=list(declared))
     return found
 
 
