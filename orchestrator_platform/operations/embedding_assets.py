@@ -18,12 +18,11 @@ from ..records.embeddings import (
     VECTOR,
     EmbeddingOptions,
 )
-from ..records.keys import AgentName, AssetKey
+from ..records.keys import AssetKey
 from ..transforming.tables_read import tables_read
 from .component_files import ComponentFile, EmbeddingAttributes
 from .table_read import TableRead, table_read, wrong
 
-_NOBODY = AgentName("")
 _OWN_TYPES = (
     (CHUNK, "INTEGER", "Which piece of the text, from 0."),
     (TEXT_HASH, "VARCHAR", "sha256 of the piece."),
@@ -72,8 +71,6 @@ def declare_embedding(
             }
         ),
         build=EmbeddingBuild(options, identity, component.folder),
-        producer=_NOBODY,
-        auditor=_NOBODY,
         group=attributes.asset.schema,
         description=attributes.description,
         origin=component.origin,

@@ -16,15 +16,13 @@ from ..records.features import (
     SEEN_AT,
     FeatureOptions,
 )
-from ..records.keys import AgentName, AssetKey
+from ..records.keys import AssetKey
 from ..transforming.feature_columns import FeatureColumns
 from ..transforming.feature_sql import FeatureSqlCheck
 from .component_files import ComponentFile, FeaturesAttributes
 from .feature_promises import TIME, FeaturePromises
 from .feature_shape import FeatureShape, kept_shape, shape_key
 from .table_read import wrong
-
-_NOBODY = AgentName("")
 
 
 def declare_features(
@@ -58,8 +56,6 @@ def declare_features(
             }
         ),
         build=build,
-        producer=_NOBODY,
-        auditor=_NOBODY,
         group=attributes.asset.schema,
         description=attributes.description,
         origin=component.origin,

@@ -6,11 +6,9 @@ from ..records.base import sha256_of
 from ..records.candidates import AssetKind
 from ..records.contracts import Column, Contract, Rule
 from ..records.declarations import AssetDeclaration, FreeCheck, LedgerBuild
-from ..records.keys import AgentName, AssetKey
+from ..records.keys import AssetKey
 from ..records.landed_files import ADDS_UP, LANDED_FILE_COLUMNS, NULLABLE
 from .component_files import ComponentFile, LedgerAttributes
-
-_NOBODY = AgentName("")
 
 
 def declare_ledger(
@@ -29,8 +27,6 @@ def declare_ledger(
         optional_parents=frozenset(raw),
         code_version=sha256_of({"columns": LANDED_FILE_COLUMNS}),
         build=LedgerBuild(),
-        producer=_NOBODY,
-        auditor=_NOBODY,
         group=attributes.asset.schema,
         description=attributes.description,
         origin=component.origin,

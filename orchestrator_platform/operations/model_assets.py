@@ -9,13 +9,12 @@ from ..records.candidates import AssetKind
 from ..records.contracts import Column, Contract
 from ..records.declarations import AssetDeclaration, FeaturesBuild, FreeCheck, ModelBuild
 from ..records.features import LABEL_KNOWN_AT, LANDED_SEQ
-from ..records.keys import AgentName, AssetKey
+from ..records.keys import AssetKey
 from ..records.model_rows import MODEL, MODEL_COLUMNS
 from ..records.models import Budget, ModelOptions
 from .component_files import ComponentFile, ModelAttributes
 from .table_read import table_read, wrong
 
-_NOBODY = AgentName("")
 # By what a model is judged, and for how long is searched: it changes nothing in how it is trained.
 _NOT_TRAINED_BY = frozenset(
     {
@@ -70,8 +69,6 @@ def declare_model(
         parents=(options.examples,),
         code_version=code_version_of(build),
         build=build,
-        producer=_NOBODY,
-        auditor=_NOBODY,
         group=attributes.asset.schema,
         description=attributes.description,
         origin=component.origin,

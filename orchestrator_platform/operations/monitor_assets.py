@@ -7,12 +7,11 @@ from ..records.base import sha256_of
 from ..records.candidates import AssetKind
 from ..records.contracts import Column, Contract
 from ..records.declarations import AssetDeclaration, FreeCheck, ModelBuild, MonitorBuild
-from ..records.keys import AgentName, AssetKey
+from ..records.keys import AssetKey
 from ..records.monitors import GRAIN, MONITOR_COLUMNS
 from .component_files import ComponentFile, MonitorAttributes
 from .table_read import wrong
 
-_NOBODY = AgentName("")
 _NULLABLE = frozenset({"reference", "bound", "passed"})
 
 
@@ -53,8 +52,6 @@ def declare_monitor(
         optional_parents=frozenset({options.model}),
         code_version=sha256_of({"options": options.model_dump(mode="json"), "model": shaped}),
         build=MonitorBuild(options, model.build.options),
-        producer=_NOBODY,
-        auditor=_NOBODY,
         group=attributes.asset.schema,
         description=attributes.description,
         origin=component.origin,

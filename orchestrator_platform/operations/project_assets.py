@@ -22,7 +22,7 @@ from ..records.base import sha256_of
 from ..records.candidates import AssetKind
 from ..records.contracts import Contract
 from ..records.declarations import AssetDeclaration, DbtBuild, DriftAnswer, FreeCheck, PythonBuild, SourceBuild
-from ..records.keys import AgentName, AssetKey
+from ..records.keys import AssetKey
 from ..settings import Settings
 from ..transforming.dbt_project import DbtNode, DbtProject, DbtTest, load_dbt_project
 from ..transforming.python_table import load_python_tables
@@ -49,8 +49,6 @@ from .partitions import partition_code, read_partition
 from .plots import with_plots
 from .pull_promises import required_pull
 from .scores_assets import scores_judged_by
-
-_NOBODY = AgentName("")
 
 
 @dataclass(frozen=True)
@@ -263,8 +261,6 @@ def _source(
         parents=(),
         code_version=sha256_of(options.model_dump(mode="json")),
         build=SourceBuild(attributes.name, options, required_pull(component, attributes)),
-        producer=_NOBODY,
-        auditor=_NOBODY,
         group=attributes.asset.schema,
         description=attributes.description,
         origin=component.origin,
@@ -290,8 +286,6 @@ def _dbt_table(
         parents=node.parents,
         code_version=sha256_of([node.code_version, partition_code(partition)]) if partition else node.code_version,
         build=DbtBuild(node.unique_id, node.materialized, node.path),
-        producer=_NOBODY,
-        auditor=_NOBODY,
         group=group_of(node),
         description=node.description,
         origin=str(file),
@@ -320,8 +314,6 @@ def _python_tables(
             parents=parents,
             code_version=table.code_version,
             build=PythonBuild(file, table.name),
-            producer=_NOBODY,
-            auditor=_NOBODY,
             group=table.key.schema,
             description=table.description,
             origin=str(file),

@@ -6,13 +6,11 @@ from ..records.base import sha256_of
 from ..records.candidates import AssetKind
 from ..records.contracts import Column, Contract, Relation, RowsPromise
 from ..records.declarations import AssetDeclaration, FreeCheck, RoutingBuild, ScoresBuild
-from ..records.keys import AgentName, AssetKey
+from ..records.keys import AssetKey
 from ..records.routing import ANSWERED_BY, OUTCOME, OUTCOMES, ROUTE, ROUTING_COLUMNS, RoutingOptions
 from ..sql import literal
 from .component_files import ComponentFile, RoutingAttributes
 from .table_read import TableRead, table_read, wrong
-
-_NOBODY = AgentName("")
 
 
 def declare_routing(
@@ -41,8 +39,6 @@ def declare_routing(
         parents=(options.examples, *optional),
         code_version=sha256_of(options.model_dump(mode="json")),
         build=RoutingBuild(options, models),
-        producer=_NOBODY,
-        auditor=_NOBODY,
         group=attributes.asset.schema,
         description=attributes.description,
         origin=component.origin,

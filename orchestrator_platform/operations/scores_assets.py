@@ -6,13 +6,11 @@ from ..records.base import sha256_of
 from ..records.candidates import AssetKind
 from ..records.contracts import Column, Contract, Relation, RowsPromise
 from ..records.declarations import AssetDeclaration, FreeCheck, ModelBuild, ScoresBuild
-from ..records.keys import AgentName, AssetKey
+from ..records.keys import AssetKey
 from ..records.models import ModelOptions
 from ..records.scores import OWN_COLUMNS, ScoresOptions, probability_column, score_columns
 from .component_files import ComponentFile, ScoresAttributes
 from .table_read import TableRead, table_read, wrong
-
-_NOBODY = AgentName("")
 
 
 def declare_scores(
@@ -43,8 +41,6 @@ def declare_scores(
         parents=(options.examples, options.model),
         code_version=sha256_of([options.model_dump(mode="json", exclude={"max_shift"}), model.classes, model.positive]),
         build=ScoresBuild(options, model),
-        producer=_NOBODY,
-        auditor=_NOBODY,
         group=attributes.asset.schema,
         description=attributes.description,
         origin=component.origin,

@@ -24,6 +24,9 @@ from .routing import RoutingOptions
 from .scores import ScoresOptions
 from .slices import Partition
 
+# Who sits in a seat that nobody took yet.
+NOBODY = AgentName("")
+
 
 class FileFormat(StrEnum):
     NDJSON = "ndjson"
@@ -211,7 +214,7 @@ class FreeCheck:
 
 @dataclass(frozen=True)
 class AssetDeclaration:
-    """An asset as the project declares it, seats taken.
+    """An asset as the project declares it. `producer` and `auditor` are empty until the seats are taken.
 
     `code_version` is the hash of the code and configuration that build it; `group` is what the
     UI shows; `atomic` names a group that is published whole or not at all; `audits` is the hash of
@@ -241,9 +244,9 @@ class AssetDeclaration:
         | ScoresBuild
         | RoutingBuild
     )
-    producer: AgentName
-    auditor: AgentName
     group: str
+    producer: AgentName = NOBODY
+    auditor: AgentName = NOBODY
     description: str = ""
     origin: str = ""
     atomic: str | None = None
