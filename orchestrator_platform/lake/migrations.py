@@ -12,9 +12,10 @@ from datetime import UTC, datetime
 
 import duckdb
 
+from ..home_format import HOME_FORMAT, read_home_format, write_home_format
 from ..records.events import Event
 from ..records.keys import AgentName, Snapshot
-from ..settings import HOME_FORMAT, Home, read_home_format, write_home_format
+from ..settings import Home
 from .layout import LakeLayout
 from .platform_tables import TABLES, create_platform_tables, insert_outbox, platform_tables
 

@@ -16,6 +16,7 @@ from ..authority.acts import Act
 from ..errors import Fault, Misuse
 from ..gate.context import utc_now
 from ..gate.leftovers import waiting_candidates
+from ..home_format import read_home_format
 from ..lake.catalog import bring_home, copy_catalog, forget_scheduled, open_catalog, read_files
 from ..lake.history import read_ledger, read_quarantine
 from ..lake.layout import LakeLayout
@@ -26,7 +27,7 @@ from ..records.candidates import MANIFEST
 from ..records.keys import AgentName
 from ..records.ledger import FileState
 from ..records.upkeep import BackedUpFile, Backup
-from ..settings import Home, Settings, read_home_format
+from ..settings import Home, Settings
 from .backup_store import BackupStore, Copied
 from .caretaking import require_caretaker
 

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import EXIT_FAULT, Misuse
-from ..settings import DOCS_VARIABLE, HOME_VARIABLE, PROJECT_VARIABLE, Settings, make_home
+from ..home_format import make_home
+from ..settings import DOCS_VARIABLE, HOME_VARIABLE, PROJECT_VARIABLE, Settings
 from .docs_server import serve_docs
 
 _STOP_SECONDS, _LEFT_SECONDS = 20, 5

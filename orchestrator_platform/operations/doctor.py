@@ -16,6 +16,7 @@ from ..authority.acts import Act
 from ..errors import OrchestratorError
 from ..gate.context import new_id, utc_now
 from ..gate.upkeep import GarbageCollection
+from ..home_format import write_home_format
 from ..lake.catalog import find_damage, is_at_home, is_lost
 from ..lake.examining import RESTORE, LakeSeen, examine_files, examine_heads, look_at_lake
 from ..lake.layout import LakeLayout
@@ -23,7 +24,7 @@ from ..lake.readers import latest_snapshot
 from ..records.events import Event
 from ..records.keys import AgentName
 from ..records.upkeep import Ailment, Severity
-from ..settings import Settings, write_home_format
+from ..settings import Settings
 from .caretaking import require_caretaker
 from .home_checks import (
     FIX,

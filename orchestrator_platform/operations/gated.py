@@ -17,12 +17,13 @@ from ..gate.cycle.frames import publish_frame
 from ..gate.cycle.order import Order
 from ..gate.definition_files import hash_files
 from ..gate.outcomes import Outcome
+from ..home_format import make_home
 from ..lake.content import hash_file
 from ..records.candidates import AssetKind, ParentRead
 from ..records.contracts import Contract
 from ..records.declarations import AssetDeclaration, FrameBuild
 from ..records.keys import AgentName, AssetKey
-from ..settings import Settings, load_settings_around, make_home
+from ..settings import Settings, load_settings_around
 from .project_assets import load_gate, selectable
 from .projections import project
 from .storing import stores

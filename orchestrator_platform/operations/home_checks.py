@@ -13,6 +13,7 @@ from ..audits.raw_checks import archived_path
 from ..errors import CandidateDamaged, Misuse, NewerHome
 from ..gate.candidate import load_manifest
 from ..gate.leftovers import waiting_candidates
+from ..home_format import HOME_FORMAT, check_home_format, read_home_format
 from ..lake.content import hash_file
 from ..lake.examining import RESTORE, LakeSeen
 from ..projections.journal import NAME as JOURNAL
@@ -23,7 +24,7 @@ from ..records.keys import CandidateId
 from ..records.ledger import FileState
 from ..records.upkeep import Ailment, Severity
 from ..records.verdicts import VERDICT, Verdict
-from ..settings import HOME_FORMAT, Home, check_home_format, read_home_format
+from ..settings import Home
 from .local_copies import damaged_copies
 
 _PACKAGE = "orchestrator-platform"

@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import Misuse
+from ..home_format import check_home_format, make_home
 from ..lake.layout import LakeLayout
 from ..lake.overlaying import lay_over
-from ..settings import Home, Settings, check_home_format, make_home, read_overlay
+from ..settings import Home, Settings, read_overlay
 
 # What is kept of work done below, and cannot be made anew from its lake, or costs seconds to.
 _STORES = ("contracts", "dbt", "features", "audits", "golden", "portraits")

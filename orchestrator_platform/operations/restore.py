@@ -9,12 +9,13 @@ from pathlib import Path
 from ..authority.acts import Act
 from ..errors import Misuse, NewerHome
 from ..gate.context import new_id, utc_now
+from ..home_format import HOME_FORMAT, make_home
 from ..lake.catalog import relocate
 from ..lake.layout import LakeLayout
 from ..lake.published import cut_published
 from ..records.events import Event
 from ..records.upkeep import Backup
-from ..settings import HOME_FORMAT, Home, Settings, make_home
+from ..settings import Home, Settings
 from .backup_store import BackupStore
 from .caretaking import require_caretaker
 from .projections import catch_up, note

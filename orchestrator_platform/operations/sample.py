@@ -14,10 +14,11 @@ from ..gate.context import Gate
 from ..gate.cycle.order import Order
 from ..gate.cycle.sampling import SampledTable, publish_sample
 from ..gate.outcomes import Escalated, Failed, Outcome, Rejected
+from ..home_format import make_home
 from ..learning.embedders import Embedders
 from ..records.declarations import AssetDeclaration, DbtBuild, PythonBuild
 from ..records.keys import AssetKey
-from ..settings import Home, Settings, make_home
+from ..settings import Home, Settings
 from .build import ORCHESTRATOR, build_in_passes, judging_anew
 from .ci_changes import NEW, REMOVED, find_changes, served_receipts
 from .project_assets import load_gate

@@ -13,12 +13,13 @@ from browsing import Pages, browsing, find_chromium, serving, wait_until
 from orders_shop import CONTRACT, drop, make_shop, orders
 from playwright.sync_api import expect
 
+from orchestrator_platform.home_format import make_home
 from orchestrator_platform.operations.build import build, plan
 from orchestrator_platform.operations.land import land
 from orchestrator_platform.operations.platform import Platform
 from orchestrator_platform.operations.project_assets import load_gate
 from orchestrator_platform.operations.records_of import history, quarantine
-from orchestrator_platform.settings import Settings, load_settings, make_home
+from orchestrator_platform.settings import Settings, load_settings
 
 LINEAGE = "/asset-groups?expanded=" + ",".join(f"global@global:{group}" for group in ("raw", "marts", "platform"))
 REPLAY = """\

@@ -19,6 +19,7 @@ from orchestrator_platform.errors import VersionDamaged
 from orchestrator_platform.gate import upkeep
 from orchestrator_platform.gate.scratch import look_at, own_folder
 from orchestrator_platform.gate.upkeep import GarbageCollection
+from orchestrator_platform.home_format import make_home
 from orchestrator_platform.lake.catalog import open_catalog, read_files
 from orchestrator_platform.lake.history import read_outbox, read_receipts, read_snapshots
 from orchestrator_platform.lake.maintenance import require_unharmed
@@ -26,7 +27,7 @@ from orchestrator_platform.lake.readers import connect_reader, latest_snapshot
 from orchestrator_platform.lake.writer import LakeWriter, open_writer
 from orchestrator_platform.records.keys import AgentName, AssetKey
 from orchestrator_platform.records.upkeep import Collected
-from orchestrator_platform.settings import Home, Retention, make_home
+from orchestrator_platform.settings import Home, Retention
 
 TABLE = "marts.t"
 NOTHING_KEPT = Retention(days=0, versions=2, rejected=0, rejected_days=0, reader_hours=0)

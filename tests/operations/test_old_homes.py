@@ -10,13 +10,14 @@ from killed_run import run_killed
 from small_project import gate_of, make_project, open_project, write_orders
 
 from orchestrator_platform.errors import HomeMoved, NewerHome
+from orchestrator_platform.home_format import HOME_FORMAT, make_home, read_home_format, write_home_format
 from orchestrator_platform.lake.catalog import open_catalog, read_files
 from orchestrator_platform.lake.layout import LakeLayout
 from orchestrator_platform.lake.readers import latest_snapshot
 from orchestrator_platform.operations.build import build
 from orchestrator_platform.operations.land import land
 from orchestrator_platform.operations.records_of import history, ledger, quarantine
-from orchestrator_platform.settings import HOME_FORMAT, Home, make_home, read_home_format, write_home_format
+from orchestrator_platform.settings import Home
 
 OLD_HOMES = sorted((Path(__file__).resolve().parents[1] / "old_homes").glob("format-*.tar.xz"))
 

@@ -11,13 +11,14 @@ from hashed_embedder import HashedEmbedder
 from small_project import gate_of, make_project
 
 from orchestrator_platform.gate.context import Gate
+from orchestrator_platform.home_format import make_home
 from orchestrator_platform.operations.backup import back_up
 from orchestrator_platform.operations.platform import Platform
 from orchestrator_platform.operations.projections import read_projections
 from orchestrator_platform.operations.restore import restore
 from orchestrator_platform.operations.rollback import Goal, rollback
 from orchestrator_platform.operations.search import Searcher
-from orchestrator_platform.settings import Home, make_home
+from orchestrator_platform.settings import Home
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "lake"))
 import publishing  # isort: skip
