@@ -11,7 +11,6 @@ from ..authority.agent_files import load_agent_files
 from ..authority.seats import take_seats
 from ..authority.selections import Selectable
 from ..contracts.contract_cache import CodeFiles, cached_pandera_contract
-from ..contracts.dbt_contract import dbt_contract
 from ..errors import DefinitionError
 from ..gate.context import Gate
 from ..gate.definition_files import hash_files
@@ -24,7 +23,7 @@ from ..records.contracts import Contract
 from ..records.declarations import AssetDeclaration, DbtBuild, DriftAnswer, FreeCheck, PythonBuild, SourceBuild
 from ..records.keys import AssetKey
 from ..settings import Settings
-from ..transforming.dbt_project import DbtNode, DbtProject, DbtTest, load_dbt_project
+from ..transforming.dbt_project import DbtProject, DbtTest
 from ..transforming.python_table import load_python_tables
 from ..transforming.statement_check import one_parser
 from .component_files import (
@@ -38,14 +37,14 @@ from .component_files import (
     SourceAttributes,
     read_component_files,
 )
-from .dbt_meta import drift_of, freshness_of, group_of, measures_of, partition_of, plots_of
+from .dbt_assets import declare_dbt_table, load_project_dbt
 from .embedding_assets import declare_embedding, judged_by
 from .feature_assets import declare_features
 from .learned_assets import LEARNED, Learned, declare_learned
 from .ledger_assets import declare_ledger
 from .model_assets import model_judged_by
 from .overlay import prepare_home
-from .partitions import partition_code, read_partition
+from .partitions import read_partition
 from .plots import with_plots
 from .pull_promises import required_pull
 from .scores_assets import scores_judged_by
@@ -75,7 +74,7 @@ def load_declarations(settings: Settings, embedders: Embedders | None = None) ->
     # Hashed before they are read: an edit in between then shows as a change, never as what was loaded.
     files = hash_files([settings.project.defs, settings.project.dbt_project])
     components = read_component_files(settings.project.defs)
-    dbt, variables = _load_dbt(settings, components)
+    dbt, variables = load_project_dbt(settings, components)
     modules = tuple(sorted(settings.project.defs.rglob("*.py")))
     with one_parser():
         found = list(_declare(settings, components, dbt))
@@ -167,31 +166,6 @@ def selectable(declaration: AssetDeclaration) -> Selectable:
     )
 
 
-def _load_dbt(settings: Settings, components: Sequence[ComponentFile]) -> tuple[DbtProject, dict[str, Any]]:
-    found = [c for c in components if isinstance(c.attributes, DbtTablesAttributes)]
-    if len(found) > 1:
-        raise DefinitionError(
-            file=found[1].file,
-            line=found[1].line,
-            problem=f"the dbt tables are declared already in {found[0].origin}",
-            fix="Keep one DbtTablesComponent: it holds every model of the dbt project.",
-        )
-    if not found:
-        return DbtProject(root=settings.project.dbt_project, nodes=(), manifest=settings.home.cache / "none"), {}
-    (component,) = found
-    assert isinstance(component.attributes, DbtTablesAttributes)
-    root = settings.project.dbt_project
-    if not (root / "dbt_project.yml").is_file():
-        raise DefinitionError(
-            file=component.file,
-            line=component.line,
-            problem=f"declares dbt tables, but there is no {root / 'dbt_project.yml'}",
-            fix="Write it, or say in pyproject.toml where it is: `dbt_project` in [tool.orchestrator].",
-        )
-    variables = dict(component.attributes.variables)
-    return load_dbt_project(root, settings.home.cache / "dbt", variables), variables
-
-
 def _declare(settings: Settings, components: Sequence[ComponentFile], dbt: DbtProject) -> Iterator[AssetDeclaration]:
     depends_on = CodeFiles(sorted(settings.project.defs.rglob("*.py")))
     for component in components:
@@ -200,7 +174,7 @@ def _declare(settings: Settings, components: Sequence[ComponentFile], dbt: DbtPr
                 yield _source(settings, component, component.attributes, depends_on)
             case DbtTablesAttributes():
                 for node in dbt.nodes:
-                    yield _dbt_table(settings, component, component.attributes, node)
+                    yield declare_dbt_table(settings, component, component.attributes, node)
             case PythonTableAttributes():
                 yield from _python_tables(settings, component, component.attributes, depends_on)
 
@@ -269,34 +243,6 @@ def _source(
         declared_in=(component.folder,),
         drift=attributes.drift,
         freshness=attributes.freshness,
-    )
-
-
-def _dbt_table(
-    settings: Settings, component: ComponentFile, attributes: DbtTablesAttributes, node: DbtNode
-) -> AssetDeclaration:
-    file = settings.project.dbt_project / node.path
-    contract = dbt_contract(node.key, node.raw)
-    said = partition_of(node)
-    partition = read_partition(file, node.key, said, contract, node.parents, materialized=node.materialized)
-    return AssetDeclaration(
-        key=node.key,
-        kind=AssetKind.TABLE,
-        contract=contract,
-        parents=node.parents,
-        code_version=sha256_of([node.code_version, partition_code(partition)]) if partition else node.code_version,
-        build=DbtBuild(node.unique_id, node.materialized, node.path),
-        group=group_of(node),
-        description=node.description,
-        origin=str(file),
-        atomic=component.origin if attributes.atomic else None,
-        kinds=("table", "dbt", "ducklake"),
-        declared_in=(component.file,),
-        drift=drift_of(file, node, attributes.drift),
-        freshness=freshness_of(file, node, attributes.freshness),
-        measures=measures_of(file, node),
-        plots=plots_of(file, node, contract),
-        partition=partition,
     )
 
 
