@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from hashlib import sha256
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from local_server import serving
 
 
 @dataclass(frozen=True)
@@ -122,22 +124,6 @@ def serve_file(content: bytes = b"id\n1\n", path: str = "/orders.csv") -> Iterat
             if answer.stalls:
                 ended.wait(30)
 
-        def log_message(self, *args: Any) -> None:
-            pass
-
-    class Quiet(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, request: Any, client_address: Any) -> None:
-            pass
-
-    with Quiet(("127.0.0.1", 0), Handler) as listening:
-        server = FileServer(f"http://127.0.0.1:{listening.server_address[1]}{path}", content)
-        thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield server
-        finally:
-            ended.set()
-            listening.shutdown()
-            thread.join()
+    with serving(Handler, ended) as address:
+        server = FileServer(f"{address}{path}", content)
+        yield server

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.message import Message
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
+from local_server import serving
 
 STALLS, CLOSES = -1, 0
 
@@ -51,25 +52,9 @@ def hook(answer: Callable[[int], int] = lambda number: 204) -> Iterator[Hook]:
                 self.end_headers()
             self.close_connection = True
 
-        def log_message(self, *args: Any) -> None:
-            pass
-
-    class Quiet(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, request: Any, client_address: Any) -> None:
-            pass
-
-    with Quiet(("127.0.0.1", 0), Handler) as listening:
-        received = Hook(f"http://127.0.0.1:{listening.server_address[1]}/alerts")
-        thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield received
-        finally:
-            ended.set()
-            listening.shutdown()
-            thread.join()
+    with serving(Handler, ended) as address:
+        received = Hook(f"{address}/alerts")
+        yield received
 
 
 @dataclass
