@@ -1,5 +1,6 @@
 """The model that is published now, as whoever asks it needs it: its artefact, what it is given, what it calls."""
 
+import hashlib
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import duckdb
 from ..errors import ModelNotServed, UnknownAsset
 from ..gate.context import Gate
 from ..gate.score import read_model
+from ..lake.content import Content, measure_content
 from ..lake.history import read_receipt, read_retractions
 from ..lake.published import PublishedCut, cut_for_readers
 from ..learning.input_rows import InputColumn, InputContract
@@ -18,6 +20,12 @@ from ..records.declarations import AssetDeclaration, ModelBuild
 from ..records.keys import AssetKey, Version
 from ..records.model_rows import ModelRow
 from ..records.models import ModelOptions
+from ..records.receipts import Receipt
+
+_CHANGED = (
+    "what is stored of version {version} is not what its receipt tells of: `orchestrator doctor` names the file, and a"
+    " backup brings it back, `orchestrator restore FROM --home NEW`"
+)
 
 
 @dataclass(frozen=True)
@@ -60,7 +68,8 @@ def read_champion(gate: Gate, declaration: AssetDeclaration, cut: PublishedCut |
     """Returns the model that serves, by default now.
 
     Raises:
-        ModelNotServed: None was published, or what was published was taken back, or what it was made from.
+        ModelNotServed: None was published, or what was published was taken back, or what it was made from; or what is
+            stored of it is not what was judged.
     """
     build = declaration.build
     assert isinstance(build, ModelBuild)
@@ -71,9 +80,20 @@ def read_champion(gate: Gate, declaration: AssetDeclaration, cut: PublishedCut |
             raise ModelNotServed(model=declaration.key, why=_why_not(connection, declaration.key, head is not None))
         receipt = read_receipt(connection, declaration.key, head.version)
         row, artefact = read_model(connection, f"lake.{declaration.key.quoted}")
-    restores = receipt.restores if receipt is not None else None
+        if receipt is None or not _is_as_judged(connection, receipt, row, artefact):
+            raise ModelNotServed(model=declaration.key, why=_CHANGED.format(version=head.version))
     inputs = input_contract(row, build.options, gate.assets[build.options.examples].contract)
-    return Champion(declaration.key, build.options, restores or head.version, head.version, row, artefact, inputs)
+    return Champion(
+        declaration.key, build.options, receipt.restores or head.version, head.version, row, artefact, inputs
+    )
+
+
+def _is_as_judged(connection: duckdb.DuckDBPyConnection, receipt: Receipt, row: ModelRow, artefact: bytes) -> bool:
+    """Whether what would answer is what was judged: whoever can write files could have changed it."""
+    if hashlib.sha256(artefact).hexdigest() != row.artefact_sha256:
+        return False
+    found = measure_content(connection, f"lake.{receipt.asset.quoted}", receipt.columns)
+    return found.agrees_with(Content.parse(receipt.data_version))
 
 
 def input_contract(row: ModelRow, options: ModelOptions, examples: Contract) -> InputContract:

@@ -8,10 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import httpx
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import uvicorn
 from click.testing import CliRunner
+from damage import served_file
 from small_models import MODEL, gate_of_models
 from small_scores import build_all, copied, make_scores, publish_model, query
 
@@ -132,6 +136,39 @@ def test_without_the_key_nobody_is_answered_but_health(made: Path) -> None:
         assert client.get("/version", headers={"authorization": "Bearer secre"}).status_code == 401
         allowed = client.post("/score", json={"rows": [ROW]}, headers={"authorization": "Bearer secret"})
         assert allowed.status_code == 200
+
+
+def flipped(artefact: bytes, variant: int) -> bytes:
+    return artefact[:-variant] + bytes([artefact[-variant] ^ 1]) + artefact[len(artefact) - variant + 1 :]
+
+
+@pytest.mark.parametrize(
+    ("column", "changed"), [("artefact", flipped), ("thresholds", lambda _, variant: json.dumps({"positive": variant}))]
+)
+def test_a_model_that_was_changed_in_its_published_file_answers_nobody(
+    folder: Path, column: str, changed: Callable[[Any, int], Any]
+) -> None:
+    forge(served_file(gate_of_models(folder).settings.home, MODEL), column, changed)
+    with pytest.raises(ModelNotServed, match="version 1 is not what its receipt tells of: `orchestrator doctor`"):
+        score_rows(gate_of_models(folder), MODEL, json.dumps([ROW]), is_csv=False)
+    with asking(folder) as client:
+        refused = client.post("/score", json={"rows": [ROW]})
+    assert (refused.status_code, refused.json()["error"]) == (503, "model_not_served")
+
+
+def forge(file: Path, column: str, changed: Callable[[Any, int], Any]) -> None:
+    """Changes one value of a model's row; DuckDB would notice a file of another size, or another footer."""
+    before, table = file.read_bytes(), pq.read_table(file)
+    file.chmod(0o644)
+    with duckdb.connect() as connection:
+        for variant in range(1, 200):
+            value = pa.array([changed(table[column][0].as_py(), variant)], table.schema.field(column).type)
+            connection.register("forged", table.set_column(table.schema.names.index(column), column, value))
+            connection.execute(f"COPY forged TO '{file}' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)")
+            after = file.read_bytes()
+            if (len(after), after[-8:]) == (len(before), before[-8:]):
+                return
+    raise AssertionError("no change leaves the size as it is")
 
 
 def test_it_follows_the_champion_under_load_and_answers_nothing_once_that_is_taken_back(folder: Path) -> None:
