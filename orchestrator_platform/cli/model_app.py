@@ -10,7 +10,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
-from ..errors import ModelNotServed, RowsRefused
+from ..errors import OrchestratorError, RowsRefused
 from ..operations.answering import Answering, status_of
 
 _MOST_ROWS, _MOST_BYTES = 1_000, 8 * 1024 * 1024
@@ -38,7 +38,7 @@ def model_app(answering: Answering, key: str | None) -> FastAPI:
             return refused
         try:
             champion = answering.champion
-        except ModelNotServed as error:
+        except OrchestratorError as error:
             return _not_served(error)
         row = champion.row
         more = {"classes": row.classes, "features": row.features, "trained_until": row.trained_until.isoformat()}
@@ -61,7 +61,7 @@ async def _score(answering: Answering, request: Request) -> JSONResponse:
         answered = await asyncio.wrap_future(answering.ask(rows))
     except RowsRefused as error:
         return _problem(422, error.code, str(error), rows={str(n): said for n, said in error.problems.items()})
-    except ModelNotServed as error:
+    except OrchestratorError as error:
         return _not_served(error)
     except Exception as error:  # noqa: BLE001  # whatever the model does, the caller is told and the next is answered
         return _problem(500, "scoring_failed", f"{type(error).__name__}: {error}"[:500])
@@ -97,7 +97,7 @@ def _refuse_caller(request: Request, key: str | None) -> JSONResponse | None:
     return _problem(401, "no_key", "Send the key as `Authorization: Bearer KEY`.")
 
 
-def _not_served(error: ModelNotServed) -> JSONResponse:
+def _not_served(error: OrchestratorError) -> JSONResponse:
     return _problem(503, error.code, str(error))
 
 

@@ -12,10 +12,12 @@ from typing import Any
 
 from ..errors import ModelNotServed, OrchestratorError, RowsRefused
 from ..gate.context import Gate
+from ..lake.published import PublishedCut, cut_for_readers
 from ..lake.readers import latest_snapshot
 from ..learning.models.artefact import predict, unpack_model
 from ..learning.models.deciding import call_classes
 from ..records.declarations import AssetDeclaration
+from ..storage import storage_failure, table_file_damage
 from .champions import Champion, read_champion
 from .score import answer_of
 
@@ -70,8 +72,8 @@ class Answering:
     _threads: list[threading.Thread] = field(default_factory=list)
 
     def start(self) -> None:
-        """Opens what serves, and begins to follow it and to answer."""
-        self.look()
+        """Opens what serves, and begins to follow it and to answer; what cannot be opened yet is tried again."""
+        self._look_again()
         for work in (self._follow, self._answer_all):
             thread = threading.Thread(target=work, daemon=True)
             thread.start()
@@ -112,8 +114,9 @@ class Answering:
         snapshot = latest_snapshot(self.gate.layout.readers)
         if snapshot == self._snapshot and self._state is not None:
             return
+        cut = cut_for_readers(self.gate.layout, self.gate.settings.lock_timeout_seconds)
         try:
-            champion = read_champion(self.gate, self.declaration)
+            champion = read_champion(self.gate, self.declaration, cut)
             before = self._state
             if isinstance(before, _Opened) and before.champion.row.artefact_sha256 == champion.row.artefact_sha256:
                 self._state = _Opened(champion, before.estimator)
@@ -121,7 +124,23 @@ class Answering:
                 self._state = _open(champion)
         except OrchestratorError as error:
             self._state = error
+        except Exception as error:  # noqa: BLE001  # whatever is wrong with what serves is told to whoever asks it
+            if not self._answers_for(cut):
+                self._state = self._unreadable(error)
+            return
         self._snapshot = snapshot
+
+    def _answers_for(self, cut: PublishedCut) -> bool:
+        """Whether the version that is open still serves: one that was replaced or taken back never answers."""
+        state, head = self._state, cut.heads.get(self.declaration.key)
+        return isinstance(state, _Opened) and head is not None and state.champion.head == head.version
+
+    def _unreadable(self, error: Exception) -> OrchestratorError:
+        home = self.gate.settings.home
+        damage = table_file_damage(error, home.lake) or storage_failure(error, home.lake)
+        first = (str(error).strip() or "no message").splitlines()[0][:300]
+        why = f"what serves cannot be opened ({type(error).__name__}: {first}). It is tried again"
+        return damage or ModelNotServed(model=self.declaration.key, why=why)
 
     def _opened(self) -> _Opened:
         state = self._state
@@ -129,11 +148,14 @@ class Answering:
             return state
         raise state if state is not None else ModelNotServed(model=self.declaration.key, why="it is not opened yet")
 
+    def _look_again(self) -> None:
+        # A lake of which not even the heads can be read for a moment leaves the model that answers.
+        with suppress(Exception):
+            self.look()
+
     def _follow(self) -> None:
         while not self._ended.wait(self.every_seconds):
-            # A lake that cannot be read for a moment leaves the model that answers; the next look tries again.
-            with suppress(Exception):
-                self.look()
+            self._look_again()
 
     def _answer_all(self) -> None:
         while (first := self._asked.get()) is not None:

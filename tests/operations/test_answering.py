@@ -15,13 +15,13 @@ import pyarrow.parquet as pq
 import pytest
 import uvicorn
 from click.testing import CliRunner
-from damage import served_file
+from damage import cut, served_file
 from small_models import MODEL, gate_of_models
 from small_scores import build_all, copied, make_scores, publish_model, query
 
 from orchestrator_platform.cli.commands import root
 from orchestrator_platform.cli.model_app import model_app
-from orchestrator_platform.errors import Misuse, ModelNotServed, RowsRefused
+from orchestrator_platform.errors import Misuse, ModelNotServed, RowsRefused, TableFileDamaged
 from orchestrator_platform.gate.outcomes import Published
 from orchestrator_platform.learning.input_rows import InputColumn, InputContract
 from orchestrator_platform.operations.answering import Answering
@@ -169,6 +169,36 @@ def forge(file: Path, column: str, changed: Callable[[Any, int], Any]) -> None:
             if (len(after), after[-8:]) == (len(before), before[-8:]):
                 return
     raise AssertionError("no change leaves the size as it is")
+
+
+def test_a_version_that_was_replaced_answers_no_more_where_its_successor_cannot_be_read(folder: Path) -> None:
+    gate = gate_of_models(folder)
+    answering = Answering(gate, named_model(gate, MODEL))
+    answering.look()
+    assert answering.champion.version == 1
+    (first,) = (gate.settings.home.lake / "data/models/late").glob("*.parquet")
+    publish_model(folder, c=0.01)
+    (second,) = set(first.parent.glob("*.parquet")) - {first}
+    kept = second.read_bytes()
+    cut(second)
+    answering.look()
+    with pytest.raises(TableFileDamaged, match=second.name):
+        _ = answering.champion
+    second.write_bytes(kept)
+    answering.look()
+    assert answering.champion.version == 2
+    cut(second)
+    build_all(folder)
+    answering.look()
+    assert answering.champion.version == 2, "what is open and serves goes on"
+
+
+def test_a_model_that_cannot_be_read_is_told_to_callers_and_ends_no_server(folder: Path) -> None:
+    cut(served_file(gate_of_models(folder).settings.home, MODEL))
+    with asking(folder) as client:
+        refused, health = client.post("/score", json={"rows": [ROW]}), client.get("/health")
+    assert (refused.status_code, refused.json()["error"], health.status_code) == (503, "table_file_damaged", 503)
+    assert "orchestrator restore" in refused.json()["message"]
 
 
 def test_it_follows_the_champion_under_load_and_answers_nothing_once_that_is_taken_back(folder: Path) -> None:
