@@ -179,3 +179,12 @@ def test_equal_models_that_share_parts_differently_are_packed_alike() -> None:
     one.extra = [shared := "a" * 40, shared]
     other.extra = ["".join(["a"] * 40), "".join(["a"] * 40)]
     assert pack_model(one) == pack_model(other)
+
+
+@pytest.mark.parametrize("place", range(40, 400, 30))
+def test_an_artefact_that_was_damaged_anywhere_is_refused(packed: bytes, place: int) -> None:
+    damaged = bytearray(packed)
+    for at in range(place, place + 20):
+        damaged[at] ^= 0x5A
+    with pytest.raises(UntrustedModel):
+        unpack_model(bytes(damaged))
