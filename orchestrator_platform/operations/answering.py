@@ -169,7 +169,8 @@ class Answering:
                 if following is not None:
                     together.append(following)
                     n_rows += len(following.rows)
-            _answer_together(together)
+            # Nobody waits any more for what was cancelled; from here on it cannot be.
+            _answer_together([one for one in together if one.answer.set_running_or_notify_cancel()])
             if last:
                 return
 
@@ -188,13 +189,21 @@ def _answer_together(asked: Sequence[_Asked]) -> None:
         try:
             answers = opened.answer([row for one in group for row in one.rows])
         except Exception as error:  # noqa: BLE001  # what a model does is told to whoever asked it
-            for one in group:
-                one.answer.set_exception(error)
+            _answer_apart(group, error)
             continue
         begin = 0
         for one in group:
             one.answer.set_result(Answered(opened.champion, tuple(answers[begin : begin + len(one.rows)])))
             begin += len(one.rows)
+
+
+def _answer_apart(asked: Sequence[_Asked], error: Exception) -> None:
+    """Rows that break the model are no reason to refuse others that happened to wait beside them."""
+    if len(asked) == 1:
+        asked[0].answer.set_exception(error)
+        return
+    for one in asked:
+        _answer_together([one])
 
 
 def status_of(answering: Answering) -> Mapping[str, Any]:

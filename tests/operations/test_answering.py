@@ -10,6 +10,7 @@ from typing import Any
 
 import duckdb
 import httpx
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -24,6 +25,8 @@ from orchestrator_platform.cli.model_app import model_app
 from orchestrator_platform.errors import Misuse, ModelNotServed, RowsRefused, TableFileDamaged
 from orchestrator_platform.gate.outcomes import Published
 from orchestrator_platform.learning.input_rows import InputColumn, InputContract
+from orchestrator_platform.learning.models.artefact import predict
+from orchestrator_platform.operations import answering as answering_module
 from orchestrator_platform.operations.answering import Answering
 from orchestrator_platform.operations.build import build
 from orchestrator_platform.operations.champions import named_model, read_champion
@@ -199,6 +202,29 @@ def test_a_model_that_cannot_be_read_is_told_to_callers_and_ends_no_server(folde
         refused, health = client.post("/score", json={"rows": [ROW]}), client.get("/health")
     assert (refused.status_code, refused.json()["error"], health.status_code) == (503, "table_file_damaged", 503)
     assert "orchestrator restore" in refused.json()["message"]
+
+
+def test_a_question_that_breaks_the_model_or_is_given_up_harms_no_other(
+    made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(estimator: Any, frame: pd.DataFrame) -> Any:
+        if (frame.vendor == "boom").any():
+            raise ZeroDivisionError("by this row")
+        return predict(estimator, frame)
+
+    monkeypatch.setattr(answering_module, "predict", breaks)
+    answering = Answering(gate_of_models(made), named_model(gate_of_models(made), MODEL))
+    answering.look()
+    first, broken, given_up, last = (
+        answering.ask([{**ROW, "vendor": name}]) for name in ("acme", "boom", "bolt", "cord")
+    )
+    assert given_up.cancel()
+    answering.start()
+    try:
+        assert [one.result(30).rows[0]["item_id"] for one in (first, last)] == [1, 1]
+        assert isinstance(broken.exception(30), ZeroDivisionError)
+    finally:
+        answering.stop()
 
 
 def test_it_follows_the_champion_under_load_and_answers_nothing_once_that_is_taken_back(folder: Path) -> None:
