@@ -5,6 +5,7 @@ A row is refused with a sentence about it; nothing is guessed, filled in or cut.
 
 import json
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
 _PROBLEMS_TOLD = 5
+_GREATEST_FLOAT = 3.4028234663852886e38
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,12 @@ def _problem(contract: InputContract, row: object) -> str:
     if not isinstance(row, Mapping):
         return f"it is no object with a value for each column, but {_told(row)}"
     known = {column.name for column in (*contract.key, *contract.features)}
-    said = [f"`{name}` is no column of it" for name in row if name not in known]
+    said = [f"`{_printable(str(name))}` is no column of it" for name in row if name not in known]
+    said += [
+        f"`{column.name}` is {_told(row[column.name])}, which cannot be given back with its answer"
+        for column in contract.key
+        if column.name in row and not _is_plain(row[column.name])
+    ]
     for column in contract.features:
         if column.name not in row:
             said.append(f"`{column.name}` is missing")
@@ -97,6 +104,18 @@ def _acceptor(type_: str) -> _Accepts | None:
     return _ACCEPTS.get("DECIMAL" if type_.startswith("DECIMAL") else type_)
 
 
+def _is_plain(value: object) -> bool:
+    """Whether a value of the key, by which the caller knows the answer, can stand in the answer."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value is None or isinstance(value, bool | int) or _is_text(value, "")
+
+
+def _is_text(value: Any, _: str) -> bool:
+    # JSON can spell halves of characters, which no text of a table can hold.
+    return isinstance(value, str) and not any("\ud800" <= letter <= "\udfff" for letter in value)
+
+
 def _is_list(value: Any, type_: str) -> bool:
     one = type_.removesuffix("[]")
     accepts = _acceptor(one)
@@ -111,8 +130,11 @@ def _is_whole(value: Any, type_: str) -> bool:
     return bool(least <= value < 1 << bits)
 
 
-def _is_number(value: Any, _: str) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def _is_number(value: Any, type_: str) -> bool:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    # What is beyond the type would be given to the model as infinite.
+    return abs(value) <= (_GREATEST_FLOAT if type_ == "FLOAT" else sys.float_info.max)
 
 
 def _is_time(value: Any, _: str) -> bool:
@@ -120,7 +142,7 @@ def _is_time(value: Any, _: str) -> bool:
 
 
 _ACCEPTS: Mapping[str, _Accepts] = {
-    "VARCHAR": lambda value, _: isinstance(value, str),
+    "VARCHAR": _is_text,
     "BOOLEAN": lambda value, _: isinstance(value, bool),
     **dict.fromkeys(_WHOLE, _is_whole),
     **dict.fromkeys(("DOUBLE", "FLOAT", "DECIMAL"), _is_number),
@@ -150,17 +172,15 @@ _PARSES: Mapping[str, Callable[[str], Any]] = {
 
 
 def _typed(value: Any, type_: str) -> Any:
-    if isinstance(value, str) and type_ in {"TIMESTAMP", "DATE"}:
-        time = _time(value)
-        # Times are naive ones in UTC everywhere behind this.
-        return time.astimezone(UTC).replace(tzinfo=None) if time is not None and time.tzinfo else time
-    return value
+    return _time(value) if isinstance(value, str) and type_ in {"TIMESTAMP", "DATE"} else value
 
 
 def _time(text: str) -> datetime | None:
     try:
-        return datetime.fromisoformat(text)
-    except ValueError:
+        time = datetime.fromisoformat(text)
+        # Times are naive ones in UTC everywhere behind this.
+        return time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
+    except (ValueError, OverflowError):
         return None
 
 
@@ -178,5 +198,10 @@ def _arrow_type(type_: str) -> "pa.DataType":
 
 
 def _told(value: object) -> str:
-    text = json.dumps(value, default=str, ensure_ascii=False)
-    return text if len(text) <= 60 else f"{text[:57]}…"
+    return _printable(json.dumps(value, default=str, ensure_ascii=False))
+
+
+def _printable(text: str) -> str:
+    """A text as it can stand in a sentence, whatever was sent."""
+    short = text if len(text) <= 60 else f"{text[:57]}…"
+    return short.encode("utf-8", "backslashreplace").decode()

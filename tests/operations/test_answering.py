@@ -106,12 +106,18 @@ def test_answers_over_http_are_those_of_the_scores_and_name_the_model(folder: Pa
         ({"size": True}, "`size` is true, which is no BIGINT"),
         ({"vendor": None}, "`vendor` must have a value"),
         ({"colour": "red"}, "`colour` is no column of it"),
+        ({"\ud800": 1}, "`\\ud800` is no column of it"),
+        ({"vendor": "\ud800"}, '`vendor` is "\\ud800", which is no VARCHAR'),
+        ({"score": 10**400}, f"`score` is 1{'0' * 56}…, which is no DOUBLE"),
+        ({"item_id": float("nan")}, "`item_id` is NaN, which cannot be given back with its answer"),
+        ({"item_id": ["\ud800"]}, '`item_id` is ["\\ud800"], which cannot be given back with its answer'),
     ],
 )
 def test_a_row_that_breaks_the_contract_is_refused_with_a_sentence(
     client: httpx.Client, change: dict[str, Any], said: str
 ) -> None:
-    answer = client.post("/score", json={"rows": [ROW, {**ROW, **change}]})
+    content = json.dumps({"rows": [ROW, {**ROW, **change}]})
+    answer = client.post("/score", content=content, headers={"content-type": "application/json"})
     assert answer.status_code == 422
     assert answer.json()["rows"] == {"2": said}
 
@@ -300,6 +306,8 @@ def test_nobody_serves_to_others_without_a_key(made: Path) -> None:
         ("BOOLEAN", False, 0),
         ("TINYINT", -128, 128),
         ("DOUBLE", 1, float("nan")),
+        ("FLOAT", 3.4e38, 3.5e38),
+        ("TIMESTAMP", "9999-12-31T23:59:59", "9999-12-31T23:59:59-23:00"),
         ("UBIGINT", 2**63, -1),
     ],
 )
