@@ -1,13 +1,14 @@
 """What agents ask people to start, and people's answers: the use cases behind `orchestrator asks`."""
 
 from collections.abc import Callable, Collection, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 from ..authority.agent_files import Invocation
 from ..authority.permissions import Person
 from ..errors import AskSettled, Misuse
 from ..gate.context import Gate
-from ..gate.cycle.asks import Wanted, ask_in, asks_in, commit_answers, commit_asks
+from ..gate.cycle.asks import Wanted, ask_in, asks_in, at_work_on, commit_answers, commit_asks
 from ..gate.outcomes import Failed, Held, Outcome, Published, Waiting
 from ..lake.published import PublishedCut, cut_for_readers
 from ..records.asks import Ask, AskState
@@ -65,18 +66,19 @@ def approve_ask(gate: Gate, number: int, *, by: str, why: str) -> Answered:
     Raises:
         Misuse: There is no such ask, no reason was given, or the name is no person's.
         NotPermitted: The name is an agent's.
-        AskSettled: It was answered before, or another version serves by now.
+        AskSettled: It was answered before, the work goes on after another answer, or another version serves by now.
     """
     person, reason = require_person(gate, by), _reason(number, "approve", why)
     found = _answerable(_cut(gate), number)
     work = f"ask {number}: {reason}"
-    result = _answering(
-        gate,
-        [found],
-        person,
-        reason,
-        lambda: build(gate, [found.asset], reason=work, on_behalf_of=person.name, started=Invocation.MANUAL),
-    )
+    with at_work_on(gate, [found]):
+        result = _answering(
+            gate,
+            [found],
+            person,
+            reason,
+            lambda: build(gate, [found.asset], reason=work, on_behalf_of=person.name, started=Invocation.MANUAL),
+        )
     return Answered(ask_in(_cut(gate), number), result)
 
 
@@ -88,8 +90,9 @@ def deny_ask(gate: Gate, number: int, *, by: str, why: str) -> Answered:
         OrchestratorError: As for `approve_ask`.
     """
     person, reason = require_person(gate, by), _reason(number, "deny", why)
-    _answerable(_cut(gate), number, deny=True)
-    (denied,) = commit_answers(gate, [number], person, AskState.DENIED, reason, {})
+    found = _answerable(_cut(gate), number, deny=True)
+    with at_work_on(gate, [found]):
+        (denied,) = commit_answers(gate, [number], person, AskState.DENIED, reason, {})
     catch_up(gate.settings, gate.layout)
     return Answered(denied)
 
@@ -99,11 +102,19 @@ def answered_by_start(
 ) -> BuildResult:
     """Does work that a person started, which answers what was asked about these assets with yes, and returns it.
 
+    Where work goes on that answers one of them, it is left to that.
+
     Raises:
         NotPermitted: The name is an agent's.
     """
-    open_ = [each for each in asks_in(_cut(gate)) if each.waits and each.asset in assets]
-    return _answering(gate, open_, require_person(gate, person), reason, work) if open_ else work()
+    with ExitStack() as held:
+        open_: list[Ask] = []
+        for asset in sorted(assets):
+            asked = [each for each in asks_in(_cut(gate)) if each.waits and each.asset == asset]
+            with suppress(AskSettled):
+                held.enter_context(at_work_on(gate, asked))
+                open_ += asked
+        return _answering(gate, open_, require_person(gate, person), reason, work) if open_ else work()
 
 
 def _answering(

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from killed_run import run_killed
@@ -14,8 +15,9 @@ from orchestrator_platform.errors import AskSettled, Misuse, NotPermitted
 from orchestrator_platform.gate.context import Gate
 from orchestrator_platform.gate.cycle.asks import Wanted
 from orchestrator_platform.lake.published import cut_published
+from orchestrator_platform.operations import asks as asks_module
 from orchestrator_platform.operations.asks import answered_by_start, approve_ask, ask, deny_ask, read_asks
-from orchestrator_platform.operations.build import build
+from orchestrator_platform.operations.build import BuildResult, build
 from orchestrator_platform.operations.land import land
 from orchestrator_platform.projections.journal import read_journal
 from orchestrator_platform.records.asks import AskState, Evidence
@@ -140,6 +142,39 @@ def test_a_rejected_training_ends_the_ask_with_its_outcome(project: Path) -> Non
     assert answered.result.is_no
     assert (answered.ask.state, answered.ask.outcome) == (AskState.DONE, "rejected")
     assert ask_for(gate_of(project), drifted(0.3)) == []
+
+
+@pytest.mark.parametrize("second", [approve_ask, deny_ask])
+def test_while_the_work_goes_on_nobody_answers_again(
+    project: Path, monkeypatch: pytest.MonkeyPatch, second: Callable[..., object]
+) -> None:
+    gate, refused = gate_of(project), []
+    ask_for(gate, drifted(0.3))
+
+    def answered_again(*args: Any, **named: Any) -> BuildResult:
+        with pytest.raises(AskSettled, match="answered by person:ada, and the work that follows goes on") as raised:
+            second(gate_of(project), 1, by="bob", why="me too")
+        refused.append(raised.value)
+        return build(*args, **named)
+
+    monkeypatch.setattr(asks_module, "build", answered_again)
+    done = approve_ask(gate, 1, by="ada", why="do it")
+    assert (len(refused), done.ask.answered_by, done.ask.outcome) == (1, "person:ada", "published version 2")
+
+
+def test_a_start_beside_work_that_goes_on_leaves_the_answer_to_that(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = gate_of(project)
+    ask_for(gate, drifted(0.3))
+
+    def started_beside(*args: Any, **named: Any) -> BuildResult:
+        answered_by_start(gate, [TOTALS], "bob", "launched", lambda: build(gate, [TOTALS], started=Invocation.MANUAL))
+        return build(*args, **named)
+
+    monkeypatch.setattr(asks_module, "build", started_beside)
+    done = approve_ask(gate, 1, by="ada", why="do it")
+    assert (done.ask.state, done.ask.answered_by, done.ask.outcome) == (AskState.DONE, "person:ada", "unchanged")
 
 
 def approve_first(folder: Path) -> None:

@@ -1,8 +1,10 @@
 """Commits what a person is asked to start, and the answers: as events in the lake, so that a crash loses none."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+
+from filelock import FileLock, Timeout
 
 from ...authority.acts import Act
 from ...authority.permissions import Person, require
@@ -60,6 +62,28 @@ def commit_asks(gate: Gate, agent: AgentName, wanted: Sequence[Wanted], reason: 
             events = tuple(_ask_event(gate, agent, each, _served(cut, each.asset), reason) for each in news)
             publish_in(gate, Publication(judged=(), agent=agent, reason=reason, events=events))
         return asks_in(_cut(gate))[len(asked) :]
+
+
+@contextmanager
+def at_work_on(gate: Gate, asked: Sequence[Ask]) -> Iterator[None]:
+    """Holds the asks' assets for the body, so that one answer at a time is given and carried out. The operating system
+    lets go of them where their holder dies.
+
+    Raises:
+        AskSettled: Somebody else holds one: the work that was asked for goes on.
+    """
+    with ExitStack() as held:
+        for ask in {each.asset: each for each in sorted(asked, key=lambda each: (each.asset, each.number))}.values():
+            lock = FileLock(
+                gate.layout.asks_lock.with_name(f"{gate.layout.asks_lock.stem}.{ask.asset}.lock"), timeout=0
+            )
+            try:
+                held.enter_context(lock)
+            except Timeout as error:
+                who = ask_in(_cut(gate), ask.number).answered_by or "somebody else"
+                state = f"answered by {who}, and the work that follows goes on"
+                raise AskSettled(number=ask.number, asset=ask.asset, state=state) from error
+        yield
 
 
 def commit_answers(
