@@ -64,12 +64,17 @@ def person(name: str) -> Person:
 def actor_named(name: str, principals: Mapping[AgentName, Principal]) -> Actor:
     """Returns the agent of that name, with no more rights than its file gives, or else the person.
 
-    No person bears an agent's name: `person:` before it makes no other.
+    No person bears an agent's name: neither `person:` before it nor capital letters make another.
 
     Raises:
         Misuse: The name is no agent's, and no person's either.
     """
-    return principals.get(AgentName(name.removeprefix(PERSON_PREFIX))) or person(name)
+    return principals.get(agent_alike(name)) or person(name)
+
+
+def agent_alike(name: str) -> AgentName:
+    """Returns the name of the agent that somebody of this name would be taken for; agents have small letters only."""
+    return AgentName(name.removeprefix(PERSON_PREFIX).lower())
 
 
 def permission(actor: Actor, act: Act, asset: AssetKey | None, seats: Mapping[AssetKey, Seats]) -> Permission:

@@ -4,7 +4,7 @@ those do not load.
 
 from ..authority.acts import Act
 from ..authority.agent_files import load_agent_files
-from ..authority.permissions import PERSON_PREFIX, person, require
+from ..authority.permissions import agent_alike, person, require
 from ..errors import Misuse, NotPermitted
 from ..records.keys import AgentName
 from ..settings import Project
@@ -18,7 +18,7 @@ def require_caretaker(project: Project, act: Act, by: str) -> AgentName:
         Misuse: The person's name is none.
     """
     named = person(by).name if by else None
-    bare = by.removeprefix(PERSON_PREFIX)
+    bare = agent_alike(by)
     # Agent files that do not load must not keep a person from mending them.
     if named is not None and not (project.agents / f"{bare}.md").is_file():
         return named

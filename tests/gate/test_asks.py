@@ -112,7 +112,7 @@ def test_what_was_denied_asks_again_only_when_the_measure_has_gone_on_by_the_lim
 def test_no_agent_answers(project: Path) -> None:
     gate = gate_of(project)
     ask_for(gate, drifted(0.3))
-    for name in ("trainer", "person:trainer", "maker"):
+    for name in ("trainer", "person:trainer", "maker", "Trainer", "person:TRAINER"):
         for answer in (approve_ask, deny_ask):
             with pytest.raises(NotPermitted, match="only a person can"):
                 answer(gate, 1, by=name, why="I would")

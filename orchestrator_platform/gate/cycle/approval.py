@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import duckdb
 
 from ...authority.acts import Act
-from ...authority.permissions import Person, require
+from ...authority.permissions import Person, agent_alike, require
 from ...errors import CandidateDamaged, NotApprovable, NotPermitted, SealBroken
 from ...lake.published import cut_published
 from ...records.candidates import Manifest
@@ -93,7 +93,7 @@ def publish_approved(gate: Gate, found: Escalation, approver: Person, reason: st
 
 def require_no_agent(gate: Gate, approver: Person) -> None:
     """Raises NotPermitted where the person bears an agent's name: who approved must be beyond doubt."""
-    name = approver.name.partition(":")[2]
+    name = agent_alike(approver.name)
     if name in gate.principals:
         raise NotPermitted(agent=name, act=Act.APPROVE, subject="anything", why="only a person can, and it is an agent")
 
