@@ -2,12 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import duckdb
+from filelock import FileLock, Timeout
 
 from ..errors import ProcessFailed, TrainingFailed
 from ..learning.environment import environment_hash
@@ -77,7 +79,8 @@ def train_model(stage: TrainingStage) -> TrainedModel:
     if not n_examples:
         raise TrainingFailed(asset=stage.declaration.key, problem=f"no row of {stage.options.examples} has a label")
     stage.say(f"training {stage.declaration.key}: {n_examples} labelled examples, with those held out")
-    answer = _run(stage)
+    with _alone(stage):
+        answer = _run(stage)
     artefact = (stage.scratch / ARTEFACT).read_bytes()
     _insert(stage, artefact, answer)
     counts = TrainingCounts(
@@ -90,15 +93,40 @@ def train_model(stage: TrainingStage) -> TrainedModel:
     return TrainedModel(_ROW, counts)
 
 
+@contextmanager
+def _alone(stage: TrainingStage) -> Iterator[None]:
+    """Lets one training of a model search at a time: two would write their trials into one study."""
+    file = stage.studies / f"{stage.declaration.key}.lock"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(file, timeout=_longest(stage))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        stage.say(f"another process trains {stage.declaration.key}: this one waits for it")
+        try:
+            lock.acquire()
+        except Timeout as error:
+            problem = f"another process has been training it for {_longest(stage):g} s"
+            raise TrainingFailed(asset=stage.declaration.key, problem=problem) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _longest(stage: TrainingStage) -> float:
+    return stage.options.budget.minutes * 60 + _BESIDE_THE_SEARCH_SECONDS
+
+
 def _run(stage: TrainingStage) -> dict[str, Any]:
-    build, minutes = stage.build, stage.options.budget.minutes
+    build = stage.build
     task = {
         "options": stage.options.model_dump(mode="json"),
         "file": str(build.file),
         "estimator": build.estimator,
         "study": str(_study(stage)),
     }
-    limits = ProcessLimits(timeout_seconds=minutes * 60 + _BESIDE_THE_SEARCH_SECONDS)
+    limits = ProcessLimits(timeout_seconds=_longest(stage))
     try:
         return run_fresh(MODULE, stage.scratch, task, limits, stage.say)
     except ProcessFailed as error:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +26,15 @@ from small_project import write_files
 
 from orchestrator_platform.authority.agent_files import Invocation
 from orchestrator_platform.cli.commands import root
-from orchestrator_platform.errors import CandidateDamaged, DefinitionError, Misuse, NotPermitted, UnknownAsset
+from orchestrator_platform.errors import (
+    CandidateDamaged,
+    DefinitionError,
+    Misuse,
+    NotPermitted,
+    ProcessFailed,
+    UnknownAsset,
+)
+from orchestrator_platform.gate import train as train_stage
 from orchestrator_platform.gate.cycle import table_pass
 from orchestrator_platform.gate.outcomes import Failed, Held, Outcome, Published, Rejected, Unchanged, Waiting
 from orchestrator_platform.gate.plan import Need
@@ -206,6 +215,34 @@ def test_an_estimator_that_breaks_fails_with_its_own_words(folder: Path) -> None
     assert isinstance(failed, Failed)
     assert "no room" in failed.message
     assert "orchestrator train models.late" in failed.message
+
+
+def test_two_trainings_of_one_model_search_one_after_the_other(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    at_work, most_at_work, second_waits = [0], [0], threading.Event()
+
+    def listen(text: str) -> None:
+        if "waits for it" in text:
+            second_waits.set()
+
+    def train_beside() -> None:
+        gate = replace(gate_of_models(folder), say=listen)
+        train(gate, [MODEL], reason="the second", on_behalf_of=PERSON, rebuild=True)
+
+    second = threading.Thread(target=train_beside)
+
+    def search(*_: Any) -> dict[str, Any]:
+        at_work[0] += 1
+        most_at_work[0] = max(most_at_work[0], at_work[0])
+        if not second.ident:
+            second.start()
+            second_waits.wait(30)
+        at_work[0] -= 1
+        raise ProcessFailed(module="training", problem="that will do", said="")
+
+    monkeypatch.setattr(train_stage, "run_fresh", search)
+    assert isinstance(trained(folder, rebuild=True), Failed)
+    second.join()
+    assert (second_waits.is_set(), most_at_work) == (True, [1])
 
 
 def test_a_model_is_a_table_like_any_other(folder: Path) -> None:
