@@ -154,6 +154,8 @@ def _parsed(text: str | None, type_: str) -> Any:
     """The value of a text; the text itself where it is none, so that the row is refused with it."""
     if text is None or text == "":
         return None
+    if "_" in text and type_ not in {"VARCHAR", "VARCHAR[]"}:
+        return text  # 1_0 is a ten to nobody but Python
     if type_.endswith("[]"):
         parse: Callable[[str], Any] = json.loads
     else:

@@ -87,8 +87,11 @@ def _csv_rows(champion: Champion, text: str) -> list[dict[str, Any]]:
     reader = csv.DictReader(io.StringIO(text), strict=True)
     try:
         rows = list(reader)
+        doubled = sorted({name for name in reader.fieldnames or () if list(reader.fieldnames or ()).count(name) > 1})
     except csv.Error as error:
         raise Misuse(f"Line {reader.line_num} is no CSV: {error}. Nothing was scored.") from error
+    if doubled:
+        raise Misuse(f"The header names {', '.join(doubled)} more than once. Nothing was scored. Mend it.")
     for number, row in enumerate(rows, 1):
         if None in row or any(value is None for value in row.values()):
             raise Misuse(f"Row {number} has not as many fields as the header. Nothing was scored. Mend it.")
@@ -99,8 +102,9 @@ def _json_rows(text: str) -> list[Any]:
     try:
         if text.lstrip().startswith("["):
             return list(json.loads(text))
-        return [json.loads(line) for line in text.splitlines() if line.strip()]
-    except ValueError as error:
+        # A text may hold other ends of lines than this one.
+        return [json.loads(line) for line in text.split("\n") if line.strip()]
+    except (ValueError, RecursionError) as error:
         raise Misuse(
             f"The rows are no JSON: {error}. Nothing was scored. Give a list of objects, or one object per line."
         ) from error

@@ -283,8 +283,18 @@ def test_rows_of_a_file_that_break_the_contract_are_named_and_none_is_scored(mad
         score_rows(gate, MODEL, "vendor,score,size\nacme,1,1\nacme,x,1\n,1,1\n", is_csv=True)
     with pytest.raises(Misuse, match="Row 1 has not as many fields"):
         score_rows(gate, MODEL, "vendor,score,size\nacme,1\n", is_csv=True)
-    with pytest.raises(Misuse, match="no JSON"):
-        score_rows(gate, MODEL, "{", is_csv=False)
+    with pytest.raises(Misuse, match="The header names score more than once"):
+        score_rows(gate, MODEL, "vendor,score,score,size\nacme,1,2,1\n", is_csv=True)
+    with pytest.raises(RowsRefused, match='`score` is "1_0"'):
+        score_rows(gate, MODEL, "vendor,score,size\nacme,1_0,1\n", is_csv=True)
+    for text in ("{", "[" * 100_000):
+        with pytest.raises(Misuse, match="no JSON"):
+            score_rows(gate, MODEL, text, is_csv=False)
+
+
+def test_a_row_of_a_json_file_ends_where_its_line_does(made: Path) -> None:
+    row = json.dumps({**ROW, "vendor": "ac\u2028me"}, ensure_ascii=False)
+    assert len(score_rows(gate_of_models(made), MODEL, f"{row}\n{row}\r\n", is_csv=False).rows) == 2
 
 
 def test_nobody_serves_to_others_without_a_key(made: Path) -> None:
