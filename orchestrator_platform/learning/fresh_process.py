@@ -1,18 +1,21 @@
 """Runs a module of ours in a fresh Python: limits, a clean environment, and nothing of this process but files.
 
 The task is a folder. What the module is told, and what it answers, are files in it; while it works it says how far it
-is. It ends with its parent, however that ends.
+is. It ends with its parent, however that ends, and what it started ends with it.
 """
 
 import json
 import os
 import resource
+import selectors
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -30,6 +33,9 @@ _ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
 }
+
+
+_LOOK_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -57,11 +63,12 @@ def run_fresh(
             stderr=errors,
             cwd=folder,
             env={**_ENVIRONMENT, "PATH": os.defpath, "HOME": str(folder)},
+            start_new_session=True,
         )
         try:
             problem = _follow(process, limits, say)
         finally:
-            process.kill()
+            _kill(process)
             process.wait()
             for pipe in (process.stdin, process.stdout):
                 if pipe is not None:
@@ -73,12 +80,11 @@ def run_fresh(
 
 def _follow(process: "subprocess.Popen[bytes]", limits: ProcessLimits, say: Callable[[str], None]) -> str:
     """What went wrong, nothing where nothing did."""
-    timer = threading.Timer(limits.timeout_seconds, process.kill)
+    timer = threading.Timer(min(limits.timeout_seconds, threading.TIMEOUT_MAX), _kill, [process])
     timer.start()
     problem = ""
     try:
-        assert process.stdout is not None
-        for line in process.stdout:
+        for line in _lines(process):
             told = _told(line)
             if "problem" in told:
                 problem = str(told["problem"])
@@ -93,6 +99,28 @@ def _follow(process: "subprocess.Popen[bytes]", limits: ProcessLimits, say: Call
     if timed_out:
         return f"it took longer than {limits.timeout_seconds:g} s"
     return f"it was ended by signal {-exit_code}" if exit_code < 0 else f"it ended with exit code {exit_code}"
+
+
+def _lines(process: "subprocess.Popen[bytes]") -> Iterator[bytes]:
+    """Yields what it prints until it ends: what it started and left behind may hold the pipe for ever."""
+    assert process.stdout is not None
+    left = b""
+    with selectors.DefaultSelector() as waiting:
+        waiting.register(process.stdout, selectors.EVENT_READ)
+        while True:
+            has_ended, found = process.poll() is not None, None
+            if waiting.select(0 if has_ended else _LOOK_SECONDS):
+                found = os.read(process.stdout.fileno(), 1 << 16)
+                *lines, left = (left + found).split(b"\n")
+                yield from lines
+            if has_ended or found == b"":
+                return
+
+
+def _kill(process: "subprocess.Popen[bytes]") -> None:
+    """Ends it with all that it started, which is of its session."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _told(line: bytes) -> dict[str, Any]:
@@ -153,6 +181,8 @@ def answer_task(work: Work) -> NoReturn:
 def _end_with_parent() -> None:
     """The parent holds the other end of standard input, and says nothing: it ends when the parent does."""
     os.read(sys.stdin.fileno(), 1)
+    if os.getpgrp() == os.getpid():
+        os.killpg(os.getpid(), signal.SIGKILL)
     os._exit(1)
 
 

@@ -1,0 +1,63 @@
+"""A process of its own ends when its work or its time does, whatever it started and left behind."""
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from orchestrator_platform.errors import ProcessFailed
+from orchestrator_platform.learning.fresh_process import ProcessLimits, run_fresh
+
+# A child of its own that holds the pipe of its parent for ever, and writes its number where the test finds it.
+LEAVES_A_CHILD = """
+import os, time
+from pathlib import Path
+from orchestrator_platform.learning.fresh_process import answer_task
+
+def work(folder, task, say):
+    say("begun")
+    if not (child := os.fork()):
+        time.sleep(3600)
+    Path(task["child"]).write_text(str(child))
+    time.sleep(task["seconds"])
+    return {"done": True}
+
+answer_task(work)
+"""
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a module that the fresh process finds: nothing but files of its folder reaches it."""
+    package = tmp_path / "site"
+    package.mkdir()
+    (package / "leaves_a_child.py").write_text(LEAVES_A_CHILD)
+    monkeypatch.setattr(
+        "orchestrator_platform.learning.fresh_process._ENVIRONMENT", {"PYTHONPATH": str(package), "LANG": "C.UTF-8"}
+    )
+    return "leaves_a_child"
+
+
+def wait_for_end(child: int) -> None:
+    until = time.monotonic() + 10
+    while Path(f"/proc/{child}/stat").exists() and Path(f"/proc/{child}/stat").read_text().split()[2] != "Z":
+        assert time.monotonic() < until, "it lives on"
+        threading.Event().wait(0.01)
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="processes are looked for below /proc")
+@pytest.mark.parametrize(("seconds", "limit"), [(0, 60), (60, 5)])
+def test_a_child_that_it_left_behind_keeps_nobody_waiting_and_ends(
+    module: str, tmp_path: Path, seconds: int, limit: float
+) -> None:
+    said: list[str] = []
+    task = {"child": str(tmp_path / "child"), "seconds": seconds}
+    began = time.monotonic()
+    if seconds:
+        with pytest.raises(ProcessFailed, match="it took longer than 5 s"):
+            run_fresh(module, tmp_path, task, ProcessLimits(timeout_seconds=limit), said.append)
+    else:
+        assert run_fresh(module, tmp_path, task, ProcessLimits(timeout_seconds=limit), said.append)["done"] is True
+    assert (said, time.monotonic() - began < 30) == (["begun"], True)
+    wait_for_end(int((tmp_path / "child").read_text()))
