@@ -158,8 +158,8 @@ def test_stopped_before_any_of_its_changes_the_next_attempt_ends_in_the_same_sta
         registry_target._forget(client_of(folder), NAME)  # begins with nothing
 
         @contextmanager
-        def counted(*given: Any, left: int = n_changes) -> Iterator[Any]:
-            with real(*given) as client:
+        def counted(*given: Any, left: int = n_changes, **how: Any) -> Iterator[Any]:
+            with real(*given, **how) as client:
                 yield Counted(client, left)
 
         monkeypatch.setattr(registry_target, "connected", counted)
@@ -193,6 +193,22 @@ def test_a_server_that_does_not_answer_harms_nobody(made: Path) -> None:
         (state,) = sync(with_settings(gate, away))
     assert state.is_behind
     assert "the registry at http://127.0.0.1:9 says" in state.error
+
+
+def test_a_database_that_is_none_any_more_is_told_of_and_made_anew(made: Path, tmp_path: Path) -> None:
+    folder = copied(made, tmp_path / "project")
+    database = registry_place(gate_of_models(folder).settings).database
+    database.parent.mkdir(parents=True, exist_ok=True)
+    database.write_bytes(b"no database" * 1_000)
+    for state in (*read_projections(gate_of_models(folder)), *sync(gate_of_models(folder))):
+        assert state.is_behind
+        assert "file is not a database" in state.error
+        assert "`orchestrator projections rebuild mlflow:models.late` sets it aside" in state.error
+    (state,) = sync(gate_of_models(folder), anew=True)
+    assert state.error == ""
+    assert state.serving == 2
+    assert aliases(folder) == {"champion": "2", "previous": "1"}
+    assert database.with_name("registry.db.broken").read_bytes().startswith(b"no database")
 
 
 def with_settings(gate: Gate, settings: Any) -> Gate:

@@ -103,7 +103,7 @@ class RegistryTarget:
         if head is None or head.withdrawn:
             return self._withdraw()
         wanted = wanted_of(cut, self.asset, head)
-        with connected(self.place, self.name) as client:
+        with connected(self.place, self.name, anew=anew) as client:
             _require_own(client, self)
             if anew:
                 _forget(client, self.model)
