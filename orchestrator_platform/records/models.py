@@ -1,7 +1,7 @@
 """What a project says of a model: learned from which examples, by which estimator, measured how, within what bounds."""
 
 import datetime as dt
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -59,7 +59,7 @@ class Budget(Record):
     """A search ends after so many trials, and before that only when the minutes are over."""
 
     trials: int = Field(default=20, gt=0)
-    minutes: float = Field(default=1.5, gt=0)
+    minutes: float = Field(default=1.5, gt=0, allow_inf_nan=False)
 
 
 class Slice(Record):
@@ -96,7 +96,7 @@ class ModelOptions(Record):
     train_since: dt.date | None = None
     validation: Validation = Validation()
     metric: MetricName = "roc_auc"
-    floors: dict[MetricName, float] = Field(default_factory=dict)
+    floors: dict[MetricName, Annotated[float, Field(allow_inf_nan=False)]] = Field(default_factory=dict)
     max_calibration_error: float = Field(default=0.05, gt=0, le=1)
     tolerance: float = Field(default=0.01, ge=0, le=1)
     slices: tuple[Slice, ...] = ()

@@ -277,6 +277,8 @@ def test_the_model_list_is_what_machines_read(folder: Path) -> None:
         ("size >= 5", "weight >= 5", "cannot be asked of features.items"),
         ('cluster: ["seen_at::DATE"]', 'cluster: ["read_text(vendor)"]', "cluster|read_text"),
         ("examples: features.items", "examples: features.others", "nothing declares it"),
+        ("floors: {roc_auc: 0.7}", "floors: {roc_auc: .nan}", r"`floors.roc_auc`: Input should be a finite number"),
+        ("minutes: 1}", "minutes: .inf}", r"`budget.minutes`: Input should be a finite number"),
     ],
 )
 def test_a_component_that_is_wrong_is_refused_with_file_and_line(
