@@ -3,6 +3,7 @@
 `marts.cleaned` has an order's row, `marts.buyers` a customer's, `marts.spend` joins both, `marts.by_buyer` sums up.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from small_project import DBT_PROJECT, gate_of, make_project, write, write_orders
@@ -76,9 +77,9 @@ FILES = DBT_PROJECT | {
 _LEFT_OUT = ("defs/marts/defs.yaml", "defs/marts/contract.py", "defs/marts/tables.py")
 
 
-def make_published(folder: Path) -> None:
-    """Makes the project with everything published, one order of the file in quarantine."""
-    make_project(folder, changes=FILES)
+def make_published(folder: Path, changes: Mapping[str, str] | None = None) -> None:
+    """Makes the project, with other files where told, with everything published, one order in quarantine."""
+    make_project(folder, changes=FILES | dict(changes or {}))
     for name in _LEFT_OUT:
         (folder / name).unlink()
     rows = [(n, f"buyer {n % N_BUYERS}", n % 7 + 1, "open") for n in range(N_ORDERS)]

@@ -16,11 +16,14 @@ def check_checks_kept(
 ) -> Finding:
     """Returns a warning that names what was removed or rewritten, or tolerates other rows, since the served version.
 
-    `own` are the checks that the project brings along; what a rewritten one still finds is for a person to read.
+    `own` are the checks that the project brings along besides dbt's `tests`; what a rewritten one still finds is for a
+    person to read.
     """
     names = test_check_names(tests)
     limits = {names[test.unique_id]: test.limit for test in tests}
-    changed = list(_changed(view, checks, limits, {check.name: check.code_version for check in own}))
+    code = {check.name: check.code_version for check in own}
+    code |= {names[test.unique_id]: test.code_version for test in tests}
+    changed = list(_changed(view, checks, limits, code))
     since = view.base_receipt.version if view.base_receipt else None
     return Finding(
         asset=view.asset,

@@ -69,6 +69,7 @@ def findings_of_tests(
             sample=mask_rows(result.sample, contract, *read) if result else (),
             engine="dbt",
             message=_message(asset, test, result),
+            code_version=test.code_version,
         )
 
 

@@ -3,11 +3,12 @@
 What is only behind, because a parent was published since, is not of the branch.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
 
 import duckdb
 
+from ..audits.dbt_checks import test_check_names
 from ..gate.context import Gate
 from ..gate.fingerprint import raw_fingerprint, table_fingerprint
 from ..lake.history import read_ledger, read_receipt
@@ -27,6 +28,7 @@ from ..records.declarations import (
 )
 from ..records.keys import AssetKey
 from ..records.receipts import Receipt
+from ..transforming.dbt_project import DbtTest
 
 NEW, REMOVED = "new", "removed"
 _OF_PARENTS = (
@@ -53,14 +55,14 @@ def find_changes(gate: Gate, cut: PublishedCut, receipts: Mapping[AssetKey, Rece
                 kinds = SourceBuild | ModelBuild
                 what: tuple[str, ...] = () if isinstance(declaration.build, kinds) else (NEW,)
             else:
-                what = _differences(connection, declaration, receipt)
+                what = _differences(gate, connection, declaration, receipt)
             changes += [AssetChange(asset=asset, what=what)] if what else []
     removed = [AssetChange(asset=asset, what=(REMOVED,)) for asset in receipts if asset not in gate.assets]
     return (*changes, *removed)
 
 
 def _differences(
-    connection: duckdb.DuckDBPyConnection, declaration: AssetDeclaration, receipt: Receipt
+    gate: Gate, connection: duckdb.DuckDBPyConnection, declaration: AssetDeclaration, receipt: Receipt
 ) -> tuple[str, ...]:
     if _as_it_was_made(connection, declaration, receipt) == receipt.fingerprint:
         return ()
@@ -72,7 +74,8 @@ def _differences(
     ]
     if not _is_made_of_its_parents(declaration):
         # Its fingerprint is of more than can be known now: of the files of a landing, of one slice.
-        return (*found, *([CHECKS] if _has_other_checks(declaration, receipt) else []))
+        tests = gate.audit_plan(declaration.key).tests
+        return (*found, *([CHECKS] if _has_other_checks(declaration, tests, receipt) else []))
     # Nothing else is part of the fingerprint.
     return tuple(found) or (CHECKS,)
 
@@ -81,9 +84,13 @@ def _is_made_of_its_parents(declaration: AssetDeclaration) -> bool:
     return isinstance(declaration.build, _OF_PARENTS) and declaration.partition is None
 
 
-def _has_other_checks(declaration: AssetDeclaration, receipt: Receipt) -> bool:
-    made = {(finding.check, finding.code_version) for finding in receipt.findings if finding.code_version}
-    return made != {(check.name, check.code_version) for check in declaration.checks}
+def _has_other_checks(declaration: AssetDeclaration, tests: Sequence[DbtTest], receipt: Receipt) -> bool:
+    names = test_check_names(tests)
+    made = {(f.check, f.severity, f.code_version) for f in receipt.findings if f.code_version and f.engine != "dbt"}
+    now = {names[test.unique_id]: test.code_version for test in tests}
+    # Versions from before a test's code was noted have only its name.
+    asked = {f.check: f.code_version or now.get(f.check) for f in receipt.findings if f.engine == "dbt"}
+    return asked != now or made != {(check.name, check.severity, check.code_version) for check in declaration.checks}
 
 
 def _as_it_was_made(connection: duckdb.DuckDBPyConnection, declaration: AssetDeclaration, receipt: Receipt) -> str:

@@ -1,6 +1,6 @@
 """What a branch promises less than what was served under: its contract's document, and the checks of the receipt."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ..audits.audit import AuditPlan
 from ..audits.check_names import rule_check_names
@@ -11,10 +11,13 @@ from ..gate.contracts_kept import load_contract
 from ..gate.cycle.sampling import SAMPLED
 from ..records.contract_changes import Direction, PromiseChange
 from ..records.declarations import EmbeddingBuild, ModelBuild
-from ..records.findings import Finding
+from ..records.findings import Finding, Severity
 from ..records.receipts import Receipt
+from ..transforming.dbt_project import DbtTest
 
 CALIBRATED = "calibration"
+_LEADS_TO = {Severity.ERROR: "blocks", Severity.ESCALATE: "asks a person", Severity.WARN: "warns"}
+_STRICTEST_FIRST = tuple(_LEADS_TO)
 
 
 def find_promises(gate: Gate, receipt: Receipt) -> tuple[tuple[PromiseChange, ...], str]:
@@ -47,7 +50,37 @@ def _checks(plan: AuditPlan, receipt: Receipt, compared: frozenset[str]) -> Iter
         if before is not None and before.limit is not None and before.limit != test.limit:
             said = f"{before.check}: {before.limit or 'no row may fail'} → {test.limit or 'no row may fail'}"
             yield PromiseChange(direction=Direction.LOOSER if test.limit else Direction.STRICTER, said=said)
+    yield from _rewritten(plan, asked)
+    yield from _severities(plan, asked)
     yield from _floors(plan, asked)
+
+
+def _rewritten(plan: AuditPlan, asked: dict[str, Finding]) -> Iterator[PromiseChange]:
+    """Checks of the project's own and dbt's tests that ask something else: nobody can say whether it is less."""
+    names = test_check_names(plan.tests)
+    code = {check.name: check.code_version for check in plan.declaration.checks}
+    code |= {names[test.unique_id]: test.code_version for test in plan.tests if not _tolerates_else(test, names, asked)}
+    for check, version in code.items():
+        before = asked.get(check)
+        if before is not None and before.code_version and before.code_version != version:
+            yield PromiseChange(direction=Direction.LOOSER, said=f"{check}: says something else")
+
+
+def _tolerates_else(test: DbtTest, names: Mapping[str, str], asked: Mapping[str, Finding]) -> bool:
+    """What a test tolerates is part of its code, and said by itself."""
+    before = asked.get(names[test.unique_id])
+    return before is not None and before.limit != test.limit
+
+
+def _severities(plan: AuditPlan, asked: dict[str, Finding]) -> Iterator[PromiseChange]:
+    """What a failure of the project's own checks leads to: blocking, asking a person, a remark."""
+    for check in plan.declaration.checks:
+        before, now = asked.get(check.name), Severity(check.severity)
+        if before is None or before.severity is now:
+            continue
+        looser = _STRICTEST_FIRST.index(now) > _STRICTEST_FIRST.index(before.severity)
+        said = f"{check.name}: {_LEADS_TO[before.severity]} → {_LEADS_TO[now]}"
+        yield PromiseChange(direction=Direction.LOOSER if looser else Direction.STRICTER, said=said)
 
 
 def _floors(plan: AuditPlan, asked: dict[str, Finding]) -> Iterator[PromiseChange]:

@@ -4,9 +4,21 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from ci_project import ADA, N_BUYERS, N_ORDERS, check_branch, edit, failed, make_published, over, report_of
+from ci_project import (
+    ADA,
+    FILES,
+    N_BUYERS,
+    N_ORDERS,
+    check_branch,
+    edit,
+    failed,
+    make_published,
+    over,
+    report_of,
+)
 from limited_child import run_limited
 from made_once import MadeOnce
+from small_project import FILES as SMALL_FILES
 from small_project import gate_of, write, write_orders
 
 from orchestrator_platform.errors import Misuse
@@ -16,6 +28,8 @@ from orchestrator_platform.records.checked import CaseState
 from orchestrator_platform.records.contract_changes import Direction
 
 CONTRACT, SPEND, MODELS = "defs/orders/contract.py", "dbt/models/spend.sql", "dbt/models/models.yml"
+SOURCE = "defs/orders/defs.yaml"
+OWN_CHECK = SMALL_FILES[SOURCE] + "      checks: [{name: none_negative, file: none_negative.sql}]\n"
 
 
 @pytest.fixture
@@ -147,6 +161,34 @@ def test_a_test_that_is_taken_out_is_a_loosened_contract(folder: Path) -> None:
     case = failed(report)["marts.spend", "contract_not_loosened"]
     assert "dbt_not_null_spend_amount: not checked any more" in case.message
     assert report_of(report, "marts.spend").outcome == "unchanged"
+
+
+def test_a_check_that_is_rewritten_or_does_not_block_any_more_is_a_loosened_contract(tmp_path: Path) -> None:
+    checks = {
+        "defs/orders/none_negative.sql": "select * from raw.orders where amount < 0",
+        "dbt/tests/none_without_a_buyer.sql": "select * from {{ ref('spend') }} where customer is null",
+        "dbt/macros/tests.sql": (
+            "{% test small(model, column_name) %}select * from {{ model }} where {{ column_name }} > 9{% endtest %}"
+        ),
+    }
+    make_published(
+        tmp_path,
+        checks | {"dbt/models/models.yml": FILES[MODELS].replace("[not_null]", "[not_null, small]"), SOURCE: OWN_CHECK},
+    )
+    assert check_branch(tmp_path).changes == ()
+    edit(tmp_path, "defs/orders/none_negative.sql", "< 0", "< 0 and false")
+    edit(tmp_path, "dbt/tests/none_without_a_buyer.sql", "is null", "is null and false")
+    edit(tmp_path, "dbt/macros/tests.sql", "> 9", "> 9 and false")
+    report = check_branch(tmp_path)
+    assert [promise.said for promise in report_of(report, "marts.spend").promises] == [
+        "dbt_none_without_a_buyer: says something else",
+        "dbt_small_spend_amount: says something else",
+    ]
+    assert set(failed(report)) == {(asset, "contract_not_loosened") for asset in ("raw.orders", "marts.spend")}
+    edit(tmp_path, "defs/orders/none_negative.sql", "< 0 and false", "< 0")
+    edit(tmp_path, SOURCE, "none_negative.sql}", "none_negative.sql, severity: warn}")
+    said = failed(check_branch(tmp_path))["raw.orders", "contract_not_loosened"].message
+    assert "none_negative: blocks → warns" in said
 
 
 def test_an_auditor_that_is_removed(folder: Path) -> None:
