@@ -12,7 +12,7 @@ from ..records.candidates import AssetKind
 from ..records.checked import AssetChange, Case, CaseState, state_of
 from ..records.ci import AssetReport, Metric
 from ..records.contract_changes import Direction, PromiseChange
-from ..records.declarations import AssetDeclaration, EmbeddingBuild, ModelBuild
+from ..records.declarations import AssetDeclaration, DbtBuild, EmbeddingBuild, ModelBuild, PythonBuild
 from ..records.diffs import TableDiff
 from ..records.findings import Finding, Severity
 from ..records.keys import AssetKey
@@ -24,6 +24,7 @@ from .written_places import Places
 
 NOT_LOOSENED, ROWS_KEPT, BUILT = "contract_not_loosened", "rows_kept", "built"
 OWN_CHECKS = (NOT_LOOSENED, ROWS_KEPT)
+_BY_CODE = DbtBuild | PythonBuild
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Reporter:
     changes: Sequence[AssetChange]
     allowances: Allowances
     max_rows_lost: float
-    published: set[AssetKey] = field(default_factory=set)
+    moved: dict[AssetKey, Receipt] = field(default_factory=dict)
 
     @cached_property
     def places(self) -> Places:
@@ -84,7 +85,7 @@ class Reporter:
 
     def tables(self, outcomes: Sequence[Outcome]) -> tuple[AssetReport, ...]:
         """Returns a report of each, in their order; of what only stands on the branch, if something came of it."""
-        self.published.update(outcome.asset for outcome in outcomes if isinstance(outcome, Published))
+        self.moved.update({done.asset: done.receipt for done in outcomes if isinstance(done, Published)})
         shown = [outcome for outcome in outcomes if outcome.asset in self.changed or not _is_nothing(outcome)]
         return tuple(self._report(outcome) for outcome in shown)
 
@@ -189,17 +190,23 @@ class Reporter:
     def _rows_kept(
         self, declaration: AssetDeclaration, before: Receipt | None, diff: TableDiff | None
     ) -> Iterator[Case]:
-        """Of the same parents other code makes a table that lacks rows: nobody else can have taken them away."""
+        """Rows are gone because of the table's own code, or of what it makes of parents that kept theirs."""
         asset, change = declaration.key, self.changed.get(declaration.key)
         made_otherwise = change is not None and {CODE, PARENTS} & set(change.what)
-        if before is None or diff is None or not made_otherwise or self.published & set(declaration.parents):
+        moved = self.moved.keys() & set(declaration.parents)
+        if (
+            before is None
+            or diff is None
+            or not (made_otherwise or (moved and isinstance(declaration.build, _BY_CODE)))
+        ):
             return
-        net = max(diff.before.n_rows - diff.after.n_rows, 0)
-        n_lost = diff.n_removed if diff.grain else net
-        share = n_lost / diff.before.n_rows if diff.before.n_rows else 0.0
+        n_lost, share = rows_lost(diff)
         lost = share > self.max_rows_lost
+        if lost and any(self._lost(parent) for parent in moved):
+            return
         place = self.places.of_asset(declaration)
-        said = f"{n_lost:,} of {diff.before.n_rows:,} rows are gone ({share:.1%}), of unchanged parents"
+        of = f"of {', '.join(sorted(moved))}, which kept theirs" if moved else "of unchanged parents"
+        said = f"{n_lost:,} of {diff.before.n_rows:,} rows are gone ({share:.1%}), {of}"
         yield Case(
             subject=asset,
             check=ROWS_KEPT,
@@ -211,6 +218,12 @@ class Reporter:
             file=place.file,
             line=place.line,
         )
+
+    def _lost(self, parent: AssetKey) -> bool:
+        """Whether a table that was made anew lacks rows, or is no table, of which nobody can say that."""
+        before = self.receipts.get(parent)
+        diff, _ = self._diff(self.gate.assets[parent], before, self.moved[parent], None, ())
+        return before is None or diff is None or rows_lost(diff)[1] > self.max_rows_lost
 
     def _allowed(self, check: str, asset: AssetKey) -> CaseState:
         return CaseState.ALLOWED if self.allowances.let(check, asset) else CaseState.FAILED
@@ -232,6 +245,12 @@ class Reporter:
         except OrchestratorError as error:
             return None, (*notes, f"It could not be compared with what serves: {error}")
         return found, notes
+
+
+def rows_lost(diff: TableDiff) -> tuple[int, float]:
+    """Returns how many rows are gone, and their share: keys where there is one."""
+    n_lost = diff.n_removed if diff.grain else max(diff.before.n_rows - diff.after.n_rows, 0)
+    return n_lost, n_lost / diff.before.n_rows if diff.before.n_rows else 0.0
 
 
 def _is_nothing(outcome: Outcome) -> bool:

@@ -129,6 +129,22 @@ def test_a_filter_that_drops_a_tenth_of_the_rows(folder: Path) -> None:
     assert not check_branch(folder, "rows_kept:marts.cleaned").is_no
 
 
+def test_rows_that_a_changed_value_leaves_out_further_down_are_missed(folder: Path) -> None:
+    edit(folder, "dbt/models/cleaned.sql", "customer,", "upper(customer) as customer,")
+    report = check_branch(folder)
+    # What is made of the table that lost them is not blamed.
+    assert set(failed(report)) == {("marts.spend", "rows_kept")}
+    case = failed(report)["marts.spend", "rows_kept"]
+    assert case.message.startswith(f"{N_ORDERS} of {N_ORDERS} rows are gone (100.0%), of marts.cleaned, which kept")
+    assert case.file == SPEND
+
+
+def test_a_filter_is_seen_beside_a_change_of_the_parent(folder: Path) -> None:
+    edit(folder, "dbt/models/cleaned.sql", "amount\n", "round(amount + 0.01, 2) as amount\n")
+    edit(folder, SPEND, "b.customer\n", "b.customer\nwhere o.order_id % 10 <> 0\n")
+    assert set(failed(check_branch(folder))) == {("marts.spend", "rows_kept")}
+
+
 def test_a_loosened_contract_is_said_to_be_one(folder: Path) -> None:
     edit(folder, CONTRACT, "ge=0", "ge=-10")
     report = check_branch(folder)
