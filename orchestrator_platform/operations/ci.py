@@ -30,7 +30,7 @@ from .ci_changes import REMOVED, descendants, find_changes, served_receipts
 from .ci_loading import PROJECT, cases_of_loading, loading_failed
 from .ci_raw import report_raw
 from .ci_report import Allowances, Reporter
-from .overlay import make_overlay
+from .overlay import make_overlay, overlay_alone
 from .project_assets import load_gate
 from .storing import stores
 
@@ -58,11 +58,25 @@ def run_ci(
         person: Who starts it: models are trained for nobody else.
 
     Raises:
-        Misuse: Nothing is published there, or what is allowed is no check.
+        Misuse: Nothing is published there, or what is allowed is no check, or its folder is another's.
         HomeMoved, NewerHome: The given home cannot be read.
+        LockTimeout: Another command works in the overlay.
     """
-    assert settings.over is not None
     allowances = Allowances.parse(options.allowed)
+    with overlay_alone(settings.home):
+        return _judge(settings, options, allowances, person, embedders, say, now)
+
+
+def _judge(
+    settings: Settings,
+    options: CiOptions,
+    allowances: Allowances,
+    person: Person,
+    embedders: Embedders | None,
+    say: Callable[[str], None],
+    now: Callable[[], datetime],
+) -> CiReport:
+    assert settings.over is not None
     started_at, began = now(), perf_counter()
     say(f"lying over {settings.over}")
     make_overlay(Home(settings.over), settings.home, anew=True)

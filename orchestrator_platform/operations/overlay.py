@@ -6,10 +6,13 @@ Its lake names the files of the lake below where they are, at the snapshot that 
 import json
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from ..errors import Misuse
+from filelock import FileLock, Timeout
+
+from ..errors import LockTimeout, Misuse
 from ..home_format import check_home_format, make_home
 from ..lake.layout import LakeLayout
 from ..lake.overlaying import lay_over
@@ -18,6 +21,9 @@ from ..settings import Home, Settings, read_overlay
 # What is kept of work done below, and cannot be made anew from its lake, or costs seconds to.
 _STORES = ("contracts", "dbt", "features", "audits", "golden", "portraits")
 _LARGE_STORES = ("embedders",)
+_LOCK, _LOCK_SECONDS = ".overlay.lock", 1.0
+# What a command leaves that was stopped, or told of a fault, before it made anything.
+_OF_AN_EMPTY_ONE = frozenset({_LOCK, ".gitignore", "journal"})
 
 
 def prepare_home(settings: Settings) -> None:
@@ -48,15 +54,11 @@ def make_overlay(base: Home, home: Home, *, anew: bool = False) -> None:
         anew: Begin again over what is published now, where it is there; what was kept to save time is used again.
 
     Raises:
-        Misuse: `home` holds a lake of its own, or nothing is published in `base`.
+        Misuse: `home` holds something else, or lies in `base`, or nothing is published in `base`.
         HomeMoved: Files of what serves below are not where they would be read.
     """
     check_home_format(base)
-    if home.root == base.root or (read_overlay(home) is None and LakeLayout(home.lake).catalog.exists()):
-        raise Misuse(
-            f"{home.root} is a home of its own, and does not lie over {base.root}. Nothing was done."
-            " Name another folder for what lies over a lake."
-        )
+    _require_place(base, home)
     if anew:
         _clear(home)
     home.root.mkdir(parents=True, exist_ok=True)
@@ -65,7 +67,7 @@ def make_overlay(base: Home, home: Home, *, anew: bool = False) -> None:
     # A folder inside a project is nothing to commit.
     (home.root / ".gitignore").write_text("*\n", encoding="utf-8")
     if base.marker.exists():
-        shutil.copyfile(base.marker, home.marker)
+        _copy(base.marker, home.marker)
     make_home(home)
     _link_files(base.archive, home.archive)
     _copy_missing(base.candidates, home.candidates)
@@ -75,6 +77,54 @@ def make_overlay(base: Home, home: Home, *, anew: bool = False) -> None:
     for store in _LARGE_STORES:
         _link_files(base.cache / store, home.cache / store)
     lay_over(LakeLayout(base.lake), LakeLayout(home.lake))
+
+
+@contextmanager
+def overlay_alone(home: Home) -> Iterator[None]:
+    """Holds an overlay that is made anew, which would take away what another command makes there.
+
+    Raises:
+        LockTimeout: Another command has it.
+        Misuse: The folder holds something else.
+    """
+    _require_unused(home)
+    home.root.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(home.root / _LOCK, timeout=_LOCK_SECONDS)
+    try:
+        lock.acquire(poll_interval=0.05)
+    except Timeout as error:
+        holder = "another command that works over a lake"
+        raise LockTimeout(lock=Path(lock.lock_file), seconds=_LOCK_SECONDS, holder=holder) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _require_place(base: Home, home: Home) -> None:
+    _require_unused(home)
+    if home.root.is_relative_to(base.root):
+        raise Misuse(
+            f"{home.root} is in {base.root}, which is only read. Nothing was done."
+            " Name another folder for what lies over a lake."
+        )
+
+
+def _require_unused(home: Home) -> None:
+    """An overlay is cleared when it is made anew: a folder of somebody else's must never be taken for one."""
+    if read_overlay(home) is not None or not home.root.exists():
+        return
+    if LakeLayout(home.lake).catalog.exists():
+        raise Misuse(
+            f"{home.root} is a home of its own, and lies over no other one. Nothing was done."
+            " Name another folder for what lies over a lake."
+        )
+    held = sorted(path.name for path in home.root.iterdir() if path.name not in _OF_AN_EMPTY_ONE)
+    if held:
+        raise Misuse(
+            f"{home.root} holds {', '.join(held[:3])}, which whatever lies over a lake would take away. Nothing was"
+            " done. Name an empty folder, or one that is not there."
+        )
 
 
 def _clear(home: Home) -> None:
@@ -100,7 +150,14 @@ def _copy_missing(source: Path, target: Path) -> None:
         copy = target / file.relative_to(source)
         if not copy.exists():
             copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, copy)
+            _copy(file, copy)
+
+
+def _copy(file: Path, copy: Path) -> None:
+    """Who is killed meanwhile leaves nothing that would be taken for the file."""
+    part = copy.with_name(f"{copy.name}.partial")
+    shutil.copyfile(file, part)
+    part.replace(copy)
 
 
 def _files(folder: Path) -> Iterable[Path]:

@@ -5,16 +5,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ci_project import over
+from ci_project import ADA, over
 from made_once import MadeOnce
-from small_project import gate_of, make_project, open_project, write_orders
+from small_project import gate_of, make_project, open_project, write, write_orders
 
-from orchestrator_platform.errors import HomeMoved, Misuse
+from orchestrator_platform.errors import HomeMoved, LockTimeout, Misuse
 from orchestrator_platform.operations.audit import audit_again
 from orchestrator_platform.operations.build import build
+from orchestrator_platform.operations.ci import CiOptions, run_ci
 from orchestrator_platform.operations.gc import collect_garbage
 from orchestrator_platform.operations.land import land
-from orchestrator_platform.operations.overlay import prepare_home
+from orchestrator_platform.operations.overlay import overlay_alone, prepare_home
 from orchestrator_platform.operations.platform import Platform
 from orchestrator_platform.operations.replay import replay
 from orchestrator_platform.operations.rollback import Goal, rollback
@@ -90,6 +91,44 @@ def test_a_lake_that_was_moved_is_read_where_it_is_and_one_that_lacks_files_is_r
         file.unlink()
     with pytest.raises(HomeMoved):
         opened(over(folder, lake=moved, place=folder / "second"))
+
+
+@pytest.mark.parametrize("held", ["landing/orders/1.csv", "archive/notes.txt", "readme.md"])
+def test_nothing_is_made_in_a_folder_that_holds_something_else(folder: Path, held: str) -> None:
+    mine = write(folder / "mine" / held, "not to be lost")
+    with pytest.raises(Misuse, match=f"holds {held.split('/', maxsplit=1)[0]}"):
+        run_ci(over(folder, place=folder / "mine"), CiOptions(), ADA)
+    assert mine.read_text(encoding="utf-8") == "not to be lost"
+    assert [path for path in (folder / "mine").rglob("*") if path.is_file()] == [mine]
+
+
+def test_nothing_is_made_within_the_lake_that_is_only_read(folder: Path) -> None:
+    with pytest.raises(Misuse, match="only read"):
+        opened(over(folder, place=folder / "home/over"))
+    assert not (folder / "home/over").exists()
+
+
+def test_an_overlay_is_not_taken_away_from_who_works_in_it(folder: Path) -> None:
+    with overlay_alone(over(folder).home), pytest.raises(LockTimeout):
+        run_ci(over(folder), CiOptions(), ADA)
+    assert not run_ci(over(folder), CiOptions(), ADA).is_no
+
+
+def test_what_was_half_copied_is_copied_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def copy_half(source: Path, target: Path) -> None:
+        is_stopped = "evidence" in source.parts
+        target.write_bytes(source.read_bytes()[: 1 if is_stopped else None])
+        if is_stopped:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("orchestrator_platform.operations.overlay.shutil.copyfile", copy_half)
+        with pytest.raises(KeyboardInterrupt):
+            opened(over(folder))
+    above = opened(over(folder)).settings.home
+    kept = bytes_of(folder / "home/evidence")
+    assert kept
+    assert {name: sha256 for name, sha256 in bytes_of(above.evidence).items() if name in kept} == kept
 
 
 def test_an_overlay_stays_over_what_it_was_made_over(folder: Path) -> None:
