@@ -194,7 +194,7 @@ def bring(
             saying,
             asset,
             returned,
-            versions_loaded(context),
+            versions_loaded(context.instance, context.run.run_id, _step_key(context)),
             reason="materialized in Dagster",
             on_behalf_of=start.name,
             started=start.started,
@@ -206,6 +206,10 @@ def bring(
     for text in warnings_of([outcome]):
         context.log.warning(text)
     raise_shortfall(saying, outcome, served)
+
+
+def _step_key(context: dg.AssetExecutionContext) -> str:
+    return context.op_execution_context.get_step_execution_context().step.key
 
 
 def _events(gate: Gate, outcome: Outcome, served: Served, key: dg.AssetKey, more: Mapping[str, Any]) -> Iterator[Event]:

@@ -12,7 +12,7 @@ from ..operations.served import read_served
 from ..projections.dagster_values import platform_key, receipt_metadata
 from ..transforming.frames import FrameKind, frame_kind, hand_over
 from .gated import gated_table, raise_shortfall, table_keys
-from .gated_inputs import ASSET, DATA_VERSION, VERSION
+from .gated_inputs import ASSET, DATA_VERSION, VERSION, versions_loaded
 from .steps import run_start
 
 _PREFIX = "orchestrator/"
@@ -54,19 +54,21 @@ class GatedIOManager(dg.ConfigurableIOManager):
         Raises:
             dagster.Failure: It does not serve; the first line says what failed. Nothing is materialized then.
         """
-        if obj is None:
+        if obj is None and not any(name in context.definition_metadata for name in (CONTRACT, PRODUCER, AUDITOR)):
+            # One under `@gated` was brought through the gate before, and one that says nothing keeps no table here.
             return
         said = _seats(context)
         function = context.op_def.compute_fn.decorated_fn  # type: ignore[union-attr]
         deps = table_keys(context.step_context.job_def.asset_layer.asset_graph.get(context.asset_key).parent_keys)
         table = gated_table(context.asset_key, function, said[CONTRACT], said[PRODUCER], said[AUDITOR], parents=deps)
-        start = run_start(context.step_context.dagster_run)
+        start, step = run_start(context.step_context.dagster_run), context.step_context
         try:
             gate = gate_over(table)
             outcome = bring_frame(
                 gate,
                 table.key,
                 obj,
+                versions_loaded(step.instance, step.run_id, step.step.key),
                 reason="materialized in Dagster",
                 on_behalf_of=start.name,
                 started=start.started,

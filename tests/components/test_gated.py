@@ -191,6 +191,11 @@ def test_an_asset_without_the_decorator_returns_through_the_gate_by_its_io_manag
             return pd.DataFrame({"order_id": [1], "amount": [-2.0]})
 
 
+        @dg.asset(metadata=META | {"orchestrator/auditor": "judge"})
+        def nothing():
+            return None
+
+
         @dg.asset(metadata=META)
         def unseated() -> pd.DataFrame:
             return pd.DataFrame({"order_id": [1], "amount": [2.0]})
@@ -206,6 +211,31 @@ def test_an_asset_without_the_decorator_returns_through_the_gate_by_its_io_manag
     assert bad.get_asset_materialization_events() == []
     assert "amount_ge_0, 1 failing row" in failure(bad)
     assert "no orchestrator/auditor" in failure(shop.run(module.unseated))
+    nothing = shop.run(module.nothing)
+    assert nothing.get_asset_materialization_events() == []
+    assert "returned None, which is no table" in failure(nothing)
+
+
+def test_an_asset_without_the_decorator_names_the_version_that_it_was_given(shop: Shop) -> None:
+    module = shop.load(
+        ORDERS
+        + """
+META = {f"orchestrator/{name}": said for name, said in {"contract": "contract.py:Total", **SEATS}.items()}
+
+
+@dg.asset(ins={"orders": dg.AssetIn(key=["shop", "orders"])}, metadata=META)
+def paid(orders: pd.DataFrame) -> pd.DataFrame:
+    MEANWHILE()
+    return pd.DataFrame({"total": [orders["amount"].sum()]})
+"""
+    )
+    assert shop.run(module.orders).success
+    module.MEANWHILE = lambda: shop.run(module.orders, amounts=[1.0])
+    result = shop.run(module.paid, module.orders, selection=[module.paid])
+    assert result.success, failure(result)
+    assert shop.read("main.paid") == [(12.5,)]
+    assert shop.versions("shop.orders") == 2
+    assert [(parent.asset, parent.version) for parent in shop.receipt("main.paid").parents] == [("shop.orders", 1)]
 
 
 @pytest.mark.parametrize("returned", ["None", "7", "pd.DataFrame()", "[1, 2]"])
