@@ -54,6 +54,7 @@ class Watch:
     clock: Callable[[], float] = time.time
     _asked: dict[str, Asked] = field(default_factory=dict)
     _tried: dict[AssetKey, Tried] = field(default_factory=dict)
+    _trouble: Tried | None = None
     _stopping: bool = False
     _events: FileEvents | None = None
     _gate: Gate | None = None
@@ -65,13 +66,19 @@ class Watch:
 
         Raises:
             DefinitionError: The project cannot be loaded at all.
+            OrchestratorError: With `once`, the home cannot be worked in; else that is told, and waited out.
         """
         self._gate, self._loaded_from = self.load(self.settings), _definitions(self.settings)
         with FileEvents(self.settings.home.landing) as events:
             self._events = events
             while not self._stopping:
                 gate = self._current_gate()
-                pause = self._carry(gate)
+                try:
+                    pause, self._trouble = self._carry(gate), None
+                except OrchestratorError as error:
+                    if once:
+                        raise
+                    pause = self._in_trouble(gate, error)
                 self._raise_alerts(gate)
                 if once and pause > _SETTLING_SECONDS:
                     return
@@ -100,6 +107,15 @@ class Watch:
         if not self._stopping and self._build(gate):
             worked = True
         return 0.0 if worked else pause
+
+    def _in_trouble(self, gate: Gate, error: OrchestratorError) -> float:
+        """A full disk, or a lake that cannot be read, keeps everything waiting until it is mended."""
+        now, before = self.clock(), self._trouble
+        if before is None or before.what != str(error):
+            self.tell(gate, Problem("the home", error))
+        self._trouble = try_again(before, str(error), now) or before
+        assert self._trouble is not None
+        return max(self._trouble.due - now, _BUSY_SECONDS)
 
     def _land(self, gate: Gate, source: AssetDeclaration) -> None:
         assert isinstance(source.build, SourceBuild)

@@ -116,6 +116,27 @@ def test_a_project_that_is_wrong_now_is_told_and_the_next_change_heals_it(tmp_pa
         working.join(30)
 
 
+def test_a_home_that_cannot_be_worked_in_is_told_once_and_waited_out(tmp_path: Path) -> None:
+    folder, heard = make_project(tmp_path), Heard()
+    watching = Watch(settings_of(folder), heard)
+    working = threading.Thread(target=watching.run)
+    working.start()
+    catalog = folder / "home/lake/catalog.sqlite"
+    try:
+        drop(folder, "may.csv", (1, "ann", 10, "open"))
+        heard.wait_for(("marts.ranking", "Published"))
+        elsewhere = catalog.rename(tmp_path / "catalog.sqlite")
+        heard.wait_for(("the home", "Problem"))
+        heard.forget()
+        elsewhere.rename(catalog)
+        drop(folder, "june.csv", (2, "bob", 20, "open"))
+        heard.wait_for(("raw.orders", "Published"), ("marts.ranking", "Published"))
+        assert ("the home", "Problem") not in heard.told
+    finally:
+        watching.stop()
+        working.join(30)
+
+
 def test_the_command_says_a_line_for_each_outcome_and_ends_on_sigterm(tmp_path: Path) -> None:
     folder = make_project(tmp_path)
     command = [sys.executable, "-m", "orchestrator_platform.cli", "watch", "--json", "--project", str(folder)]
