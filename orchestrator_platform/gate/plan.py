@@ -54,11 +54,12 @@ class PlannedSlices:
     """What the slices of a table need, in their order; none where it is known that nothing changed.
 
     `together` says that they can only be built all at once: the table was not in slices before, or its columns were
-    others.
+    others. `problem` says why that cannot be found out: then nothing of the table can be built, and all else can.
     """
 
     slices: tuple[PlannedSlice, ...] = ()
     together: bool = False
+    problem: str = ""
 
     def named(self, *needs: Need) -> tuple[str, ...]:
         """Returns the names of the slices with one of these needs."""
@@ -148,6 +149,9 @@ def _plan_one(
         return Planned(key, Need.WAITING if missing else Need.STALE, why)
     read = {parent: heads[parent].data_version for parent in declaration.parents if parent in served}
     fingerprint = table_fingerprint(declaration, read, known.besides.get(key, ""))
+    problem = known.slices.get(key, PlannedSlices()).problem
+    if problem:
+        return Planned(key, Need.WAITING, problem)
     if rebuild:
         return Planned(key, Need.STALE, "a full rebuild was asked for")
     if declaration.partition is not None:

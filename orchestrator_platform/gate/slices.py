@@ -55,7 +55,11 @@ def plan_slices(
     if not anew and known.is_current(declaration.key, inputs_of_all(declaration, heads, today), head):
         return PlannedSlices()
     history = read_slice_history(connection, declaration.key)
-    parents = measure_parents(connection, declaration, relations)
+    try:
+        parents = measure_parents(connection, declaration, relations)
+    except Misuse as error:
+        # A row of data may be to blame, which must not keep anything else from being built.
+        return PlannedSlices(problem=str(error))
     receipt = read_receipt(connection, declaration.key) if head is not None else None
     unchanged = load_unchanged_slices(cache, declaration.key)
     taken_back = _taken_back(connection, declaration.key, history)
@@ -108,14 +112,20 @@ def measure_parents(
         try:
             found = measure_slices(connection, relations[parent], columns, partition.name_sql(how.by))
         except duckdb.Error as error:
-            first = str(error).strip().splitlines()[0]
             raise Misuse(
-                f"{declaration.key}: `partition.reads` says `{how.by}` of {parent}, which cannot be computed: {first}."
-                " Nothing was built. Mend the expression."
+                f"`partition.reads` of {declaration.key} says `{how.by}` of {parent}, which cannot be computed of every"
+                f" row: {_said(error)}. Nothing of it was built; what serves still serves. Mend the expression"
+                " (`try_cast(… as date)` leaves out rows that are no date), or the rows."
             ) from error
         named |= found.keys()
         versions[parent] = _until(found, no_content(columns)) if how.until else _of(found)
     return SlicesOfParents(versions, frozenset(named))
+
+
+def _said(error: duckdb.Error) -> str:
+    """What DuckDB says of a value quotes it, and it may be personal data."""
+    first = str(error).strip().splitlines()[0]
+    return type(error).__name__ if isinstance(error, duckdb.DataError) else first
 
 
 def rows_of_slices(

@@ -3,6 +3,7 @@
 import random
 from dataclasses import replace
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 from killed_run import run_killed
@@ -202,6 +203,42 @@ def test_a_table_that_reads_one_in_slices_is_built_after_the_last_of_them(sold: 
     build(gate)
     assert rows_of(gate_of(sold), AssetKey("marts.summary")) == [(6, 6)]
     assert len(receipts_of(gate_of(sold), AssetKey("marts.summary"))) == 1
+
+
+def test_a_row_that_breaks_the_expression_of_slices_keeps_nothing_else_from_being_built(sold: Path) -> None:
+    build(gate_of(sold))
+    tables = sold / "defs/daily/tables.py"
+    beside = """
+
+        @python_table(key="marts.beside", parents={"orders": "raw.orders"}, contract="contract.py:Beside")
+        def beside(orders):
+            return orders.aggregate("count(*) AS n")
+    """
+    promised = """
+
+        class Beside(pa.DataFrameModel):
+            n: int
+
+            class Config:
+                strict = True
+                metadata = {"grain": "none"}
+    """
+    for file, text in ((tables, beside), (tables.with_name("contract.py"), promised)):
+        write_files(sold, {str(file.relative_to(sold)): file.read_text(encoding="utf-8") + dedent(text)})
+    before = rows_of(gate_of(sold))
+    sell(sold, "odd.csv", [(99, "ann", 5.0, "a secret")])
+    for asked in (build(gate_of(sold)), build(gate_of(sold), rebuild=True, reason="a test")):
+        found = {outcome.asset: outcome for outcome in asked.outcomes}
+        assert isinstance(found[AssetKey("marts.beside")], Published | Unchanged)
+        waits = found[DAILY]
+        assert isinstance(waits, Waiting)
+        assert "says `status` of raw.orders, which cannot be computed of every row: ConversionException" in waits.why
+        assert "secret" not in waits.why
+    assert rows_of(gate_of(sold)) == before
+    write_files(sold, {"defs/daily/tables.py": tables.read_text().replace('"status"', '"try_cast(status as date)"')})
+    build(gate_of(sold))
+    planned = {item.asset: item.need for item in plan(gate_of(sold))}
+    assert planned[DAILY] is Need.CURRENT
 
 
 def test_slices_asked_for_by_name_are_built_and_no_others(sold: Path) -> None:

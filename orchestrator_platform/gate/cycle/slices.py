@@ -12,7 +12,7 @@ from ...records.declarations import AssetDeclaration
 from ...records.keys import AssetKey
 from ..context import Gate
 from ..memory import remember_unchanged, remember_unchanged_slices
-from ..outcomes import Outcome, Published, Unchanged, Waiting
+from ..outcomes import Failed, Outcome, Published, Unchanged, Waiting
 from ..plan import KnownInputs, Need, Planned, PlannedSlices
 from ..slices import inputs_of_all
 from ..workbench import open_workbench
@@ -80,6 +80,9 @@ def build_batch(gate: Gate, order: Order) -> Outcome | None:
     declaration = gate.assets[asset]
     cut = gate.cut()
     known = known_inputs(gate, cut, anew=order.goal)
+    problem = known.slices.get(asset, PlannedSlices()).problem
+    if problem:
+        return Failed(asset, problem)
     for act in (Act.BUILD, Act.PUBLISH):
         require(gate.principals[declaration.producer], act, asset, gate.seats)
     with open_workbench(gate.settings.home.workbenches, gate.new_id(), cut) as workbench:
@@ -105,7 +108,13 @@ def remember_slices(gate: Gate, asset: AssetKey) -> None:
 
 def _remember(gate: Gate, cut: PublishedCut, known: KnownInputs, asset: AssetKey) -> None:
     planned, head = known.slices.get(asset), cut.heads.get(asset)
-    if planned is None or head is None or head.withdrawn or planned.named(Need.STALE, Need.HELD, Need.ESCALATED):
+    if (
+        planned is None
+        or planned.problem
+        or head is None
+        or head.withdrawn
+        or planned.named(Need.STALE, Need.HELD, Need.ESCALATED)
+    ):
         return
     inputs = inputs_of_all(gate.assets[asset], cut.heads, gate.now().astimezone(UTC).date())
     if not known.is_current(asset, inputs, head):
@@ -137,6 +146,8 @@ def _wanted(slices: PlannedSlices, order: Order) -> tuple[str, ...]:
 def _nothing(gate: Gate, order: Order, planned: Planned, slices: PlannedSlices) -> Outcome:
     if planned.need in (Need.WAITING, Need.UNSTARTED):
         return not_built(gate, order, planned)
+    if slices.problem:
+        return Failed(planned.asset, slices.problem)
     held = next((item for item in slices.slices if item.need in (Need.HELD, Need.ESCALATED)), None)
     if held is not None:
         return not_built(gate, order, Planned(planned.asset, held.need, f"{held.name}: {held.why}"))
