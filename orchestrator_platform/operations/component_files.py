@@ -206,6 +206,10 @@ class ComponentFile:
         return f"{self.file}:{self.line}"
 
 
+# Ten times faster, where PyYAML has it.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
 def read_component_files(defs: Path) -> tuple[ComponentFile, ...]:
     """Returns the platform's components below `defs`, in the order of their paths.
 
@@ -228,8 +232,8 @@ def read_component_file(file: Path) -> tuple[ComponentFile, ...]:
 def _components(file: Path) -> Iterator[ComponentFile]:
     try:
         text = file.read_text(encoding="utf-8")
-        nodes = list(yaml.compose_all(text, Loader=yaml.SafeLoader))
-        values = list(yaml.safe_load_all(text))
+        nodes = list(yaml.compose_all(text, Loader=_LOADER))
+        values = list(yaml.load_all(text, Loader=_LOADER))
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else None
