@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
@@ -56,6 +57,11 @@ class KeptEventLogStorage(SqliteEventLogStorage):
 
     def index_connection(self) -> AbstractContextManager[Connection]:
         return self._connection(INDEX_SHARD_NAME)
+
+    def store_event(self, event: EventLogEntry) -> None:
+        super().store_event(event)
+        # Whoever watches a run waits for a change of its file; the write-ahead log is another one.
+        os.utime(self.path_for_shard(event.run_id))
 
     def has_table(self, table_name: str) -> bool:
         # Asked before every check is stored, also while a connection is in use; no table is ever dropped.

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import Queue
 from typing import Any
 
 import dagster as dg
@@ -57,6 +58,22 @@ def test_what_is_stored_is_read_by_dagsters_own_storage(instance: dg.DagsterInst
     found = own.get_latest_asset_check_execution_by_key(keys)
     assert [found[key].status.value for key in keys] == ["SUCCEEDED", "FAILED", "SUCCEEDED"]
     assert own.get_latest_materialization_events([ORDERS])[ORDERS] is not None
+
+
+def test_a_run_is_watched_by_another_process_while_it_goes_on(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    """A page of Dagster shows a run's events as they are stored."""
+    run_id = _run(instance)
+    told: Queue[str] = Queue()
+    own = SqliteEventLogStorage(str(_events(tmp_path)))
+    own.watch(run_id, None, lambda entry, _: told.put(entry.message))
+    try:
+        for said in ("first", "second"):
+            # One at a time: the second is not told of by what told of the first.
+            instance.report_engine_event(said, run_id=run_id, job_name="orders")
+            while told.get(timeout=30) != said:
+                pass
+    finally:
+        own.dispose()
 
 
 def test_more_runs_than_connections_are_all_kept(instance: dg.DagsterInstance, tmp_path: Path) -> None:
