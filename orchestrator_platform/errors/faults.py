@@ -240,8 +240,8 @@ class TrainingFailed(Fault):
     def __init__(self, *, asset: str, problem: str) -> None:
         self.asset, self.problem = asset, problem
         super().__init__(
-            f"Training {asset} failed: {problem}. What served before still serves; the trials that were done are kept."
-            f" Mend the estimator, the examples or the budget, then train again: `orchestrator train {asset}`."
+            f"Training {asset} failed: {problem.rstrip('.')}. Nothing was published, and the trials that were done are"
+            f" kept. Mend the estimator, the examples or the budget, then train again: `orchestrator train {asset}`."
         )
 
 
@@ -253,7 +253,7 @@ class ScoringFailed(Fault):
     def __init__(self, *, asset: str, model: str, version: int, problem: str) -> None:
         self.asset, self.model, self.version, self.problem = asset, model, version, problem
         super().__init__(
-            f"{model} version {version} could not score for {asset}: {problem}. What served before still serves."
+            f"{model} version {version} could not score for {asset}: {problem.rstrip('.')}. Nothing was published."
             f" Look: `orchestrator model list`; `orchestrator rollback {model} --to V --why …` goes back to another."
         )
 
