@@ -25,7 +25,7 @@ from orchestrator_platform.learning.fusion import DEPTH, reciprocal_ranks, weigh
 from orchestrator_platform.learning.lexical import text_scores
 from orchestrator_platform.learning.nearest import cosines, highest
 from orchestrator_platform.learning.retrieval_metrics import Quality, bootstrap_interval, judge_answers
-from orchestrator_platform.projections.word_index import word_spans, write_words
+from orchestrator_platform.projections.word_index import write_words
 from orchestrator_platform.records.embedders import EmbedderOptions
 
 from .reporting import describe_machine, write_page
@@ -141,9 +141,9 @@ def _ask(
     with closing(connect(extensions=(FULL_TEXT,))) as connection:
         numbered = pa.table({"number": np.arange(len(texts)), "text": list(texts)})
         connection.register("numbered", numbered)
-        posted, weights = write_words(connection, "SELECT number, text FROM numbered", len(texts))
+        words, posted, weights = write_words(connection, "SELECT number, text FROM numbered", len(texts))
         for (text, _), vector in zip(questions, asked_vectors, strict=True):
-            by_text = text_scores(len(texts), posted, weights, word_spans(connection, text))
+            by_text = text_scores(len(texts), posted, weights, words.spans(connection, text))
             yield Asked(cosines(vectors, vector), by_text)
 
 
