@@ -106,8 +106,18 @@ def test_results_of_checks_are_read_and_one_check_is_run_alone(pages: Pages, set
     assert _history(settings, "marts.countries") == before, "a check alone publishes nothing"
 
 
+def test_what_is_dropped_is_landed_and_built_with_nothing_pressed(pages: Pages, settings: Settings) -> None:
+    _settle(settings)
+    before = _history(settings, "marts.revenue")
+    drop(settings.home.root, "late-in-week-5.csv", *orders(range(28, 29)))
+    wait_until(lambda: len(_history(settings, "marts.revenue")) > len(before), "the file to reach the last table")
+    pages.open("/runs", "landing")
+    expect(pages.page.get_by_text("build", exact=True).first).to_be_visible()
+    pages.shoot("runs-by-themselves")
+
+
 def test_a_rejected_run_says_in_its_first_lines_what_failed_and_what_to_do(pages: Pages, settings: Settings) -> None:
-    drop(settings.home.root, "week-5.csv", *orders(range(28, 30)), (903, "2026-05-29", "customer 3", "XX", 9.0, "open"))
+    drop(settings.home.root, "week-5.csv", *orders(range(29, 30)), (903, "2026-05-29", "customer 3", "XX", 9.0, "open"))
     pages.open(LINEAGE, "daily_orders")
     # The file may be too young for this run, or another run, launched by itself, may have had it first.
     pages.press("Materialize all").finished()
