@@ -94,11 +94,22 @@ def define_assets(
         can_subset=True,
         config_schema=form.to_fields_dict(),
         backfill_policy=backfills_of(declarations),
+        op_tags={"dagster/priority": str(max(_count_made_from(gate, item.key) for item in declarations))},
     )
     def step(context: dg.AssetExecutionContext) -> Iterator[Any]:
         yield from take_step(context, replace(gate, say=context.log.info), make, form)
 
     return step
+
+
+def _count_made_from(gate: Gate, asset: AssetKey) -> int:
+    """How many assets wait for this one: of the steps that could be taken, the one for which most wait comes first."""
+    made = {asset}
+    # Parents come before what is made from them.
+    for key, declaration in gate.assets.items():
+        if not made.isdisjoint(declaration.parents):
+            made.add(key)
+    return len(made) - 1
 
 
 def take_step(

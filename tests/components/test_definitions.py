@@ -183,3 +183,10 @@ def test_dg_checks_the_shipped_definitions(tmp_path: Path) -> None:
         check=False,
     )
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+@DAGSTERS_OWN
+def test_a_step_for_which_others_wait_is_taken_before_one_for_which_none_waits(shop: Any) -> None:
+    made = load_definitions(shop.settings).get_repository_def().assets_defs_by_key
+    steps = [made[dg.AssetKey(asset.split("."))].op for asset in ("raw.orders", "marts.totals", "marts.best")]
+    assert [step.tags["dagster/priority"] for step in steps] == ["3", "1", "0"]
