@@ -12,6 +12,7 @@ from ..gate.context import Gate
 from ..gate.outcomes import Outcome
 from ..operations.asset_pages import describe_assets
 from ..operations.audit import audit_again
+from ..operations.ci_changes import descendants
 from ..operations.dagster_sync import on_behalf_of, sync_versions
 from ..operations.freshness import read_freshness
 from ..operations.queueing import in_turn
@@ -83,6 +84,8 @@ def define_assets(
     `found` is what another library says of some of them, `form` what a person may say at the launch.
     """
     known, condition = found or {}, build_condition(StaleAssets(gate))
+    # Of the steps that could be taken, the one for which most assets wait comes first.
+    n_waiting = len(descendants(gate, {declaration.key for declaration in declarations}))
 
     def spec(declaration: AssetDeclaration) -> dg.AssetSpec:
         return asset_spec(declaration, known.get(declaration.key), condition if is_automatic(declaration) else None)
@@ -94,22 +97,12 @@ def define_assets(
         can_subset=True,
         config_schema=form.to_fields_dict(),
         backfill_policy=backfills_of(declarations),
-        op_tags={"dagster/priority": str(max(_count_made_from(gate, item.key) for item in declarations))},
+        op_tags={"dagster/priority": str(n_waiting)},
     )
     def step(context: dg.AssetExecutionContext) -> Iterator[Any]:
         yield from take_step(context, replace(gate, say=context.log.info), make, form)
 
     return step
-
-
-def _count_made_from(gate: Gate, asset: AssetKey) -> int:
-    """How many assets wait for this one: of the steps that could be taken, the one for which most wait comes first."""
-    made = {asset}
-    # Parents come before what is made from them.
-    for key, declaration in gate.assets.items():
-        if not made.isdisjoint(declaration.parents):
-            made.add(key)
-    return len(made) - 1
 
 
 def take_step(
