@@ -4,13 +4,13 @@ A Python check is `def name(table, parents)`: it gets duckdb relations and retur
 as a relation or a frame. Nothing returned is no answer, and fails.
 """
 
-import importlib.util
 from collections.abc import Iterable
 from typing import Any
 
 import duckdb
 
 from ..errors import DefinitionError
+from ..python_file import run_python_file
 from ..records.contracts import Contract
 from ..records.declarations import FreeCheck
 from ..records.findings import SAMPLE_LIMIT, Finding, Severity
@@ -49,11 +49,7 @@ def _sql_rows(view: CandidateView, check: FreeCheck) -> tuple[int, list[dict[str
 
 
 def _python_rows(view: CandidateView, check: FreeCheck) -> tuple[int, list[dict[str, Any]]]:
-    spec = importlib.util.spec_from_file_location(f"orchestrator_check_{check.name}", check.file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = run_python_file(check.file, anew=True)
     table = view.connection.sql(f"FROM {view.next}")
     parents = {
         str(asset): view.connection.sql(f"FROM {relation}")

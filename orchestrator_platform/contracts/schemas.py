@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .places import Place, class_place, field_place
-from .python_file import load_class
+from ..python_file import run_python_file
+from .places import Place, class_names, class_place, field_place
 
 METADATA_KEYS = frozenset({"grain", "rows", "row_wise", "meta"})
 
@@ -19,6 +19,14 @@ class PanderaModel:
     metadata: Mapping[str, Any]
 
 
+def _class(file: Path, class_name: str) -> Any:
+    found = getattr(run_python_file(file), class_name, None)
+    if isinstance(found, type):
+        return found
+    known = ", ".join(class_names(file)) or "none"
+    raise Place(str(file)).error(f"has no class {class_name!r}", f"Classes in the file: {known}.")
+
+
 def load_model(file: Path, class_name: str) -> PanderaModel:
     """Returns the pandera model of that name in the file.
 
@@ -28,7 +36,7 @@ def load_model(file: Path, class_name: str) -> PanderaModel:
     from pandera.errors import SchemaDefinitionError, SchemaInitError
     from pandera.pandas import DataFrameModel
 
-    model: Any = load_class(file, class_name)
+    model = _class(file, class_name)
     place = class_place(file, class_name)
     if not issubclass(model, DataFrameModel):
         raise place.error(

@@ -1,10 +1,7 @@
 """Tables made by a Python function of other tables: how they are declared, found and run. It knows no lake."""
 
 import hashlib
-import importlib.util
 import inspect
-import sys
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +10,7 @@ from typing import Any
 import duckdb
 
 from ..errors import DefinitionError, Misuse, PythonTableFailed
+from ..python_file import line_in, run_python_file
 from ..records.keys import AssetKey
 from .frames import frame_kind, hand_over, take_back
 
@@ -96,7 +94,7 @@ def load_python_tables(file: Path) -> tuple[PythonTable, ...]:
     Raises:
         DefinitionError: The file cannot be run, or declares no table, or one table twice.
     """
-    module = _run_file(file)
+    module = run_python_file(file, anew=True)
     found = {id(value): value for value in vars(module).values() if isinstance(value, PythonTable)}
     tables = tuple(sorted((t for t in found.values() if t.file.resolve() == file.resolve()), key=lambda t: t.line))
     if not tables:
@@ -107,36 +105,6 @@ def load_python_tables(file: Path) -> tuple[PythonTable, ...]:
             problem = f"{table.key} is declared twice"
             raise DefinitionError(file=file, line=table.line, problem=problem, fix="Give one of them another key.")
     return tables
-
-
-def _run_file(file: Path) -> Any:
-    """The module stays among the loaded ones, under a name of its content: type hints are looked up there."""
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise DefinitionError(file=file, problem=f"cannot be read: {error}", fix="Check the path.") from error
-    name = f"python_table_{hashlib.sha256(str(file.resolve()).encode() + content).hexdigest()[:16]}"
-    spec = importlib.util.spec_from_file_location(name, file)
-    if spec is None or spec.loader is None:
-        raise DefinitionError(file=file, problem="is not a Python file", fix="Name a file that ends in .py.")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except DefinitionError:
-        del sys.modules[name]
-        raise
-    except Exception as error:
-        del sys.modules[name]
-        line = _line_in(file, error) or getattr(error, "lineno", None)
-        problem = f"cannot be loaded: {type(error).__name__}: {error}"
-        raise DefinitionError(file=file, line=line, problem=problem, fix="Mend the file.") from error
-    return module
-
-
-def _line_in(file: Path, error: BaseException) -> int | None:
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == file]
-    return lines[-1] if lines else None
 
 
 def run_python_table(
@@ -169,9 +137,9 @@ def run_python_table(
 
 
 def _failure(table: PythonTable, error: Exception) -> PythonTableFailed:
-    if isinstance(error, TypeError) and _line_in(table.file, error) is None:
+    if isinstance(error, TypeError) and line_in(table.file, error) is None:
         problem, fix = str(error), "Return a duckdb relation, a pandas or polars DataFrame, or a pyarrow Table."
     else:
         problem, fix = f"raised {type(error).__name__}: {error}", "Mend the function, then build again."
-    line = _line_in(table.file, error) or table.line
+    line = line_in(table.file, error) or table.line
     return PythonTableFailed(file=table.file, line=line, function=table.name, problem=problem, fix=fix)

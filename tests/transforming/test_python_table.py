@@ -95,8 +95,8 @@ def test_a_parent_without_a_version_is_named(tmp_path, connection):
     ("text", "message"),
     [
         ("x = 1", "declares no Python table"),
-        ("import nothing_of_that_name", "cannot be loaded"),
-        ("def f(:", "cannot be loaded"),
+        ("import nothing_of_that_name", "does not run"),
+        ("def f(:", "is not valid Python"),
         ("@python_table(key='Top', parents={}, contract='c.py:C')\ndef f(): pass", "not an asset key"),
         (
             "@python_table(key='marts.top', parents={'a': 'raw.a'}, contract='c.py:C')\ndef f(b): pass",
