@@ -4,7 +4,7 @@ Dagster only asks. The gate's plan knows the data versions that serve, what was 
 that nothing is asked for that it would answer with "unchanged" or "held".
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import dagster as dg
@@ -17,6 +17,7 @@ from ..operations.stale import StaleAssets
 from ..projections.dagster_values import dagster_key, platform_key
 from ..records.candidates import AssetKind
 from ..records.declarations import AssetDeclaration
+from ..records.keys import AssetKey
 from .waiting import Patience
 
 BUILD = "build"
@@ -75,6 +76,29 @@ class NotJustTried(dg.AutomationCondition[dg.AssetKey]):
         return dg.AutomationResult(context, context.candidate_subset, cursor=tried.canonical_json())
 
 
+class NothingAboveMoves(dg.AutomationCondition[dg.AssetKey]):
+    """True where no run is making any of these assets, and the tick that goes on asks for none of them."""
+
+    def __init__(self, above: Collection[AssetKey]) -> None:
+        self._above = frozenset(dagster_key(asset) for asset in above)
+
+    @property
+    def name(self) -> str:
+        return "nothing that it is made of is on its way"
+
+    @property
+    def description(self) -> str:
+        return "Slices are made in runs of their own, which would otherwise start anew for each parent that comes"
+
+    def evaluate(self, context: "dg.AutomationContext[dg.AssetKey]") -> "dg.AutomationResult[dg.AssetKey]":
+        nothing = context.get_empty_subset()
+        if context.candidate_subset.is_empty:
+            return dg.AutomationResult(context, nothing)
+        asked: set[object] = {key for key, subset in context.request_subsets_by_key.items() if not subset.is_empty}
+        moves = self._above & (asked | assets_of_unfinished_runs(context.asset_graph_view.instance))
+        return dg.AutomationResult(context, nothing if moves else context.candidate_subset)
+
+
 def _read_tried(cursor: str | None) -> Tried | None:
     try:
         return Tried.model_validate_json(cursor) if cursor else None
@@ -87,16 +111,31 @@ def is_automatic(declaration: AssetDeclaration) -> bool:
     return declaration.kind not in {AssetKind.RAW, AssetKind.MODEL}
 
 
-def build_condition(stale: StaleAssets) -> "dg.AutomationCondition[dg.AssetKey]":
+def build_condition(
+    gate: Gate, stale: StaleAssets, declaration: AssetDeclaration
+) -> "dg.AutomationCondition[dg.AssetKey]":
     """Returns when an asset is built by itself. Of a partitioned one the newest slice stands for all that lack."""
     # What the plan excludes costs no question to Dagster's storage.
     condition: dg.AutomationCondition[dg.AssetKey] = (
-        WouldBeBuilt(stale)
-        & dg.AutomationCondition.in_latest_time_window()
-        & ~dg.AutomationCondition.in_progress()
-        & NotJustTried(stale)
+        WouldBeBuilt(stale) & dg.AutomationCondition.in_latest_time_window() & ~dg.AutomationCondition.in_progress()
     )
-    return condition
+    above = _made_in_other_runs(gate, declaration)
+    if above:
+        condition &= NothingAboveMoves(above)
+    return condition & NotJustTried(stale)
+
+
+def _made_in_other_runs(gate: Gate, declaration: AssetDeclaration) -> set[AssetKey]:
+    """Dagster makes slices in runs of their own, so that what is above them is made in another run."""
+    in_slices = declaration.partition is not None
+    pending = [parent for parent in declaration.parents if in_slices or gate.assets[parent].partition is not None]
+    found: set[AssetKey] = set()
+    while pending:
+        asset = pending.pop()
+        if asset not in found:
+            found.add(asset)
+            pending += gate.assets[asset].parents
+    return found
 
 
 class BuildSensor(dg.AutomationConditionSensorDefinition):
@@ -149,6 +188,14 @@ class _Looks:
             return False
         self.seen, self.at = state, now
         return True
+
+
+def assets_of_unfinished_runs(instance: dg.DagsterInstance) -> set[dg.AssetKey]:
+    """Returns what runs that were launched and have not ended are to make."""
+    from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
+
+    runs = instance.get_runs(dg.RunsFilter(statuses=NOT_FINISHED_STATUSES))
+    return {key for run in runs for key in run.asset_selection or ()}
 
 
 def unfinished_runs(instance: dg.DagsterInstance) -> Iterator[str]:

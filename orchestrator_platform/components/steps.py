@@ -83,12 +83,13 @@ def define_assets(
     """Returns one step that makes any of these assets; those selected together go through the gate together.
     `found` is what another library says of some of them, `form` what a person may say at the launch.
     """
-    known, condition = found or {}, build_condition(StaleAssets(gate))
+    known, stale = found or {}, StaleAssets(gate)
     # Of the steps that could be taken, the one for which most assets wait comes first.
     n_waiting = len(descendants(gate, {declaration.key for declaration in declarations}))
 
     def spec(declaration: AssetDeclaration) -> dg.AssetSpec:
-        return asset_spec(declaration, known.get(declaration.key), condition if is_automatic(declaration) else None)
+        condition = build_condition(gate, stale, declaration) if is_automatic(declaration) else None
+        return asset_spec(declaration, known.get(declaration.key), condition)
 
     @dg.multi_asset(
         name=name,

@@ -5,7 +5,7 @@ from contextlib import closing
 
 from ..gate.context import Gate
 from ..lake.history import read_escalated, read_files_refused, read_quarantine
-from ..lake.published import PublishedCut, cut_for_readers
+from ..lake.published import PublishedCut
 from ..projections.serving import remembered
 from ..records.alerts import About, Cause
 from ..records.asks import Ask
@@ -17,7 +17,7 @@ from .targets import declared_targets
 
 def find_causes(gate: Gate, about: Sequence[About]) -> tuple[Cause, ...]:
     """Returns what lasts now, in the order of `about`; changes nothing."""
-    cut = cut_for_readers(gate.layout, gate.settings.lock_timeout_seconds)
+    cut = gate.cut_for_readers()
     found: Mapping[About, Callable[[], Iterator[Cause]]] = {
         About.REJECTED: lambda: _quarantined(cut, About.REJECTED),
         About.ESCALATED: lambda: _quarantined(cut, About.ESCALATED),

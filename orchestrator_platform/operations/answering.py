@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import ModelNotServed, OrchestratorError, RowsRefused
 from ..gate.context import Gate
-from ..lake.published import PublishedCut, cut_for_readers
+from ..lake.published import PublishedCut
 from ..lake.readers import latest_snapshot
 from ..learning.models.artefact import predict, unpack_model
 from ..learning.models.deciding import call_classes
@@ -114,7 +114,7 @@ class Answering:
         snapshot = latest_snapshot(self.gate.layout.readers)
         if snapshot == self._snapshot and self._state is not None:
             return
-        cut = cut_for_readers(self.gate.layout, self.gate.settings.lock_timeout_seconds)
+        cut = self.gate.cut_for_readers()
         try:
             champion = read_champion(self.gate, self.declaration, cut)
             before = self._state

@@ -10,7 +10,7 @@ from ..errors import AskSettled, Misuse
 from ..gate.context import Gate
 from ..gate.cycle.asks import Wanted, ask_in, asks_in, at_work_on, commit_answers, commit_asks
 from ..gate.outcomes import Failed, Held, Outcome, Published, Waiting
-from ..lake.published import PublishedCut, cut_for_readers
+from ..lake.published import PublishedCut
 from ..records.asks import Ask, AskState
 from ..records.keys import AgentName, AssetKey
 from .build import BuildResult, build
@@ -157,4 +157,4 @@ def _reason(number: int, answer: str, why: str) -> str:
 
 
 def _cut(gate: Gate) -> PublishedCut:
-    return cut_for_readers(gate.layout, gate.settings.lock_timeout_seconds)
+    return gate.cut_for_readers()

@@ -11,7 +11,7 @@ from ..gate.context import Gate
 from ..gate.cycle.order import bench_of
 from ..gate.workbench import open_workbench
 from ..lake.history import read_ledger, read_quarantine, read_quarantined_rows, read_receipt
-from ..lake.published import PublishedCut, cut_published
+from ..lake.published import PublishedCut
 from ..records.candidates import Manifest
 from ..records.declarations import SourceBuild
 from ..records.keys import AssetKey, CandidateId
@@ -40,7 +40,7 @@ class AuditedAgain:
 
 def pending_candidate(gate: Gate, asset: AssetKey) -> Pending | None:
     """Returns the newest candidate of the asset that waits, `None` where a later version overtook it."""
-    cut = cut_published(gate.layout, gate.settings.lock_timeout_seconds)
+    cut = gate.cut()
     return _pending(gate, cut, asset)
 
 
@@ -60,7 +60,7 @@ def audit_again(gate: Gate, asset: str) -> AuditedAgain:
     if asset not in gate.assets:
         raise UnknownAsset(name=asset, known=list(gate.assets))
     key = AssetKey(asset)
-    cut = cut_published(gate.layout, gate.settings.lock_timeout_seconds)
+    cut = gate.cut()
     pending = _pending(gate, cut, key)
     if pending is not None:
         return _audit_pending(gate, cut, pending)

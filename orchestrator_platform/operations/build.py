@@ -12,7 +12,6 @@ from ..gate.cycle.order import Order
 from ..gate.cycle.tables import build_tables, known_inputs, plan_tables
 from ..gate.outcomes import Escalated, Failed, Held, Outcome, Rejected, Withheld
 from ..gate.plan import KnownInputs, Planned
-from ..lake.published import cut_published
 from ..records.candidates import AssetKind
 from ..records.declarations import DbtBuild
 from ..records.keys import AgentName, AssetKey
@@ -132,7 +131,7 @@ def plan(
     gate: Gate, assets: Collection[str] = (), *, rebuild: bool = False, on_behalf_of: str = ""
 ) -> tuple[Planned, ...]:
     """Returns what `build` would do, without doing it."""
-    cut = cut_published(gate.layout, gate.settings.lock_timeout_seconds)
+    cut = gate.cut()
     return plan_tables(gate, _order(gate, assets, "", on_behalf_of, rebuild=rebuild), cut, known_inputs(gate, cut))
 
 

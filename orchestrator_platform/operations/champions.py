@@ -13,7 +13,7 @@ from ..gate.context import Gate
 from ..gate.score import read_model
 from ..lake.content import Content, measure_content
 from ..lake.history import read_receipt, read_retractions
-from ..lake.published import PublishedCut, cut_for_readers
+from ..lake.published import PublishedCut
 from ..learning.input_rows import InputColumn, InputContract
 from ..records.contracts import Contract
 from ..records.declarations import AssetDeclaration, ModelBuild
@@ -73,7 +73,7 @@ def read_champion(gate: Gate, declaration: AssetDeclaration, cut: PublishedCut |
     """
     build = declaration.build
     assert isinstance(build, ModelBuild)
-    cut = cut or cut_for_readers(gate.layout, gate.settings.lock_timeout_seconds)
+    cut = cut or gate.cut_for_readers()
     head = cut.heads.get(declaration.key)
     with closing(cut.connect()) as connection:
         if head is None or head.withdrawn:

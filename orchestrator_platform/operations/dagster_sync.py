@@ -9,7 +9,6 @@ import dagster as dg
 from filelock import FileLock
 
 from ..gate.context import Gate
-from ..lake.published import cut_published
 from ..lake.readers import latest_snapshot
 from ..projections.dagster_events import NAME, DagsterLog, on_behalf_of, report_served
 from ..projections.dagster_quarantine import report_quarantine
@@ -37,7 +36,7 @@ def sync_versions(gate: Gate, instance: dg.DagsterInstance) -> Projection | None
     if newest is not None and applied_snapshot(state, NAME) >= newest:
         return Projection(NAME, newest, 0)
     with FileLock(state / f".{NAME}.lock", timeout=gate.settings.lock_timeout_seconds):
-        cut = cut_published(gate.layout, gate.settings.lock_timeout_seconds)
+        cut = gate.cut()
         contracts = {asset: declaration.contract for asset, declaration in gate.assets.items()}
         log = DagsterLog(instance, cut, contracts, home.candidates, describe_assets(gate))
         # Told before it counts as told: every entry and every decision comes with a snapshot.

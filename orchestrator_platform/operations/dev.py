@@ -153,6 +153,8 @@ def dev_environment(settings: Settings) -> dict[str, str]:
     """Returns the environment in which Dagster and its runs find this home and project."""
     return {
         **os.environ,
+        # What a run is to make is planned in one transaction: an event for every asset and every check.
+        "DAGSTER_EVENT_BATCH_SIZE": os.environ.get("DAGSTER_EVENT_BATCH_SIZE", "1000"),
         "DAGSTER_HOME": str(write_dagster_home(settings)),
         HOME_VARIABLE: str(settings.home.root),
         PROJECT_VARIABLE: str(settings.project.root),

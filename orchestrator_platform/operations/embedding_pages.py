@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..gate.context import Gate
-from ..lake.published import PublishedCut, cut_for_readers
+from ..lake.published import PublishedCut
 from ..projections.dagster_embeddings import figures_metadata, page_metadata, serving_metadata
 from ..projections.embedding_page import figures_over_versions, read_page
 from ..projections.serving import Serving, remembered
@@ -29,7 +29,7 @@ def describe_embeddings(gate: Gate) -> Describe:
         declaration = gate.assets.get(receipt.asset)
         if declaration is None or not isinstance(declaration.build, EmbeddingBuild) or receipt.withdrawn:
             return read_measures(gate, receipt)
-        cut = cut_for_readers(gate.layout, gate.settings.lock_timeout_seconds)
+        cut = gate.cut_for_readers()
         figures = figures_metadata(figures_over_versions(cut, receipt))
         head = cut.heads.get(receipt.asset)
         if head is None or head.version != receipt.version:

@@ -19,7 +19,7 @@ from ..gate.cycle.tables import known_inputs, plan_tables
 from ..gate.fingerprint import table_fingerprint
 from ..gate.plan import KnownInputs, Need, Planned
 from ..lake.history import read_last_landings, read_receipt, read_receipts
-from ..lake.published import PublishedCut, cut_published
+from ..lake.published import PublishedCut
 from ..records.candidates import AssetKind, ParentRead
 from ..records.declarations import AssetDeclaration
 from ..records.findings import Finding, Severity
@@ -76,7 +76,7 @@ def read_freshness(gate: Gate, assets: Collection[AssetKey]) -> Mapping[AssetKey
     """Returns the age of those of the assets that promise one, by the gate's clock."""
     if not any(gate.assets[asset].freshness for asset in assets):
         return {}
-    cut = cut_published(gate.layout, gate.settings.lock_timeout_seconds)
+    cut = gate.cut()
     known = known_inputs(gate, cut)
     return measure_freshness(gate, cut, known, plan_all(gate, cut, known), assets)
 

@@ -7,7 +7,6 @@ import duckdb
 
 from ..gate.context import Gate
 from ..lake.history import read_snapshot_of
-from ..lake.published import cut_for_readers
 from ..lake.readers import connect_reader
 from ..records.keys import AssetKey
 from ..records.receipts import Receipt
@@ -21,7 +20,7 @@ def read_measures(gate: Gate, receipt: Receipt) -> Measured:
     declaration = gate.assets.get(receipt.asset)
     if declaration is None or not declaration.measures or receipt.withdrawn:
         return {}
-    cut = cut_for_readers(gate.layout, gate.settings.lock_timeout_seconds)
+    cut = gate.cut_for_readers()
     with closing(cut.connect()) as connection:
         snapshot = read_snapshot_of(connection, receipt)
     if snapshot is None:

@@ -8,7 +8,7 @@ from ..audits.model_names import HOLDOUT_FILE, metric_checks, slice_checks
 from ..audits.model_portrait import MODULE
 from ..gate.context import Gate
 from ..lake.history import read_receipts
-from ..lake.published import PublishedCut, cut_for_readers
+from ..lake.published import PublishedCut
 from ..learning.fresh_process import ProcessLimits, run_fresh
 from ..projections.dagster_models import (
     metrics_metadata,
@@ -35,7 +35,7 @@ def describe_model(gate: Gate, declaration: AssetDeclaration, receipt: Receipt) 
     """Returns the auditor's metrics over versions and slices; for the version that serves also how it answers."""
     build = declaration.build
     assert isinstance(build, ModelBuild)
-    cut = cut_for_readers(gate.layout, gate.settings.lock_timeout_seconds)
+    cut = gate.cut_for_readers()
     with closing(cut.connect()) as connection:
         until = [each for each in read_receipts(connection, receipt.asset) if each.version <= receipt.version]
     names = [*metric_checks(build.options), _CALIBRATION]
@@ -53,7 +53,7 @@ def describe_monitor(gate: Gate, declaration: AssetDeclaration, receipt: Receipt
     """Returns what the monitor that serves measured; of an earlier version nothing."""
     build = declaration.build
     assert isinstance(build, MonitorBuild)
-    cut = cut_for_readers(gate.layout, gate.settings.lock_timeout_seconds)
+    cut = gate.cut_for_readers()
     return monitor_metadata(read_monitor(cut, declaration, build)) if _serves(cut, receipt) else {}
 
 

@@ -16,7 +16,7 @@ from ..audits.model_names import SAME_ANSWER, SPLIT
 from ..errors import Misuse, UnknownAsset, UnknownVersion, VersionNotKept
 from ..gate.context import Gate
 from ..lake.history import read_receipt, read_receipts, read_snapshot_of
-from ..lake.published import PublishedCut, cut_for_readers
+from ..lake.published import PublishedCut
 from ..lake.readers import attach_statement
 from ..records.declarations import AssetDeclaration, ModelBuild
 from ..records.findings import Finding
@@ -68,7 +68,7 @@ class Reproduced:
 
 def list_models(gate: Gate) -> tuple[ModelVersion, ...]:
     """Returns every version of every declared model, newest first."""
-    cut = cut_for_readers(gate.layout, gate.settings.lock_timeout_seconds)
+    cut = gate.cut_for_readers()
     connection = cut.connect()
     try:
         return tuple(
@@ -215,7 +215,7 @@ def _read(receipt: Receipt) -> dict[AssetKey, str]:
 
 @contextmanager
 def _opened(gate: Gate) -> Iterator[tuple[PublishedCut, duckdb.DuckDBPyConnection]]:
-    cut = cut_for_readers(gate.layout, gate.settings.lock_timeout_seconds)
+    cut = gate.cut_for_readers()
     connection = cut.connect()
     try:
         yield cut, connection

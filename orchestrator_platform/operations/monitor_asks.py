@@ -8,7 +8,7 @@ from ..errors import OrchestratorError
 from ..gate.context import Gate
 from ..gate.cycle.asks import Wanted
 from ..lake.history import read_receipt
-from ..lake.published import PublishedCut, cut_for_readers
+from ..lake.published import PublishedCut
 from ..learning.monitoring.asking import evidence_in
 from ..records.asks import Ask
 from ..records.declarations import AssetDeclaration, MonitorBuild
@@ -25,7 +25,7 @@ def ask_where_due(gate: Gate) -> tuple[Ask, ...]:
     for declaration in gate.assets.values():
         if isinstance(declaration.build, MonitorBuild):
             try:
-                cut = cut or cut_for_readers(gate.layout, gate.settings.lock_timeout_seconds)
+                cut = cut or gate.cut_for_readers()
                 asked += _ask_for(gate, cut, declaration)
             except (OrchestratorError, duckdb.Error) as error:
                 gate.say(f"Nobody was asked to train {declaration.build.options.model}: {error}")

@@ -11,7 +11,6 @@ from ..gate.cycle.replay_candidate import replay_candidate
 from ..gate.cycle.replay_rows import replay_rows
 from ..gate.cycle.replayed import Replayed
 from ..gate.cycle.waiting import find_entry, require_waiting
-from ..lake.published import cut_published
 from ..records.declarations import AssetDeclaration
 from ..records.ledger import QuarantineEntry, QuarantineKind
 from .deciding import require_actor
@@ -36,7 +35,7 @@ def replay(gate: Gate, number: int, *, why: str = "", by: str = "", dry_run: boo
         NotReplayable: It cannot be judged again as it is.
         BaseMoved, SealBroken, CandidateDamaged, ParentRetracted: A candidate cannot be published any more.
     """
-    cut = cut_published(gate.layout, gate.settings.lock_timeout_seconds)
+    cut = gate.cut()
     with closing(cut.connect()) as connection:
         entry = find_entry(connection, number)
     require_waiting(entry)

@@ -20,7 +20,7 @@ from ..lake.history import (
     read_retractions,
     read_snapshots,
 )
-from ..lake.published import PublishedCut, cut_published
+from ..lake.published import PublishedCut
 from ..lake.readers import connect_reader
 from ..records.keys import AgentName, AssetKey, Snapshot, Version
 from .build import ORCHESTRATOR
@@ -57,7 +57,7 @@ def plan(gate: Gate, goal: Goal, why: str = "") -> RollbackPlan:
         Misuse: There is no such version or release, or its content is not kept any more.
         TargetRetracted: The version was made from what stays retracted.
     """
-    cut = cut_published(gate.layout, gate.settings.lock_timeout_seconds)
+    cut = gate.cut()
     known = read_known(cut)
     return plan_rollback(known, read_wish(cut, known, goal), why)
 
@@ -80,7 +80,7 @@ def rollback(
     if not why.strip():
         raise Misuse("A rollback needs a reason. Nothing was changed. Give it: --why TEXT.")
     for attempt in range(_ATTEMPTS):
-        cut = cut_published(gate.layout, gate.settings.lock_timeout_seconds)
+        cut = gate.cut()
         known = read_known(cut)
         wish = read_wish(cut, known, goal)
         agent = _agent(gate, wish, by)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import Misuse, StatementRefused, TargetFailed
 from ..gate.context import Gate
-from ..lake.published import PublishedCut, cut_for_readers
+from ..lake.published import PublishedCut
 from ..lake.readers import latest_snapshot
 from ..projections.local_search import LocalIndex
 from ..projections.local_vectors import LocalTarget
@@ -194,7 +194,7 @@ class Searcher:
     def _newest_cut(self) -> PublishedCut:
         gate = self._gate
         if self._cut is None or latest_snapshot(gate.layout.readers) != self._cut.snapshot:
-            self._cut = cut_for_readers(gate.layout, gate.settings.lock_timeout_seconds)
+            self._cut = gate.cut_for_readers()
         return self._cut
 
     def _vector(

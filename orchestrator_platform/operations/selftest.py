@@ -17,7 +17,7 @@ from ..gate.context import Gate
 from ..gate.cycle.order import bench_of
 from ..gate.workbench import Workbench, open_workbench
 from ..lake.history import read_receipts
-from ..lake.published import PublishedCut, cut_published
+from ..lake.published import PublishedCut
 from ..records.base import sha256_of
 from ..records.candidates import AssetKind
 from ..records.contracts import Contract
@@ -54,7 +54,7 @@ def selftest(gate: Gate, assets: Collection[str], options: SelfTestOptions) -> S
         NotPermitted: An auditor may not judge its asset.
     """
     _require_known(gate, assets, options)
-    cut = cut_published(gate.layout, gate.settings.lock_timeout_seconds)
+    cut = gate.cut()
     chosen = [asset for asset in gate.assets if asset in assets or not assets]
     left_out = [found for asset in chosen if (found := _left_out(gate, cut, asset, options))]
     tested = [asset for asset in chosen if asset not in {item.asset for item in left_out}]

@@ -7,7 +7,6 @@ import duckdb
 
 from ..gate.context import Gate
 from ..lake.history import read_receipt, read_retractions
-from ..lake.published import cut_published
 from ..records.findings import Finding, Severity
 from ..records.keys import AssetKey
 from ..records.receipts import Head, Receipt
@@ -33,7 +32,7 @@ def read_served(gate: Gate, assets: Collection[AssetKey]) -> Mapping[AssetKey, S
     """Returns what serves of each asset, all of one published cut."""
     if not assets:
         return {}
-    cut = cut_published(gate.layout, gate.settings.lock_timeout_seconds)
+    cut = gate.cut()
     connection = cut.connect()
     try:
         return {asset: _read(connection, asset, cut.heads.get(asset)) for asset in assets}

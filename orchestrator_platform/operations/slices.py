@@ -12,7 +12,6 @@ from ..gate.cycle.slices import build_batch, order_slices, remember_slices
 from ..gate.cycle.tables import known_inputs
 from ..gate.outcomes import Outcome, Published, Unchanged, Waiting
 from ..gate.plan import Need, PlannedSlice
-from ..lake.published import cut_for_readers
 from ..records.keys import AssetKey
 from ..records.slices import names_in_words
 from .partitions import slices_between
@@ -87,8 +86,8 @@ def _settle(gate: Gate, order: Order, retrying: Retrying) -> list[Outcome]:  # t
 
 def read_slices(gate: Gate, asset: AssetKey) -> tuple[SliceStatus, ...]:
     """Returns the slices of a partitioned table, and what each needs; none while a parent has no version."""
-    cut = cut_for_readers(gate.layout, gate.settings.lock_timeout_seconds)
-    known = known_inputs(gate, cut, anew=(asset,))
+    cut = gate.cut_for_readers()
+    known = known_inputs(gate, cut, goal=(asset,), anew=(asset,))
     planned = known.slices.get(asset)
     return tuple(_status(item) for item in planned.slices) if planned else ()
 

@@ -10,7 +10,7 @@ from ..gate.context import Gate
 from ..gate.cycle.tables import known_inputs
 from ..gate.plan import Need
 from ..lake.history import read_receipts_at
-from ..lake.published import PublishedCut, cut_for_readers
+from ..lake.published import PublishedCut
 from ..records.candidates import AssetKind
 from ..records.declarations import AssetDeclaration, SourceBuild
 from ..records.keys import AgentName, AssetKey, Version
@@ -55,7 +55,7 @@ class AssetStatus:
 
 def read_status(gate: Gate) -> tuple[AssetStatus, ...]:
     """Returns the state of every declared asset, parents first, then of what is published undeclared."""
-    cut = cut_for_readers(gate.layout, gate.settings.lock_timeout_seconds)
+    cut = gate.cut_for_readers()
     known = known_inputs(gate, cut)
     needs = plan_all(gate, cut, known)
     ages = measure_freshness(gate, cut, known, needs, gate.assets)
@@ -69,7 +69,7 @@ def read_status(gate: Gate) -> tuple[AssetStatus, ...]:
 
 def read_serving(gate: Gate) -> Mapping[AssetKey, Version]:
     """Returns the version that serves of each published asset; one that was withdrawn serves none."""
-    cut = cut_for_readers(gate.layout, gate.settings.lock_timeout_seconds)
+    cut = gate.cut_for_readers()
     return {asset: head.version for asset, head in cut.heads.items() if not head.withdrawn}
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from ..errors import Misuse, UnknownAsset
 from ..gate.context import Gate
-from ..lake.published import cut_for_readers
 from ..records.embeddings import IndexSettings, Weaviate
 from ..records.events import Event
 from ..records.keys import AgentName
@@ -61,7 +60,7 @@ def tune(
     from ..projections.weaviate.verifying import K, search_exactly
 
     embedding, options = _embedding(gate, asset)
-    cut = cut_for_readers(gate.layout, gate.settings.lock_timeout_seconds)
+    cut = gate.cut_for_readers()
     head = cut.heads.get(embedding.key)
     if head is None or head.withdrawn:
         raise Misuse(f"{asset} serves nothing. Nothing was measured. Build it: `orchestrator build {asset}`.")

@@ -7,8 +7,8 @@ database for each, which waits for the disk every time. Named in the `dagster.ya
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ class KeptEventLogStorage(SqliteEventLogStorage):
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._kept_by = os.getpid()
         self._tables: set[str] = set()
-        self._one_at_a_time = threading.Lock()
+        self._one_at_a_time = threading.RLock()
         super().__init__(base_dir, inst_data)
 
     @classmethod
@@ -63,6 +63,17 @@ class KeptEventLogStorage(SqliteEventLogStorage):
         # Whoever watches a run waits for a change of its file; the write-ahead log is another one.
         os.utime(self.path_for_shard(event.run_id))
 
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        # One transaction for all; where it fails nothing is stored, and Dagster stores them one by one.
+        runs = {event.run_id for event in events}
+        with self._one_at_a_time, ExitStack() as transactions:
+            for shard in (*sorted(runs), INDEX_SHARD_NAME):
+                transactions.enter_context(self._connection(shard))
+            for event in events:
+                super().store_event(event)
+        for run_id in runs:
+            os.utime(self.path_for_shard(run_id))
+
     def has_table(self, table_name: str) -> bool:
         # Asked before every check is stored, also while a connection is in use; no table is ever dropped.
         if table_name not in self._tables and super().has_table(table_name):
@@ -79,6 +90,9 @@ class KeptEventLogStorage(SqliteEventLogStorage):
     def _connection(self, shard: str) -> Iterator[Connection]:
         with self._one_at_a_time:
             kept = self._find(shard) or self._open(shard)
+            if kept.connection.in_transaction():
+                yield kept.connection  # of a batch, which ends it
+                return
             with kept.connection.begin():
                 yield kept.connection
 

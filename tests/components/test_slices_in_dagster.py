@@ -19,7 +19,7 @@ from orchestrator_platform.operations.dagster_sync import sync_versions
 from orchestrator_platform.operations.dev import write_dagster_home
 from orchestrator_platform.settings import load_settings
 
-KEY = dg.AssetKey(["marts", "daily"])
+KEY, ORDERS = dg.AssetKey(["marts", "daily"]), dg.AssetKey(["raw", "orders"])
 MONTH = [day(number) for number in range(1, 31)]
 RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 
@@ -107,6 +107,60 @@ def test_a_run_that_a_condition_launched_builds_every_slice_that_lacks(
     assert launched.success
     assert {*MONTH} <= instance.get_materialized_partitions(KEY)
     assert len(receipts_of(gate_of(month))) == 3
+
+
+LATE = """
+
+@python_table(
+    key="marts.late",
+    parents={"orders": "raw.orders", "summary": "marts.summary"},
+    contract="contract.py:Daily",
+    partition={**DAYS, "reads": {"raw.orders": "status"}},
+)
+def late(orders, summary):
+    return daily(orders)
+"""
+
+
+class Ticks:
+    """Asks for what the conditions of a project ask for, tick after tick."""
+
+    def __init__(self, folder: Path, instance: dg.DagsterInstance) -> None:
+        self.defs = load_definitions(load_settings(home=folder / "home", project=folder, environment={}))
+        self._instance, self._cursor = instance, None
+
+    def tick(self) -> set[str]:
+        everything = dg.AssetSelection.all()
+        result = dg.evaluate_automation_conditions(
+            self.defs, self._instance, asset_selection=everything, cursor=self._cursor
+        )
+        self._cursor = result.cursor
+        return {each.key.path[-1] for each in result.results if not each.true_subset.is_empty}
+
+
+def test_slices_wait_while_a_run_makes_what_they_are_made_of(month: Path, instance: dg.DagsterInstance) -> None:
+    """Slices have a run of their own, which would be started anew by each parent that comes."""
+    ticks = Ticks(month, instance)
+    assert ticks.tick() == {"daily", "firsts"}
+    job = ticks.defs.resolve_implicit_global_asset_job_def().get_subset(asset_selection={ORDERS})
+    landing = instance.create_run_for_job(job, asset_selection=frozenset({ORDERS}))
+    instance.report_dagster_event(dg.DagsterEvent(dg.DagsterEventType.RUN_STARTING.value, job.name), landing.run_id)
+    sell(month, "b.csv", a_sale_on(3))
+    assert ticks.tick() == set()
+    instance.report_run_failed(landing)
+    assert ticks.tick() == {"daily", "firsts"}
+
+
+def test_slices_wait_for_a_table_that_is_asked_for(month: Path, instance: dg.DagsterInstance) -> None:
+    tables = month / "defs/daily/tables.py"
+    build(gate_of(month))
+    tables.write_text(tables.read_text().replace("count(*) AS n_days", "2 * count(*) AS n_days") + LATE)
+    ticks = Ticks(month, instance)
+    assert ticks.tick() == {"daily", "firsts"}, "the file is another, and so is what is made by it"
+    build(gate_of(month), [DAILY])
+    assert ticks.tick() == {"summary"}
+    build(gate_of(month), ["marts.summary"])
+    assert ticks.tick() == {"late"}
 
 
 def test_a_rejected_slice_fails_the_run_and_is_not_materialized(month: Path, instance: dg.DagsterInstance) -> None:

@@ -60,6 +60,46 @@ def test_what_is_stored_is_read_by_dagsters_own_storage(instance: dg.DagsterInst
     assert own.get_latest_materialization_events([ORDERS])[ORDERS] is not None
 
 
+def test_what_is_stored_at_once_is_read_by_dagsters_own_storage(
+    instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one_by_one = _run(instance)
+    batches: list[int] = []
+    store = KeptEventLogStorage.store_event_batch
+    monkeypatch.setattr(
+        KeptEventLogStorage,
+        "store_event_batch",
+        lambda self, events: (batches.append(len(events)), store(self, events)),
+    )
+    monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "1000")
+    run_id = _run(instance)
+    assert batches[0] == 4, "what the run is to make: an asset and three checks"
+    own = SqliteEventLogStorage(str(_events(tmp_path)))
+    assert sorted(map(str, _told(own, run_id))) == sorted(map(str, _told(own, one_by_one)))
+    assert own.get_latest_asset_check_execution_by_key([dg.AssetCheckKey(ORDERS, "check_1")])
+
+
+def test_a_batch_that_breaks_stores_nothing_of_it_twice(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one_by_one = _run(instance)
+    stored: list[object] = []
+    store = SqliteEventLogStorage.store_event
+
+    def break_once(self: SqliteEventLogStorage, event: object) -> None:
+        stored.append(event)
+        if len(stored) == 3:
+            raise OSError("no space left")
+        store(self, event)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(SqliteEventLogStorage, "store_event", break_once)
+    monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "1000")
+    run_id = _run(instance)
+    assert "no space left" in capsys.readouterr().err
+    storage = instance.event_log_storage
+    assert sorted(map(str, _told(storage, run_id))) == sorted(map(str, _told(storage, one_by_one)))
+
+
 def test_a_run_is_watched_by_another_process_while_it_goes_on(instance: dg.DagsterInstance, tmp_path: Path) -> None:
     """A page of Dagster shows a run's events as they are stored."""
     run_id = _run(instance)

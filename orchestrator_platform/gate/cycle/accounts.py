@@ -19,7 +19,6 @@ from ...lake.history import (
     read_retractions,
     read_stored_ledger,
 )
-from ...lake.published import cut_published
 from ...lake.writer import Quarantined, RowsReplayed
 from ...reading.landing_files import find_landed_files
 from ...records.candidates import FileRole, Manifest
@@ -128,7 +127,7 @@ def replayed_by(accounts: Accounts) -> tuple[RowsReplayed, ...]:
 def _settled_beside(gate: Gate, accounts: Accounts) -> tuple[tuple[int, Mapping[str, object]], ...]:
     if accounts.replayed is None:
         return ()
-    cut = cut_published(gate.layout, gate.settings.lock_timeout_seconds)
+    cut = gate.cut()
     with closing(cut.connect()) as connection:
         return settled_by(connection, accounts.replayed)
 

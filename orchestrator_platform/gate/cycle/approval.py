@@ -7,7 +7,6 @@ import duckdb
 from ...authority.acts import Act
 from ...authority.permissions import Person, agent_alike, require
 from ...errors import CandidateDamaged, NotApprovable, NotPermitted, SealBroken
-from ...lake.published import cut_published
 from ...records.candidates import Manifest
 from ...records.declarations import AssetDeclaration
 from ...records.events import Event
@@ -50,7 +49,7 @@ def find_escalation(gate: Gate, number: int) -> Escalation:
         CandidateDamaged: Its files are not what was judged.
         SealBroken: Its verdict does not hold any more, or is not the one that was given.
     """
-    cut = cut_published(gate.layout, gate.settings.lock_timeout_seconds)
+    cut = gate.cut()
     connection = cut.connect()
     try:
         entry = find_entry(connection, number)

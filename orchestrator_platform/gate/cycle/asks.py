@@ -11,7 +11,7 @@ from ...authority.permissions import Person, require
 from ...errors import AskSettled, Misuse
 from ...lake.history import read_asking_events
 from ...lake.lock import writer_lock
-from ...lake.published import PublishedCut, cut_published
+from ...lake.published import PublishedCut
 from ...records.asks import Ask, AskState, Evidence, asks_of, is_news
 from ...records.events import Event
 from ...records.keys import AgentName, AssetKey, Version
@@ -123,7 +123,7 @@ def _require_answerable(ask: Ask, state: AskState) -> None:
 
 
 def _cut(gate: Gate) -> PublishedCut:
-    return cut_published(gate.layout, gate.settings.lock_timeout_seconds)
+    return gate.cut()
 
 
 def _served(cut: PublishedCut, asset: AssetKey) -> Version | None:

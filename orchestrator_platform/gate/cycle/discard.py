@@ -8,7 +8,6 @@ import duckdb
 from ...authority.acts import Act
 from ...errors import CandidateDamaged, SealBroken
 from ...lake.history import read_ledger, read_quarantine
-from ...lake.published import cut_published
 from ...records.candidates import AssetKind
 from ...records.declarations import AssetDeclaration
 from ...records.events import Event
@@ -37,7 +36,7 @@ def find_discardable(gate: Gate, number: int) -> Discarding:
         Misuse: There is no such entry.
         AlreadySettled: It does not wait any more.
     """
-    cut = cut_published(gate.layout, gate.settings.lock_timeout_seconds)
+    cut = gate.cut()
     with closing(cut.connect()) as connection:
         entry = find_entry(connection, number)
         require_waiting(entry)

@@ -46,7 +46,7 @@ def order_slices(gate: Gate, order: Order) -> SlicesOrdered:
     assert partition is not None
     _require_slices(declaration, order.slices, gate.now().astimezone(UTC).date())
     cut = gate.cut()
-    known = known_inputs(gate, cut, anew=order.goal if order.rebuild or order.slices else ())
+    known = known_inputs(gate, cut, goal=order.goal, anew=order.goal if order.rebuild or order.slices else ())
     (planned,) = plan_tables(gate, replace(order, slices=()), cut, known)
     slices = _asked(known.slices.get(asset, PlannedSlices()), order)
     wanted = _wanted(slices, order)
@@ -79,7 +79,7 @@ def build_batch(gate: Gate, order: Order) -> Outcome | None:
     (asset,) = order.goal
     declaration = gate.assets[asset]
     cut = gate.cut()
-    known = known_inputs(gate, cut, anew=order.goal)
+    known = known_inputs(gate, cut, goal=order.goal, anew=order.goal)
     problem = known.slices.get(asset, PlannedSlices()).problem
     if problem:
         return Failed(asset, problem)
@@ -103,7 +103,7 @@ def build_batch(gate: Gate, order: Order) -> Outcome | None:
 def remember_slices(gate: Gate, asset: AssetKey) -> None:
     """Notes that every slice is as its inputs give, where that is so: the next look at them costs nothing."""
     cut = gate.cut()
-    _remember(gate, cut, known_inputs(gate, cut), asset)
+    _remember(gate, cut, known_inputs(gate, cut, goal=(asset,)), asset)
 
 
 def _remember(gate: Gate, cut: PublishedCut, known: KnownInputs, asset: AssetKey) -> None:

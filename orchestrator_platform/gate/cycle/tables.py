@@ -27,15 +27,23 @@ from .order import Order
 from .table_pass import TablePass
 
 
-def known_inputs(gate: Gate, cut: PublishedCut, *, anew: Collection[AssetKey] = ()) -> KnownInputs:
-    """Returns what is known of inputs that were built before; slices of those named `anew` are looked at anyway."""
+def known_inputs(
+    gate: Gate, cut: PublishedCut, *, goal: Collection[AssetKey] | None = None, anew: Collection[AssetKey] = ()
+) -> KnownInputs:
+    """Returns what is known of inputs that were built before.
+
+    Args:
+        goal: Whose slices are looked at, by default those of every table.
+        anew: Whose slices are looked at although nothing that they are made from changed.
+    """
     connection = cut.connect()
     try:
         entries = read_quarantine(connection)
         asked = find_escalations(connection, entries, cut.heads, gate.settings.home.candidates)
         retracted = retracted_fingerprints(read_retractions(connection))
         known = _known(gate, connection, entries, asked, retracted)
-        return replace(known, slices=_planned_slices(gate, cut, connection, known, anew))
+        wanted = gate.assets.keys() if goal is None else goal
+        return replace(known, slices=_planned_slices(gate, cut, connection, known, wanted, anew))
     finally:
         connection.close()
 
@@ -59,7 +67,12 @@ def _known(
 
 
 def _planned_slices(
-    gate: Gate, cut: PublishedCut, connection: duckdb.DuckDBPyConnection, known: KnownInputs, anew: Collection[AssetKey]
+    gate: Gate,
+    cut: PublishedCut,
+    connection: duckdb.DuckDBPyConnection,
+    known: KnownInputs,
+    wanted: Collection[AssetKey],
+    anew: Collection[AssetKey],
 ) -> dict[AssetKey, PlannedSlices]:
     served = {asset for asset, head in cut.heads.items() if not head.withdrawn}
     return {
@@ -74,7 +87,7 @@ def _planned_slices(
             anew=asset in anew,
         )
         for asset, declaration in gate.assets.items()
-        if declaration.partition is not None and served.issuperset(declaration.parents)
+        if asset in wanted and declaration.partition is not None and served.issuperset(declaration.parents)
     }
 
 
@@ -110,7 +123,7 @@ def build_tables(gate: Gate, order: Order, known: KnownInputs | None = None) -> 
         NotPermitted: An agent may not do its part, or all that is asked needs a person to start it.
     """
     cut = gate.cut()
-    known = known_inputs(gate, cut) if known is None else known
+    known = known_inputs(gate, cut, goal=order.goal) if known is None else known
     planned = plan_tables(gate, order, cut, known)
     _require_anything_started(gate, order, planned)
     outcomes: dict[AssetKey, Outcome] = {
