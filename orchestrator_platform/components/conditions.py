@@ -80,7 +80,7 @@ class NothingAboveMoves(dg.AutomationCondition[dg.AssetKey]):
     """True where no run is making any of these assets, and the tick that goes on asks for none of them."""
 
     def __init__(self, above: Collection[AssetKey]) -> None:
-        self._above = frozenset(dagster_key(asset) for asset in above)
+        self._above: frozenset[object] = frozenset(dagster_key(asset) for asset in above)
 
     @property
     def name(self) -> str:
@@ -95,8 +95,8 @@ class NothingAboveMoves(dg.AutomationCondition[dg.AssetKey]):
         if context.candidate_subset.is_empty:
             return dg.AutomationResult(context, nothing)
         asked: set[object] = {key for key, subset in context.request_subsets_by_key.items() if not subset.is_empty}
-        moves = self._above & (asked | assets_of_unfinished_runs(context.asset_graph_view.instance))
-        return dg.AutomationResult(context, nothing if moves else context.candidate_subset)
+        asked |= assets_of_unfinished_runs(context.asset_graph_view.instance)
+        return dg.AutomationResult(context, nothing if self._above & asked else context.candidate_subset)
 
 
 def _read_tried(cursor: str | None) -> Tried | None:

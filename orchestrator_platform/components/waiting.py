@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-LONGEST_SECONDS = 4.5
+LONGEST_SECONDS = 20.0
 _LOOK_SECONDS = 0.2
 
 

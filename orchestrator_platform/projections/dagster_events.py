@@ -11,6 +11,7 @@ from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
+from dagster._core.storage.asset_check_execution_record import COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES
 
 from ..lake.history import read_quarantine, read_receipt
 from ..lake.published import PublishedCut
@@ -155,9 +156,7 @@ class DagsterLog:
 
     def _is_judged(self, verdict: Verdict) -> bool:
         key = dg.AssetCheckKey(dagster_key(verdict.asset), verdict.findings[0].check)
-        history = self.instance.event_log_storage.get_asset_check_execution_history(key, limit=20)
-        found = (record.evaluation for record in history)
-        shown = (evaluation.metadata.get(CANDIDATE) for evaluation in found if evaluation is not None)
+        shown = (found.metadata.get(CANDIDATE) for found in _evaluations(self.instance, key, limit=20))
         return any(value is not None and value.value == verdict.candidate for value in shown)
 
     def _run_of(self, event: Event) -> dg.DagsterRun | None:
@@ -192,8 +191,17 @@ def report_served(instance: dg.DagsterInstance, findings: Sequence[Finding]) -> 
 
 def _last_answer(instance: dg.DagsterInstance, finding: Finding) -> bool | None:
     key = dg.AssetCheckKey(dagster_key(finding.asset), finding.check)
-    records = instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
-    return next((record.evaluation.passed for record in records if record.evaluation is not None), None)
+    return next((found.passed for found in _evaluations(instance, key, limit=1)), None)
+
+
+def _evaluations(instance: dg.DagsterInstance, key: dg.AssetCheckKey, limit: int) -> Iterator[dg.AssetCheckEvaluation]:
+    """Yields the newest results of a check; one that a run has planned, and not made yet, is none."""
+    history = instance.event_log_storage.get_asset_check_execution_history(
+        key, limit=limit, status=COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES
+    )
+    for record in history:
+        if record.evaluation is not None:
+            yield record.evaluation
 
 
 def _versions(event: Event) -> Iterator[tuple[AssetKey, Version]]:

@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from orchestrator_platform.components.load import load_definitions
 from orchestrator_platform.operations.build import build
 from orchestrator_platform.operations.dagster_sync import sync_versions
 from orchestrator_platform.operations.land import land
@@ -40,6 +41,28 @@ def test_a_rejection_from_the_command_line_turns_the_checks_red_and_records_no_v
     key = dg.AssetCheckKey(dg.AssetKey(["raw", "orders"]), "no_refunds")
     (record,) = shop.instance.event_log_storage.get_asset_check_execution_history(key, limit=5)
     assert record.evaluation.passed is False
+
+
+def plan_run(shop: Any, asset: dg.AssetKey) -> dg.DagsterRun:
+    """A run that is to make the asset and its checks, and has made none."""
+    job = load_definitions(shop.settings).resolve_implicit_global_asset_job_def().get_subset(asset_selection={asset})
+    return shop.instance.create_run_for_job(job, asset_selection=frozenset({asset}))  # type: ignore[no-any-return]
+
+
+def test_a_rejection_is_reported_while_a_run_is_to_make_the_same_checks(kept_shop: Any) -> None:
+    shop, gate, orders = kept_shop, kept_shop.gate, dg.AssetKey(["raw", "orders"])
+    shop.drop("monday.csv", "1,ann,-4")
+    land(gate, "orders")
+    plan_run(shop, orders)
+    for _ in range(2):
+        _forget(shop)
+        told = sync_versions(gate, shop.instance)
+        assert told is not None
+        assert told.error == ""
+    history = shop.instance.event_log_storage.get_asset_check_execution_history(
+        dg.AssetCheckKey(orders, "no_refunds"), limit=5
+    )
+    assert [record.status.value for record in history] == ["FAILED", "PLANNED"]
 
 
 def test_a_run_reports_what_came_before_it_and_its_own_publication_is_not_reported_again(kept_shop: Any) -> None:

@@ -58,3 +58,15 @@ def test_what_becomes_late_while_nothing_runs_is_told_once_and_so_is_its_end(kep
     assert [(record.evaluation.passed, record.evaluation.severity.value) for record in history] == [
         (True, "WARN"), (False, "WARN"), (True, "WARN"),
     ]  # fmt: skip
+
+
+def test_freshness_is_told_while_a_run_is_to_check_it(kept_shop: Any) -> None:
+    promise(kept_shop)
+    gate, instance, orders = kept_shop.gate, kept_shop.instance, dg.AssetKey(["raw", "orders"])
+    kept_shop.drop("monday.csv", "1,ann,4.5")
+    assert kept_shop.run("raw.orders").ok
+    job = load_definitions(kept_shop.settings).resolve_implicit_global_asset_job_def()
+    job = job.get_subset(asset_selection={orders})
+    instance.create_run_for_job(job, asset_selection=frozenset({orders}))
+    told = [sync_freshness(later(gate, days), instance) for days in (0, 3)]
+    assert [text.split(" old")[0] for text in told] == ["nothing is late", "raw.orders is 3 d 0 h"]
