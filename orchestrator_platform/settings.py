@@ -23,6 +23,8 @@ ENVIRONMENT_VARIABLE = "ORCHESTRATOR_ENV"
 DEV = "dev"
 # Where `orchestrator dev` serves dbt's documentation, for the pages that link to it.
 DOCS_VARIABLE = "ORCHESTRATOR_DOCS"
+# The file that `orchestrator dev` writes when it is stopped, for whatever waits in its services.
+STOPPING_VARIABLE = "ORCHESTRATOR_STOPPING"
 # In a database of the home; nowhere; any other value is the address of a tracking server.
 REGISTRY_AT_HOME, REGISTRY_OFF = "home", "off"
 

@@ -86,11 +86,11 @@ class _Look:
                 settling = any(each.settling for each in found)
                 if any(each.ask for each in answers.values()):
                     deadline = min(deadline, now + _TOGETHER_SECONDS) if settling else now
-                if now >= deadline:
+                if now >= deadline or patience.is_stopped():
                     return answers
                 waits = any(each.waits for each in answers.values())
                 pause = _SETTLING_SECONDS if settling else _BUSY_SECONDS if waits else deadline - now
-                events.wait(min(deadline - now, pause))
+                patience.rest(events, min(deadline - now, pause))
 
     def _answer(self, found: Landable, now: float) -> Answer:
         busy = _landing_runs(self.instance, found.asset) if found.ready else ()

@@ -1,20 +1,30 @@
-"""How long a sensor waits inside its tick. Dagster's daemon starts a tick every five seconds at most, so that one which
-waits for what it looks at answers at once.
+"""How long a sensor waits inside its tick. Dagster's daemon starts ticks every five seconds, so that one which waits
+for what it looks at answers at once, and the longer it may wait, the less often nobody looks.
 """
 
+import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
-LONGEST_SECONDS = 20.0
+from ..operations.file_events import FileEvents
+from ..settings import STOPPING_VARIABLE
+
+# Services that are stopped wait for their ticks: only where a tick is told of that may it be long.
+_TOLD_SECONDS, _UNTOLD_SECONDS = 20.0, 4.5
 _LOOK_SECONDS = 0.2
+
+
+def _longest_seconds() -> float:
+    return _TOLD_SECONDS if STOPPING_VARIABLE in os.environ else _UNTOLD_SECONDS
 
 
 @dataclass(frozen=True)
 class Patience:
     """`seconds` is how long a tick may take in all; none makes it look once."""
 
-    seconds: float = LONGEST_SECONDS
+    seconds: float = field(default_factory=_longest_seconds)
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
 
@@ -24,6 +34,18 @@ class Patience:
         while True:
             yield look()
             left = deadline - self.clock()
-            if left <= 0:
+            if left <= 0 or self.is_stopped():
                 return
             self.sleep(min(_LOOK_SECONDS, left))
+
+    def rest(self, events: FileEvents, seconds: float) -> None:
+        """Waits for an event, so many seconds at the most."""
+        deadline = self.clock() + seconds
+        while (left := deadline - self.clock()) > 0 and not self.is_stopped():
+            if events.wait(min(_LOOK_SECONDS, left)):
+                return
+
+    def is_stopped(self) -> bool:
+        """Whether the services that the tick belongs to are being stopped."""
+        file = os.environ.get(STOPPING_VARIABLE)
+        return file is not None and Path(file).exists()

@@ -4,12 +4,16 @@ The project's own modules are forgotten again, so that every run reads them as t
 process: a run that finds something missing imports it.
 """
 
+import signal
 import sys
 import traceback
 import warnings
+from importlib import import_module
 from pathlib import Path
 
 import dagster as dg
+
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 def warm_up() -> None:
@@ -20,8 +24,11 @@ def warm_up() -> None:
     known = set(sys.modules)
     settings = load_settings()
     load_definitions(settings)
+    # What the first statement with a bound value imports, and what hands over frames.
+    for needed in ("pandas", "pyarrow.dataset"):
+        import_module(needed)
     with dg.DagsterInstance.ephemeral() as instance:
-        _nothing().execute_in_process(instance=instance)
+        _nothing().execute_in_process(instance=instance, run_config=_QUIET)
     for name in set(sys.modules) - known:
         file = getattr(sys.modules[name], "__file__", None)
         if file and settings.project.defs in Path(file).resolve().parents:
@@ -46,3 +53,6 @@ try:
         warm_up()
 except Exception:  # noqa: BLE001  # whatever it is, runs start without it
     traceback.print_exc(file=sys.stderr)
+finally:
+    # Dagster's own receiver tells of the end as of an error; runs have receivers of their own.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)

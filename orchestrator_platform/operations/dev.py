@@ -8,11 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from ..errors import EXIT_FAULT, Misuse
 from ..home_format import make_home
-from ..settings import DOCS_VARIABLE, HOME_VARIABLE, PROJECT_VARIABLE, Settings
+from ..settings import DOCS_VARIABLE, HOME_VARIABLE, PROJECT_VARIABLE, STOPPING_VARIABLE, Settings
 from .docs_server import serve_docs
 
 _STOP_SECONDS, _LEFT_SECONDS = 20, 5
@@ -97,7 +98,10 @@ class _Services:
 
     def __init__(self, settings: Settings, port: int, host: str, docs: str, say: Callable[[str], None]) -> None:
         self._command = dev_command(settings, port, host)
-        self._folder, self._environment = settings.project.root, dev_environment(settings) | {DOCS_VARIABLE: docs}
+        self._folder = settings.project.root
+        # Sensors wait inside their ticks, which end when this file is there.
+        self._told = settings.home.dagster / "stopping"
+        self._environment = dev_environment(settings) | {DOCS_VARIABLE: docs, STOPPING_VARIABLE: str(self._told)}
         self._say = say
         self._process: subprocess.Popen[bytes] | None = None
         self._stopping = False
@@ -118,10 +122,13 @@ class _Services:
     def stop(self, _number: int, _frame: object) -> None:
         """Receives a signal."""
         self._stopping = True
+        with suppress(OSError):
+            self._told.touch()
         if self._process is not None:
             self._process.send_signal(signal.SIGINT)
 
     def _serve(self) -> int:
+        self._told.unlink(missing_ok=True)
         self._process = process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
             self._command,
             cwd=self._folder,
@@ -136,6 +143,7 @@ class _Services:
             return process.wait()
         finally:
             _stop(process)
+            self._told.unlink(missing_ok=True)
 
 
 def dev_command(settings: Settings, port: int, host: str) -> list[str]:
