@@ -2,6 +2,7 @@
 
 import asyncio
 import hmac
+import ipaddress
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -90,11 +91,22 @@ async def _rows_of(request: Request) -> tuple[list[Any], JSONResponse | None]:
 
 def _refuse_caller(request: Request, key: str | None) -> JSONResponse | None:
     if key is None:
-        return None
-    given = request.headers.get("authorization", "").removeprefix("Bearer ")
-    if hmac.compare_digest(given.encode(), key.encode()):
+        # A page of the web can have a browser of this machine ask, under a name of its own that points here.
+        if is_loopback(request.url.hostname or ""):
+            return None
+        return _problem(403, "not_here", "Without a key, rows are taken under localhost and 127.0.0.1 only.")
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), key.encode()):
         return None
     return _problem(401, "no_key", "Send the key as `Authorization: Bearer KEY`.")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether the name or address means this machine alone."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _not_served(error: OrchestratorError) -> JSONResponse:

@@ -1,7 +1,5 @@
 """`orchestrator serve`: the published model answers over HTTP."""
 
-import ipaddress
-
 import click
 
 from .place import Place, takes_place
@@ -25,10 +23,10 @@ def serve(place: Place, model: str, port: int, host: str) -> int:
     from ..operations.answering import Answering
     from ..operations.champions import named_model
     from ..settings import load_secret
-    from .model_app import model_app
+    from .model_app import is_loopback, model_app
 
     key = load_secret(KEY_VARIABLE)
-    if key is None and not _is_loopback(host):
+    if key is None and not is_loopback(host):
         raise Misuse(
             f"{host} can be reached by others, and no key protects the model. Nothing was started. Set {KEY_VARIABLE},"
             " or leave out --host."
@@ -38,10 +36,3 @@ def serve(place: Place, model: str, port: int, host: str) -> int:
     click.echo(f"{model} answers at http://{host}:{port}/score", err=True)
     uvicorn.run(model_app(answering, key), host=host, port=port, log_level="warning", access_log=False)
     return 0
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

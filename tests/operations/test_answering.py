@@ -138,11 +138,24 @@ def test_more_than_it_takes_and_other_than_json_is_refused(client: httpx.Client)
     assert client.post("/score", content="rows=1").status_code == 415
 
 
+@pytest.mark.parametrize("name", ["evil.example", "evil.example:8900", "127.0.0.1.evil.example"])
+def test_without_a_key_nobody_is_answered_under_another_name_of_this_machine(client: httpx.Client, name: str) -> None:
+    found = client.post("/score", json={"rows": [ROW]}, headers={"host": name})
+    assert (found.status_code, found.json()["error"]) == (403, "not_here")
+
+
+@pytest.mark.parametrize("name", ["localhost", "localhost:8900", "127.0.0.1:1", "[::1]:8900"])
+def test_without_a_key_this_machine_is_answered_under_its_own_names(client: httpx.Client, name: str) -> None:
+    assert client.post("/score", json={"rows": [ROW]}, headers={"host": name}).status_code == 200
+
+
 def test_without_the_key_nobody_is_answered_but_health(made: Path) -> None:
     with asking(made, key="secret") as client:
         assert client.get("/health").status_code == 200
         assert client.post("/score", json={"rows": [ROW]}).status_code == 401
-        assert client.get("/version", headers={"authorization": "Bearer secre"}).status_code == 401
+        for wrong in ("Bearer secre", "secret", "Basic secret", "Bearersecret", ""):
+            assert client.get("/version", headers={"authorization": wrong}).status_code == 401
+        assert client.get("/version", headers={"authorization": "bearer secret"}).status_code == 200
         allowed = client.post("/score", json={"rows": [ROW]}, headers={"authorization": "Bearer secret"})
         assert allowed.status_code == 200
 
