@@ -16,16 +16,24 @@ from ..records.keys import AssetKey
 from ..settings import load_person
 from .component import RecordComponent
 from .steps import Made, RunStart, define_assets
+from .together import built_with_dbt
 from .tree import gate_of
 
 T = TypeVar("T", bound=BuiltAttributes)
 
 
 class BuiltComponent(RecordComponent[T]):
-    """A component that declares one asset, built by `orchestrator build` and in a step of its own."""
+    """A component that declares one asset, built by `orchestrator build` and in a step of its own, or with the dbt
+    tables that it stands between.
+    """
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
-        return dg.Definitions(assets=[build_step(gate_of(context), self.attributes.asset)])
+        return dg.Definitions(assets=own_step(gate_of(context), self.attributes.asset))
+
+
+def own_step(gate: Gate, asset: AssetKey) -> list[dg.AssetsDefinition]:
+    """Returns the asset's step; none where it is built with the dbt tables."""
+    return [] if gate.assets[asset] in built_with_dbt(gate) else [build_step(gate, asset)]
 
 
 def build_step(

@@ -1,4 +1,4 @@
-"""The models of the project's dbt folder as assets of one step: what is selected together is built together."""
+"""The models of the project's dbt folder as assets of one step, with what stands between them."""
 
 import dagster as dg
 from pydantic import BaseModel
@@ -11,6 +11,7 @@ from .component import RecordComponent
 from .scaffolding import DbtTablesScaffolder
 from .slices import in_steps
 from .steps import define_assets
+from .together import built_with_dbt
 from .tree import gate_of
 
 
@@ -27,13 +28,15 @@ class DbtTablesComponent(RecordComponent[DbtTablesAttributes]):
 
 
 def dbt_assets(gate: Gate) -> list[dg.AssetsDefinition]:
-    """Returns the step that builds the models, and one for each that is in slices; none where there is no model."""
+    """Returns the step that builds the models and what stands between them, and one for each that is in slices; none
+    where there is no model.
+    """
     declarations = [declaration for declaration in gate.assets.values() if isinstance(declaration.build, DbtBuild)]
     if not declarations:
         return []
     from .dbt_specs import model_specs  # dagster-dbt imports dbt, which takes seconds: only where there is a model
 
     found = model_specs(gate.dbt, gate.settings.docs_address)
-    whole, sliced = in_steps(declarations)
+    whole, (_, sliced) = built_with_dbt(gate), in_steps(declarations)
     together = [define_assets("build_dbt_tables", gate, whole, build_selected, found)] if whole else []
     return [*together, *(build_step(gate, declaration.key, found) for declaration in sliced)]

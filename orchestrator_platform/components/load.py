@@ -18,7 +18,7 @@ from ..operations.component_files import (
 from ..operations.project_assets import load_gate
 from ..projections.dagster_values import dagster_key
 from ..settings import Settings
-from .building import build_step
+from .building import own_step
 from .dbt_tables import dbt_assets
 from .deciding_jobs import deciding_jobs
 from .jobs import platform_jobs, platform_sensors
@@ -78,7 +78,7 @@ def component_assets(gate: Gate) -> Iterator[dg.AssetsDefinition]:
             case PythonTableAttributes():
                 yield from python_assets(gate, component.folder / component.attributes.module)
             case BuiltAttributes(asset=asset):
-                yield build_step(gate, asset)
+                yield from own_step(gate, asset)
 
 
 def _is_dg_project(settings: Settings) -> bool:

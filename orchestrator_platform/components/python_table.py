@@ -13,6 +13,7 @@ from .component import RecordComponent
 from .scaffolding import TableScaffolder
 from .slices import in_steps
 from .steps import define_assets
+from .together import built_with_dbt
 from .tree import gate_of
 
 
@@ -30,7 +31,9 @@ class PythonTableComponent(RecordComponent[PythonTableAttributes]):
 
 
 def python_assets(gate: Gate, file: Path) -> list[dg.AssetsDefinition]:
-    """Returns the step that makes the tables of one file, and one for each that is in slices."""
+    """Returns the step that makes the tables of one file, and one for each that is in slices; those that are built with
+    the dbt tables are left out.
+    """
     here = file.resolve()
     declarations = [
         declaration
@@ -39,7 +42,8 @@ def python_assets(gate: Gate, file: Path) -> list[dg.AssetsDefinition]:
     ]
     if not declarations:
         return []
-    whole, sliced = in_steps(declarations)
+    with_dbt = built_with_dbt(gate)
+    whole, sliced = in_steps([declaration for declaration in declarations if declaration not in with_dbt])
     name = step_name(f"{here.parent.name}_{here.stem}")
     together = [define_assets(name, gate, whole, build_selected)] if whole else []
     return [*together, *(build_step(gate, declaration.key) for declaration in sliced)]

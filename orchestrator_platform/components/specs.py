@@ -1,6 +1,7 @@
 """Assets and checks as Dagster lists them, made from declarations alone: nothing is run or read."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -131,6 +132,10 @@ def _metadata(declaration: AssetDeclaration) -> dict[str, Any]:
 def _references(declaration: AssetDeclaration) -> Sequence[dg.LocalFileCodeReference]:
     places = [_place(declaration.origin)]
     contract = declaration.contract.origin
+    if contract and not Path(contract).is_absolute():
+        # dbt names its files from the project's folder on.
+        above = Path(places[0].file_path).parents
+        contract = next((str(folder / contract) for folder in above if (folder / contract).is_file()), contract)
     if contract and _place(contract).file_path != places[0].file_path:
         places.append(_place(contract, label="contract"))
     return [
@@ -140,7 +145,8 @@ def _references(declaration: AssetDeclaration) -> Sequence[dg.LocalFileCodeRefer
 
 
 def _place(origin: str, label: str | None = None) -> dg.LocalFileCodeReference:
-    file, _, line = origin.rpartition(":")
-    if file and line.isdigit():
-        return dg.LocalFileCodeReference(file_path=file, line_number=int(line), label=label)
-    return dg.LocalFileCodeReference(file_path=origin, label=label)
+    """A file, a line of one, or a class in one: `contract.py:Orders`."""
+    file, _, within = origin.rpartition(":")
+    if file and within.isdigit():
+        return dg.LocalFileCodeReference(file_path=file, line_number=int(within), label=label)
+    return dg.LocalFileCodeReference(file_path=file if file.endswith(".py") else origin, label=label)

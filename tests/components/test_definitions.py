@@ -79,10 +79,44 @@ def test_an_asset_shows_who_makes_and_judges_it_and_where_it_is_defined(shop: An
     assert totals.metadata["grain"] == "customer"
     places = [place.file_path for place in totals.metadata["dagster/code_references"].code_references]
     assert [Path(place).name for place in places] == ["totals.sql", "models.yml"]
+    told = [specs[asset].metadata["dagster/code_references"] for asset in ("raw.orders", "marts.totals", "marts.best")]
+    every = [place for each in told for place in each.code_references]
+    assert [place.file_path for place in every if not Path(place.file_path).is_file()] == []
     columns = {column.name: column for column in orders.metadata["dagster/column_schema"].columns}
     assert columns["order_id"].constraints.nullable is False
     assert "pii" in columns["customer"].tags
     assert specs["marts.best"].deps
+
+
+def test_what_stands_between_dbt_tables_is_built_in_their_step(kept_shop: Any) -> None:
+    shop = kept_shop
+    alone = {definition.op.name for definition in _steps(shop)}
+    assert alone == {"land_orders", "build_dbt_tables", "build_best_best"}
+    sources = "  - {name: marts, schema: marts, tables: [{name: best}]}\n"
+    models = shop.settings.project.root / "dbt/models/models.yml"
+    after = "  - name: after\n    description: Above the best.\n    config: {meta: {grain: [customer]}}\n"
+    shop.write(
+        {
+            "dbt/models/sources.yml": (models.parent / "sources.yml").read_text() + sources,
+            "dbt/models/after.sql": "select customer from {{ source('marts', 'best') }}\n",
+            "dbt/models/models.yml": models.read_text()
+            + after
+            + "    columns:\n      - {name: customer, data_type: varchar}\n",
+        }
+    )
+    assert {definition.op.name for definition in _steps(shop)} == {"land_orders", "build_dbt_tables"}
+    shop.drop("monday.csv", "1,ann,4.5", "2,bob,20")
+    run = shop.run()
+    assert run.ok, run.failure
+    assert {"marts.totals", "marts.best", "marts.after"} <= set(run.materialized)
+    heads = shop.gate.cut().heads
+    at = {heads[asset].published_at for asset in ("marts.totals", "marts.best", "marts.after")}
+    assert len(at) == 1, "they were published together"
+
+
+def _steps(shop: Any) -> list[dg.AssetsDefinition]:
+    graph = load_definitions(shop.settings).resolve_asset_graph()
+    return [definition for definition in graph.assets_defs if definition.is_executable]
 
 
 def test_a_model_is_listed_by_the_conventions_of_dagster_dbt(shop: Any) -> None:
