@@ -295,6 +295,14 @@ def load_registry(file: Path, environment: Mapping[str, str] = os.environ) -> st
     )
 
 
+def load_stopping(environment: Mapping[str, str] = os.environ) -> Path | None:
+    """Returns the file that is there as soon as the services of this process are being stopped; `None` where nobody
+    would write it.
+    """
+    file = environment.get(STOPPING_VARIABLE)
+    return Path(file) if file else None
+
+
 def load_person(environment: Mapping[str, str] = os.environ) -> str:
     """Returns the name of the person at work: as the environment says, else that of the operating system's user."""
     named = environment.get(PERSON_VARIABLE, "")

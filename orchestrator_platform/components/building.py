@@ -33,7 +33,7 @@ class BuiltComponent(RecordComponent[T]):
 
 def own_step(gate: Gate, asset: AssetKey) -> list[dg.AssetsDefinition]:
     """Returns the asset's step; none where it is built with the dbt tables."""
-    return [] if gate.assets[asset] in built_with_dbt(gate) else [build_step(gate, asset)]
+    return [] if asset in built_with_dbt(gate) else [build_step(gate, asset)]
 
 
 def build_step(

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from ..gate.context import Gate
 from ..operations.backoff import Tried, try_again
+from ..operations.lineage import assets_above
 from ..operations.stale import StaleAssets
 from ..projections.dagster_values import dagster_key, platform_key
 from ..records.candidates import AssetKind
@@ -128,14 +129,8 @@ def build_condition(
 def _made_in_other_runs(gate: Gate, declaration: AssetDeclaration) -> set[AssetKey]:
     """Dagster makes slices in runs of their own, so that what is above them is made in another run."""
     in_slices = declaration.partition is not None
-    pending = [parent for parent in declaration.parents if in_slices or gate.assets[parent].partition is not None]
-    found: set[AssetKey] = set()
-    while pending:
-        asset = pending.pop()
-        if asset not in found:
-            found.add(asset)
-            pending += gate.assets[asset].parents
-    return found
+    others = {parent for parent in declaration.parents if in_slices or gate.assets[parent].partition is not None}
+    return others | assets_above(gate, others)
 
 
 class BuildSensor(dg.AutomationConditionSensorDefinition):

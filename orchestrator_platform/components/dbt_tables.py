@@ -37,6 +37,8 @@ def dbt_assets(gate: Gate) -> list[dg.AssetsDefinition]:
     from .dbt_specs import model_specs  # dagster-dbt imports dbt, which takes seconds: only where there is a model
 
     found = model_specs(gate.dbt, gate.settings.docs_address)
-    whole, (_, sliced) = built_with_dbt(gate), in_steps(declarations)
-    together = [define_assets("build_dbt_tables", gate, whole, build_selected, found)] if whole else []
-    return [*together, *(build_step(gate, declaration.key, found) for declaration in sliced)]
+    _, sliced = in_steps(declarations)
+    together = built_with_dbt(gate)
+    whole = [declaration for key, declaration in gate.assets.items() if key in together]
+    step = [define_assets("build_dbt_tables", gate, whole, build_selected, found)] if whole else []
+    return [*step, *(build_step(gate, declaration.key, found) for declaration in sliced)]

@@ -43,7 +43,7 @@ def python_assets(gate: Gate, file: Path) -> list[dg.AssetsDefinition]:
     if not declarations:
         return []
     with_dbt = built_with_dbt(gate)
-    whole, sliced = in_steps([declaration for declaration in declarations if declaration not in with_dbt])
+    whole, sliced = in_steps([declaration for declaration in declarations if declaration.key not in with_dbt])
     name = step_name(f"{here.parent.name}_{here.stem}")
     together = [define_assets(name, gate, whole, build_selected)] if whole else []
     return [*together, *(build_step(gate, declaration.key) for declaration in sliced)]

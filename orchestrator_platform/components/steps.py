@@ -12,9 +12,9 @@ from ..gate.context import Gate
 from ..gate.outcomes import Outcome
 from ..operations.asset_pages import describe_assets
 from ..operations.audit import audit_again
-from ..operations.ci_changes import descendants
 from ..operations.dagster_sync import on_behalf_of, sync_versions
 from ..operations.freshness import read_freshness
+from ..operations.lineage import assets_below
 from ..operations.queueing import in_turn
 from ..operations.served import read_served
 from ..operations.stale import StaleAssets
@@ -85,7 +85,7 @@ def define_assets(
     """
     known, stale = found or {}, StaleAssets(gate)
     # Of the steps that could be taken, the one for which most assets wait comes first.
-    n_waiting = len(descendants(gate, {declaration.key for declaration in declarations}))
+    n_waiting = len(assets_below(gate, {declaration.key for declaration in declarations}))
 
     def spec(declaration: AssetDeclaration) -> dg.AssetSpec:
         condition = build_condition(gate, stale, declaration) if is_automatic(declaration) else None

@@ -2,14 +2,12 @@
 for what it looks at answers at once, and the longer it may wait, the less often nobody looks.
 """
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from ..operations.file_events import FileEvents
-from ..settings import STOPPING_VARIABLE
+from ..settings import load_stopping
 
 # Services that are stopped wait for their ticks: only where a tick is told of that may it be long.
 _TOLD_SECONDS, _UNTOLD_SECONDS = 20.0, 4.5
@@ -17,7 +15,7 @@ _LOOK_SECONDS = 0.2
 
 
 def _longest_seconds() -> float:
-    return _TOLD_SECONDS if STOPPING_VARIABLE in os.environ else _UNTOLD_SECONDS
+    return _UNTOLD_SECONDS if load_stopping() is None else _TOLD_SECONDS
 
 
 @dataclass(frozen=True)
@@ -47,5 +45,5 @@ class Patience:
 
     def is_stopped(self) -> bool:
         """Whether the services that the tick belongs to are being stopped."""
-        file = os.environ.get(STOPPING_VARIABLE)
-        return file is not None and Path(file).exists()
+        file = load_stopping()
+        return file is not None and file.exists()
