@@ -25,11 +25,14 @@ Figures = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Suite:
-    """`render` makes Markdown of the figures under the suite's name, one for each test that told some."""
+    """`render` makes Markdown of the figures under the suite's name, one for each test that told some. `at_once` is how
+    many of its tests run at the same time.
+    """
 
     file: str
     marks: str
     render: Callable[[Sequence[Figures]], Iterable[str]]
+    at_once: int = 1
 
 
 def render_kills(told: Sequence[Figures]) -> Iterable[str]:
@@ -59,9 +62,8 @@ def render_writers(told: Sequence[Figures]) -> Iterable[str]:
 
 
 def render_random(told: Sequence[Figures]) -> Iterable[str]:
-    (found,) = told
-    minutes = found["seconds"] / 60
-    yield f"{found['operations']} operations and {found['kills']} kills between them, in {minutes:.0f} minutes."
+    operations, kills = (sum(found[name] for found in told) for name in ("operations", "kills"))
+    yield f"{operations:,} operations and {kills:,} kills between them."
 
 
 def render_bad_files(told: Sequence[Figures]) -> Iterable[str]:
@@ -77,7 +79,7 @@ def render_bad_files(told: Sequence[Figures]) -> Iterable[str]:
 SUITES: Mapping[str, Suite] = {
     "bad_files": Suite("tests/gate/test_bad_files.py", "not slow", render_bad_files),
     "writers": Suite("tests/operations/test_many_writers.py", "slow", render_writers),
-    "random": Suite("tests/lake/test_random_operations.py", "slow", render_random),
+    "random": Suite("tests/lake/test_random_operations.py", "slow", render_random, at_once=2),
     "kills": Suite("tests/gate/test_killed_at_any_stage.py", "slow", render_kills),
 }
 
@@ -109,6 +111,7 @@ def run_suite(name: str, suite: Suite, every: int) -> tuple[bool, list[Figures]]
         words = [sys.executable, "-m", "pytest", "-s", "-m", suite.marks, suite.file]
         # The one family of reports that has properties of tests.
         words += [f"--junitxml={report}", "-o", "junit_family=xunit1", f"--every={every}"]
+        words += ["-n", str(suite.at_once)] if suite.at_once > 1 else []
         code = subprocess.run(words, cwd=PROJECT, check=False).returncode
         return code == 0, read_figures(report.read_text(encoding="utf-8"), name)
 
