@@ -169,19 +169,24 @@ def test_a_condition_that_cannot_be_computed_or_reaches_further_is_refused(root:
 
 
 HOURS = "list_sum(list_transform(range(100000), x -> list_sum(list_transform(range(100000), y -> x * y)))) > score"
+FULL = Searching(condition_seconds=600, condition_memory_mb=100)
 
 
 @pytest.mark.parametrize(
-    ("sql", "says"),
+    ("sql", "limits", "says"),
     [
-        (HOURS, r"takes more than 0\.5 processor seconds, the project's `condition_seconds`"),
-        ("len(repeat(body, 10000000)) > 1", r"takes more than 100 MB, the project's `condition_memory_mb`"),
-        ("list_sum(range(1000000000)) > score", r"takes more than 100 MB, the project's `condition_memory_mb`"),
+        (
+            HOURS,
+            Searching(condition_seconds=0.5, condition_memory_mb=8_000),
+            r"takes more than 0\.5 processor seconds, the project's `condition_seconds`",
+        ),
+        ("len(repeat(body, 10000000)) > 1", FULL, r"takes more than 100 MB, the project's `condition_memory_mb`"),
+        ("list_sum(range(1000000000)) > score", FULL, r"takes more than 100 MB, the project's `condition_memory_mb`"),
     ],
 )
-def test_a_condition_that_takes_too_much_ends_alone(root: Path, sql: str, says: str) -> None:
+def test_a_condition_that_takes_too_much_ends_alone(root: Path, sql: str, limits: Searching, says: str) -> None:
     folder = Path(bring(root).place)
-    with LocalIndex.open(folder, "t", Searching(condition_seconds=0.5, condition_memory_mb=100)) as index:
+    with LocalIndex.open(folder, "t", limits) as index:
         with pytest.raises(Misuse, match=says):
             index.search(ask("vpn", condition=Condition(sql)))
         assert let_through(index, "score > 8") == ["A-1", "A-4"]
