@@ -6,6 +6,8 @@ import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from .reporting import Report, Row
 from .running import Setting, python, run_child
 
@@ -38,10 +40,8 @@ def measure(setting: Setting) -> Report:
 
 
 def _distribution(taken: Sequence[float]) -> str:
-    def at(share: float) -> float:
-        return taken[min(round(share * len(taken)), len(taken) - 1)]
-
-    return f"{taken[0]:.2f} · {at(0.25):.2f} · {at(0.5):.2f} · {at(0.75):.2f} · {at(0.9):.2f} · {taken[-1]:.2f} s"
+    seen = np.percentile(taken, [0, 25, 50, 75, 90, 100], method="inverted_cdf")
+    return " · ".join(f"{seconds:.2f}" for seconds in seen) + " s"
 
 
 def _published_home(setting: Setting) -> tuple[Path, Path]:
