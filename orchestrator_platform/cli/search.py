@@ -53,9 +53,6 @@ def search(
     What answers is the version that serves. The columns shown are those that the component lists; a condition may be
     about any column of the table that was embedded, as it was when it was.
     """
-    from ..lake.session import EXTENSIONS, FULL_TEXT, check_ahead
-
-    check_ahead((*EXTENSIONS, FULL_TEXT))
     from ..operations.search import open_searcher
 
     with Progress() as progress:

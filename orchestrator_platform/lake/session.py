@@ -1,12 +1,9 @@
 """DuckDB connections with the lake's extensions loaded from their wheels, never from the network."""
 
 import importlib.util
-from collections import defaultdict
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from threading import Lock, Thread
 from typing import Any
 
 import duckdb
@@ -17,7 +14,6 @@ from ..sql import literal
 ONE_ROW_GROUP = 122_880
 EXTENSIONS = ("sqlite_scanner", "ducklake")
 FULL_TEXT = "fts"
-_CHECKING: defaultdict[str, Lock] = defaultdict(Lock)
 _CLOSED: dict[str, Any] = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
 
 
@@ -58,30 +54,13 @@ def load_statements(extensions: Sequence[str] = EXTENSIONS) -> tuple[str, ...]:
     return (*loads, "SET GLOBAL allow_unsigned_extensions = false")
 
 
-def check_ahead(extensions: Sequence[str] = EXTENSIONS) -> None:
-    """Begins to check the extensions' signatures, while whoever is about to open a lake does something else."""
-
-    def check(name: str) -> None:
-        # Whoever opens a connection is told of it.
-        with suppress(Fault, duckdb.Error, OSError):
-            _verified_extension(name)
-
-    for name in extensions:
-        Thread(target=check, args=(name,), name=f"check {name}").start()
-
-
+@cache
 def _verified_extension(name: str) -> Path:
     """Finds an extension's file and has DuckDB check its signature, once in this process.
 
-    The check reads the whole file, up to 0.2 s each time; connections may therefore load what was checked
+    The check reads the whole file, 0.1 s each time; connections may therefore load what was checked
     here without checking it again.
     """
-    with _CHECKING[name]:
-        return _verify(name)
-
-
-@cache
-def _verify(name: str) -> Path:
     spec = importlib.util.find_spec(f"duckdb_extension_{name}")
     files = list(Path(spec.origin).parent.rglob("*.duckdb_extension")) if spec and spec.origin else []
     if not files:
