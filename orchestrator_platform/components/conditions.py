@@ -4,7 +4,7 @@ Dagster only asks. The gate's plan knows the data versions that serve, what was 
 that nothing is asked for that it would answer with "unchanged" or "held".
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import dagster as dg
@@ -96,7 +96,8 @@ class NothingAboveMoves(dg.AutomationCondition[dg.AssetKey]):
         if context.candidate_subset.is_empty:
             return dg.AutomationResult(context, nothing)
         asked: set[object] = {key for key, subset in context.request_subsets_by_key.items() if not subset.is_empty}
-        asked |= assets_of_unfinished_runs(context.asset_graph_view.instance)
+        for run in unfinished_runs(context.asset_graph_view.instance):
+            asked |= run.asset_selection or set()
         return dg.AutomationResult(context, nothing if self._above & asked else context.candidate_subset)
 
 
@@ -177,7 +178,7 @@ class _Looks:
         """Whether there is something to ask for that the last evaluation did not see as it is now."""
         if not self.stale.read():
             return False
-        state = (self.stale.state(), frozenset(unfinished_runs(instance)))
+        state = (self.stale.state(), frozenset(run.run_id for run in unfinished_runs(instance)))
         now = patience.clock()
         if state == self.seen and now < self.at + _LOOK_AGAIN_SECONDS:
             return False
@@ -185,16 +186,8 @@ class _Looks:
         return True
 
 
-def assets_of_unfinished_runs(instance: dg.DagsterInstance) -> set[dg.AssetKey]:
-    """Returns what runs that were launched and have not ended are to make."""
+def unfinished_runs(instance: dg.DagsterInstance) -> Sequence[dg.DagsterRun]:
+    """Returns the runs that were launched and have not ended."""
     from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
-    runs = instance.get_runs(dg.RunsFilter(statuses=NOT_FINISHED_STATUSES))
-    return {key for run in runs for key in run.asset_selection or ()}
-
-
-def unfinished_runs(instance: dg.DagsterInstance) -> Iterator[str]:
-    """Yields the ids of the runs that were launched and have not ended."""
-    from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
-
-    yield from instance.get_run_ids(dg.RunsFilter(statuses=NOT_FINISHED_STATUSES))
+    return instance.get_runs(dg.RunsFilter(statuses=NOT_FINISHED_STATUSES))

@@ -13,6 +13,7 @@ from ..operations.landable import Answer, Asked, Landable, answer, automatic_sou
 from ..projections.dagster_values import dagster_key
 from ..records.declarations import AssetDeclaration
 from ..records.keys import AssetKey
+from .conditions import unfinished_runs
 from .waiting import Patience
 
 LANDING = "landing"
@@ -98,8 +99,5 @@ class _Look:
 
 
 def _landing_runs(instance: dg.DagsterInstance, asset: AssetKey) -> Sequence[str]:
-    from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
-
     key = dagster_key(asset)
-    runs = instance.get_runs(dg.RunsFilter(statuses=NOT_FINISHED_STATUSES), limit=100)
-    return [f"run {run.run_id[:8]}" for run in runs if key in (run.asset_selection or ())]
+    return [f"run {run.run_id[:8]}" for run in unfinished_runs(instance) if key in (run.asset_selection or ())]

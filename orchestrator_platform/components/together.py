@@ -5,13 +5,7 @@ In steps of their own they would cut that step in two, and each step is a pass t
 
 from ..gate.context import Gate
 from ..operations.lineage import assets_above, assets_below
-from ..records.declarations import (
-    DbtBuild,
-    FeaturesBuild,
-    PythonBuild,
-    RoutingBuild,
-    ScoresBuild,
-)
+from ..records.declarations import DbtBuild, FeaturesBuild, PythonBuild, RoutingBuild, ScoresBuild
 from ..records.keys import AssetKey
 
 _QUICK = (FeaturesBuild, PythonBuild, RoutingBuild, ScoresBuild)
