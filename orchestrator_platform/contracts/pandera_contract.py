@@ -1,6 +1,5 @@
 """A pandera model becomes a Contract: what SQL can say exactly is compiled, the rest keeps its place in the model."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from ..records.base import sha256_of
 from ..records.contracts import Column, Contract, Rule
 from ..records.findings import Severity
 from ..records.keys import AssetKey
+from .checks_code import checks_code
 from .column_types import duckdb_type
 from .compiling import ROW_CHECKS, compile_check, name_check
 from .places import Place, class_place, field_place
@@ -72,7 +72,7 @@ def _unique(schema: Any) -> Iterator[tuple[str, ...]]:
 
 def _rules(schema: Any, columns: Sequence[Column], file: Path, row_wise: Sequence[str]) -> Iterator[Rule]:
     types = {column.name: column.type for column in columns}
-    code = hashlib.sha256(file.read_bytes()).hexdigest()
+    own_code = checks_code(file)
     for index, (name, check) in enumerate(list_checks(schema)):
         built_in = _is_built_in(check)
         sql = _compiled(schema, name, check, types) if built_in else None
@@ -81,7 +81,7 @@ def _rules(schema: Any, columns: Sequence[Column], file: Path, row_wise: Sequenc
             columns=(name,) if name and check.groupby is None else tuple(types),
             sql=sql,
             index=None if sql else index,
-            code="" if sql else _code(check, code, built_in=built_in),
+            code="" if sql else _code(check, "" if built_in else own_code),
             whole=sql is None and not _judges_single_rows(check, row_wise, built_in=built_in),
             severity=Severity.WARN if check.raise_warning else Severity.ERROR,
             description=check.description or check.title or "",
@@ -107,9 +107,8 @@ def _judges_single_rows(check: Any, row_wise: Sequence[str], *, built_in: bool) 
     return bool(check.element_wise) or (check.name in ROW_CHECKS if built_in else check.name in row_wise)
 
 
-def _code(check: Any, file_hash: str, *, built_in: bool) -> str:
-    # A check of one's own may call anything in its file, so all of the file decides it.
-    return sha256_of([check.name, _stable(check.statistics), check.ignore_na]) if built_in else file_hash
+def _code(check: Any, own_code: str) -> str:
+    return sha256_of([check.name, _stable(check.statistics), check.ignore_na, *filter(None, [own_code])])
 
 
 def _stable(value: Any) -> Any:
