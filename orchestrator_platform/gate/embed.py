@@ -235,19 +235,21 @@ def _result(stage: EmbeddingStage, embedder: "_Once", embedded: int, seconds: fl
 
 @dataclass
 class _Once:
-    """The embedder, opened when the first text asks for it."""
+    """The embedder, opened when the first text asks for it; it may have worked for others before."""
 
     stage: EmbeddingStage
     _open: Embedder | None = None
+    _before: EmbeddingCost = field(default_factory=EmbeddingCost)
 
     def opened(self) -> Embedder:
         if self._open is None:
             self.stage.say(f"opening the embedder of {self.stage.asset}")
             self._open = self.stage.open_embedder()
+            self._before = self._open.cost
         return self._open
 
     def cost(self) -> EmbeddingCost:
-        return self._open.cost if self._open else EmbeddingCost()
+        return self._open.cost.since(self._before) if self._open else EmbeddingCost()
 
 
 @dataclass

@@ -46,6 +46,14 @@ class EmbeddingCost(Record):
     n_retries: int = 0
     n_tokens: int = 0
 
+    def since(self, before: "EmbeddingCost") -> "EmbeddingCost":
+        """Returns what was asked after `before`."""
+        return EmbeddingCost(
+            n_requests=self.n_requests - before.n_requests,
+            n_retries=self.n_retries - before.n_retries,
+            n_tokens=self.n_tokens - before.n_tokens,
+        )
+
 
 class EmbedderOptions(Record):
     """What a component says under `embedder:`.

@@ -26,6 +26,7 @@ from orchestrator_platform.learning.kept_vectors import KeptVectors, new_segment
 from orchestrator_platform.operations.build import build
 from orchestrator_platform.operations.platform import Platform
 from orchestrator_platform.operations.rollback import Goal, rollback
+from orchestrator_platform.records.embedders import EmbeddingCost
 
 ROWS = [note(number) for number in range(60)]
 
@@ -258,6 +259,34 @@ def test_an_embedder_that_fails_publishes_nothing_and_keeps_what_is_done(folder:
     assert isinstance(failed, Failed)
     assert "The endpoint does not answer" in failed.message
     assert embedded(folder).recalled == BATCH
+
+
+def test_builds_of_one_gate_share_an_embedder_and_each_tells_what_it_asked_itself(folder: Path) -> None:
+    class Counting(HashedEmbedder):
+        @property
+        def cost(self) -> EmbeddingCost:
+            return EmbeddingCost(n_requests=n_asked)
+
+        def embed(self, texts):  # type: ignore[no-untyped-def]
+            nonlocal n_asked
+            for batch in super().embed(texts):
+                n_asked += 1
+                yield batch
+                if n_asked == 1:
+                    raise Misuse("The endpoint does not answer. Nothing was embedded. Try again.")
+
+    def made() -> HashedEmbedder:
+        opened.append(Counting())
+        return opened[-1]
+
+    n_asked, opened = 0, []
+    write_notes(folder, [note(number) for number in range(200)])
+    gate = gate_of_notes(folder, hashed_embedders(made))
+    assert isinstance(outcome_of(folder, gate), Failed)
+    # Of 140 texts those of the first batch were kept: two batches are left.
+    assert embedded(folder, gate).n_requests == 2
+    # The auditor has one of its own.
+    assert len(opened) == 2
 
 
 def test_vectors_of_a_table_that_was_taken_back_go_with_it(folder: Path) -> None:
