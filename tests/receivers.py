@@ -10,6 +10,7 @@ from email.message import Message
 from http.server import BaseHTTPRequestHandler
 from ipaddress import IPv4Address
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from aiosmtpd.controller import Controller
@@ -34,8 +35,20 @@ class Hook:
 
 
 @contextmanager
-def hook(answer: Callable[[int], int] = lambda number: 204) -> Iterator[Hook]:
-    """Serves until the block ends; `answer` gives the status for the n-th request, or STALLS, or CLOSES."""
+def hook(
+    answer: Callable[[int], int] = lambda number: 204,
+    *,
+    headers: Mapping[str, str] = MappingProxyType({}),
+    endless: bool = False,
+    certificate: tuple[Path, Path] | None = None,
+) -> Iterator[Hook]:
+    """Serves until the block ends; `answer` gives the status for the n-th request, or STALLS, or CLOSES.
+
+    Args:
+        headers: Headers of every answer.
+        endless: Whether an answer goes on until nobody takes it any more.
+        certificate: With which it serves https.
+    """
     ended = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
@@ -47,12 +60,14 @@ def hook(answer: Callable[[int], int] = lambda number: 204) -> Iterator[Hook]:
                 ended.wait(30)
             elif status != CLOSES:
                 self.send_response(status)
-                self.send_header("Content-Length", "0")
-                self.send_header("Location", received.url)
+                for name, value in {"Location": received.url, **headers}.items():
+                    self.send_header(name, value)
                 self.end_headers()
+                while endless and not ended.is_set():
+                    self.wfile.write(b"more" * 10_000)
             self.close_connection = True
 
-    with serving(Handler, ended) as address:
+    with serving(Handler, ended, certificate) as address:
         received = Hook(f"{address}/alerts")
         yield received
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -81,7 +82,10 @@ class Webhook(Record):
 
     @property
     def name(self) -> str:
-        return f"webhook:{self.url or self.url_variable}"
+        if self.url is None:
+            return f"webhook:{self.url_variable}"
+        # What follows the host may be a secret all the same.
+        return f"webhook:{urlsplit(self.url).netloc}:{sha256_of(self.url)[:8]}"
 
 
 class Mail(Record):
@@ -131,10 +135,13 @@ class AlertOptions(Record):
 
 
 class Delivery(Record):
-    """What became of one cause in one channel: told at `sent_at`, or not yet, because of `error`."""
+    """What became of one cause in one channel: come upon at `noticed_at`, told at `sent_at`, or not yet, because of
+    `error`.
+    """
 
     cause: Cause
     channel: str
+    noticed_at: datetime | None = None
     sent_at: datetime | None = None
     n_failed: int = 0
     error: str = ""

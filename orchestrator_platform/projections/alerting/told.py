@@ -1,14 +1,15 @@
 """What was told where: one file of the home. Lost, everything that lasts is told once more."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from ...errors import AlertNotSent
+from ...errors import AlertNotSent, StorageFailed
 from ...records.alerts import Cause, Channel, Delivery
 from ...storage import write_whole
 from .messages import Message
@@ -29,14 +30,19 @@ class Telling:
         """Sends what a channel was not told yet; what fails is noted, and sent with what is new the next time.
 
         A cause that does not last any more is forgotten: it is told again where it comes back.
+
+        Raises:
+            StorageFailed: What was told cannot be noted.
         """
-        deliveries: list[Delivery] = []
-        for place, channel in enumerate(channels):
-            deliveries += self._tell_one(causes, channel, now)
-            # Noted after each channel, so that a kill at the next one tells nobody twice.
-            later = {other.name for other in channels[place + 1 :]}
-            self._note([*deliveries, *(each for each in self.noted() if each.channel in later)])
-        return tuple(deliveries)
+        stand = [_noticed(each, now) for each in self.pending(causes, channels)]
+        # Noted before, so that what is sent again after a kill has the same id. People are told on a full disk too.
+        with suppress(StorageFailed):
+            self._note(stand)
+        for channel in channels:
+            stand = self._tell_one(stand, channel, now)
+            # And after each channel, so that a kill at the next one tells nobody twice.
+            self._note(stand)
+        return tuple(stand)
 
     def noted(self) -> tuple[Delivery, ...]:
         """Returns what is known of the causes that lasted when people were last told."""
@@ -57,23 +63,31 @@ class Telling:
             for cause in causes
         )
 
-    def _tell_one(self, causes: Sequence[Cause], channel: Channel, now: datetime) -> Iterable[Delivery]:
-        stand = self.pending(causes, [channel])
-        news = tuple(each.cause for each in stand if each.sent_at is None)
+    def _tell_one(self, stand: Sequence[Delivery], channel: Channel, now: datetime) -> list[Delivery]:
+        news = [each for each in stand if each.channel == channel.name and each.sent_at is None]
         if not news:
-            return stand
+            return list(stand)
+        noticed_at = max(each.noticed_at or now for each in news)
+        message = Message(self.project, tuple(each.cause for each in news), now, noticed_at=noticed_at)
         try:
-            remark = self.sender.send(channel, Message(self.project, news, now))
+            remark = self.sender.send(channel, message)
         except AlertNotSent as error:
-            return [each if each.sent_at else _failed(each, error) for each in stand]
-        return [each if each.sent_at else each.model_copy(update={"sent_at": now, "error": remark}) for each in stand]
+            became = {each.cause.id: _failed(each, error) for each in news}
+        else:
+            became = {each.cause.id: each.model_copy(update={"sent_at": now, "error": remark}) for each in news}
+        return [became.get(each.cause.id, each) if each.channel == channel.name else each for each in stand]
 
     def _known(self) -> Mapping[tuple[str, str], Delivery]:
         return {(each.cause.id, each.channel): each for each in self.noted()}
 
-    def _note(self, deliveries: Sequence[Delivery]) -> None:
-        stand = [each.model_dump(mode="json") for each in deliveries]
-        write_whole(self.state / FILE, json.dumps(stand, ensure_ascii=False).encode())
+    def _note(self, stand: Sequence[Delivery]) -> None:
+        if tuple(stand) != self.noted():
+            said = [each.model_dump(mode="json") for each in stand]
+            write_whole(self.state / FILE, json.dumps(said).encode())
+
+
+def _noticed(delivery: Delivery, now: datetime) -> Delivery:
+    return delivery if delivery.noticed_at else delivery.model_copy(update={"noticed_at": now})
 
 
 def _failed(delivery: Delivery, error: AlertNotSent) -> Delivery:

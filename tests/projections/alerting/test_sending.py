@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 import socket
 import ssl
 import threading
@@ -12,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from receivers import CLOSES, STALLS, hook, mailbox, self_signed
 
@@ -96,6 +98,47 @@ def test_a_server_that_stays_broken_is_given_up_after_the_retries(tmp_path: Path
     assert len(received.bodies) == 2
 
 
+def test_what_is_redirected_never_reaches_the_other_host(tmp_path: Path) -> None:
+    with hook() as other, hook(lambda number: 307, headers={"Location": other.url}) as received:
+        with pytest.raises(AlertNotSent, match="status 307"):
+            send(tmp_path, Webhook(url=received.url))
+        assert (len(received.bodies), other.bodies) == (1, [])
+
+
+def test_a_server_that_asks_to_be_left_alone_is(tmp_path: Path) -> None:
+    with hook(lambda number: 429 if number == 1 else 200, headers={"Retry-After": "1"}) as received:
+        begun = time.monotonic()
+        send(tmp_path, Webhook(url=received.url))
+        assert time.monotonic() - begun >= 1
+        assert len(received.bodies) == 2
+    with hook(lambda number: 429, headers={"Retry-After": "3600"}) as received:
+        with pytest.raises(AlertNotSent, match="status 429"):
+            send(tmp_path, Webhook(url=received.url))
+        assert len(received.bodies) == 1
+
+
+def test_an_answer_that_never_ends_is_left_and_taken_for_what_it_says_first(tmp_path: Path) -> None:
+    with hook(endless=True) as received:
+        assert send(tmp_path, Webhook(url=received.url, timeout_seconds=5)) == ""
+    with hook(headers={"Content-Length": "1000"}) as received:
+        assert send(tmp_path, Webhook(url=received.url, timeout_seconds=5)) == ""
+
+
+def test_a_server_that_cannot_prove_its_name_is_told_nothing_and_what_is_wrong_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = self_signed(tmp_path)
+    with hook(certificate=files) as received:
+        with pytest.raises(AlertNotSent, match=r"its certificate is not to be trusted \(self-signed certificate\)"):
+            send(tmp_path, Webhook(url=received.url))
+        monkeypatch.setenv("SSL_CERT_FILE", str(files[0]))
+        elsewhere = received.url.replace("127.0.0.1", "localhost")
+        with pytest.raises(AlertNotSent, match=r"trusted \(Hostname mismatch\)"):
+            send(tmp_path, Webhook(url_variable="S"), S=elsewhere)
+        assert received.bodies == []
+        send(tmp_path, Webhook(url=received.url))
+
+
 def test_a_server_that_stalls_holds_nobody_longer_than_its_time(tmp_path: Path) -> None:
     with hook(lambda number: STALLS) as received:
         begun = time.monotonic()
@@ -105,12 +148,73 @@ def test_a_server_that_stalls_holds_nobody_longer_than_its_time(tmp_path: Path) 
 
 
 def test_a_secret_address_is_in_no_message(tmp_path: Path) -> None:
-    for wrong in ("not an address/T0K3N", "http://127.0.0.1:9/T0K3N", "ftp://host/T0K3N"):
+    for wrong in (
+        "not an address/T0K3N",
+        "http://127.0.0.1:9/T0K3N",
+        "ftp://host/T0K3N",
+        "https://xn--T0K3N-/",
+        "http://T0K3N..example/",
+        "http://h:T0K3N/",
+        "http://127.0.0.1:9/T0K3N\r\nX: y",
+    ):
         with pytest.raises(AlertNotSent) as raised:
             send(tmp_path, Webhook(url_variable="SLACK", retries=0), SLACK=wrong)
         assert "T0K3N" not in str(raised.value)
     with pytest.raises(AlertNotSent, match="SLACK is not set"):
         send(tmp_path, Webhook(url_variable="SLACK"))
+
+
+def test_a_secret_address_is_in_no_name_of_a_channel_and_in_no_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, other = (Webhook(url=f"https://hooks.example.org:8443/T0K3N{number}") for number in (1, 2))
+    assert re.fullmatch(r"webhook:hooks\.example\.org:8443:[0-9a-f]{8}", first.name)
+    assert first.name != other.name
+    caplog.set_level("DEBUG")
+    with hook() as received:
+        send(tmp_path, Webhook(url_variable="S", format="slack"), S=f"{received.url}/T0K3N")
+        with httpx.Client() as client:
+            client.post(f"{received.url}/another")
+    assert "T0K3N" not in caplog.text
+    assert "/another" in caplog.text, "others go on to be logged"
+
+
+def storm(says: str) -> tuple[Cause, ...]:
+    return tuple(cause(number, says) for number in range(1000))
+
+
+@pytest.mark.parametrize("says", ["no.", "<!channel> " * 1000, "&" * 100_000])
+def test_a_thousand_causes_are_one_message_that_can_be_taken(tmp_path: Path, says: str) -> None:
+    causes, last = storm(says), "more: `orchestrator alerts`"
+    with hook() as received, mailbox() as box:
+        send(tmp_path, Webhook(url=received.url), *causes)
+        send(tmp_path, Webhook(url_variable="S", format="slack"), *causes, S=received.url)
+        send(tmp_path, mail(box.port), *causes)
+    send(tmp_path, Log(), *causes)
+    plain, slack = (json.loads(body) for body in received.bodies)
+    assert len(received.bodies[0]) < 100_000
+    assert (len(plain["alerts"]), plain["more"], plain["look"]) == (50, 950, "orchestrator alerts")
+    assert plain["title"] == "[triage] marts.totals rejected and 999 more"
+    assert len(slack["text"]) <= 40_000
+    assert (slack["unfurl_links"], slack["unfurl_media"]) == (False, False)
+    listed = slack["text"].count("• marts.totals rejected")
+    assert slack["text"].endswith(f"… and {1000 - listed} {last}")
+    assert listed == 50 if says == "no." else listed >= 10
+    text = box.mails[0].get_payload(decode=True).decode()
+    assert text.splitlines()[-1] == f"… and 950 {last}"
+    assert len(text) < 40_000
+    lines = [json.loads(line) for line in (tmp_path / "journal/alerts.jsonl").read_text().splitlines()]
+    assert len(lines) == 51
+    assert lines[-1] == {"at": NOW.isoformat(), "test": False, "more": 950, "look": "orchestrator alerts"}
+
+
+def test_names_that_are_no_characters_keep_nothing_from_being_told(tmp_path: Path) -> None:
+    torn = cause(says="file \udcff.csv")
+    with hook() as received, mailbox() as box:
+        for channel in (Webhook(url=received.url), Webhook(url=received.url, format="slack"), mail(box.port), Log()):
+            send(tmp_path, channel, torn)
+    assert (len(received.bodies), len(box.mails)) == (2, 1)
+    assert json.loads((tmp_path / "journal/alerts.jsonl").read_text())["says"] == "file ?.csv"
 
 
 def test_mail_arrives_with_a_line_for_each_cause(tmp_path: Path) -> None:
@@ -148,8 +252,10 @@ def test_mail_is_sent_by_who_logs_in_over_tls(tmp_path: Path, monkeypatch: pytes
         with pytest.raises(AlertNotSent, match="CERTIFICATE_VERIFY_FAILED"):
             send(tmp_path, mail(box.port, **login), P="right")
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-        with pytest.raises(AlertNotSent, match="535"):
+        with pytest.raises(AlertNotSent, match="535: user or password is refused"):
             send(tmp_path, mail(box.port, **login), P="wrong")
+        with pytest.raises(AlertNotSent, match="beyond ASCII"):
+            send(tmp_path, mail(box.port, **login), P="fälsch")
         send(tmp_path, mail(box.port, **login), P="right")
     assert len(box.mails) == 1
 
