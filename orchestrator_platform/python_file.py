@@ -38,13 +38,14 @@ def run_python_file(file: Path, *, anew: bool = False) -> ModuleType:
         exec(compile(source, str(file), "exec"), module.__dict__)  # noqa: S102 - it is code of the project
     except BaseException as error:
         del sys.modules[name]
-        if isinstance(error, DefinitionError) or not isinstance(error, Exception):
+        # A file that ends the process would end everything that loads the project.
+        if isinstance(error, DefinitionError) or not isinstance(error, Exception | SystemExit):
             raise
         raise _failure(file, error) from error
     return module
 
 
-def _failure(file: Path, error: Exception) -> DefinitionError:
+def _failure(file: Path, error: Exception | SystemExit) -> DefinitionError:
     if isinstance(error, SyntaxError) and error.filename == str(file):
         problem = f"is not valid Python: {error.msg}"
         return DefinitionError(file=file, line=error.lineno, problem=problem, fix="Mend the file.")

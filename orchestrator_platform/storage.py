@@ -104,7 +104,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 def _problem(error: BaseException, where: Path) -> str | None:
     match error:
-        case PermissionError() if _is_inside(error, where):
+        case PermissionError() | IsADirectoryError() | NotADirectoryError() if _is_inside(error, where):
             return error.strerror
         case OSError() if error.errno in _ERRNOS:
             return os.strerror(error.errno)

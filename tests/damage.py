@@ -1,6 +1,8 @@
 """What may happen to a home: files that are gone, cut or changed. Each maker takes a home."""
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from orchestrator_platform.settings import Home
@@ -70,6 +72,17 @@ def cut_the_readers_copy(home: Home) -> None:
 
 def fill_the_readers_copy_with_noise(home: Home) -> None:
     fill_with_noise(home.lake / "readers.sqlite")
+
+
+def scratch_the_readers_copy(home: Home) -> None:
+    """Fills what names the tables of the lake with noise, and leaves what names its snapshots."""
+    copy = home.lake / "readers.sqlite"
+    with closing(sqlite3.connect(copy)) as catalog:
+        (page,) = catalog.execute("SELECT rootpage FROM sqlite_master WHERE name = 'ducklake_table'").fetchone()
+        (size,) = catalog.execute("PRAGMA page_size").fetchone()
+    content = bytearray(copy.read_bytes())
+    content[(page - 1) * size : page * size] = b"\xa5" * size
+    _overwrite(copy, bytes(content))
 
 
 def lose_the_readers_copy(home: Home) -> None:

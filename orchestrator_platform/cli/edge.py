@@ -67,7 +67,7 @@ def _failure(error: BaseException, opened: Opened) -> Failure:
         return Failure(EXIT_INTERRUPTED, "interrupted", _INTERRUPTED, retryable=True)
     if isinstance(error, click.ClickException):
         return Failure(EXIT_MISUSE, Misuse.code, _usage(error))
-    if damage := _table_file_damage(error, opened):
+    if damage := _damage(error, opened):
         return Failure(damage.exit_code, damage.code, str(damage), retryable=damage.retryable)
     if isinstance(error, OrchestratorError):
         return Failure(error.exit_code, error.code, str(error), retryable=error.retryable)
@@ -82,13 +82,16 @@ def _storage_failure(error: BaseException, opened: Opened) -> OrchestratorError 
     return storage_failure(error, opened.journal.parent if opened.journal else Path())
 
 
-def _table_file_damage(error: BaseException, opened: Opened) -> OrchestratorError | None:
+def _damage(error: BaseException, opened: Opened) -> OrchestratorError | None:
     """A query that comes upon a damaged file is not the fault of its SQL, whatever it was taken for."""
     if not opened.journal or (error.__cause__ is None and isinstance(error, OrchestratorError)):
         return None
+    from ..lake.catalog import readers_copy_damage
+    from ..lake.layout import LakeLayout
     from ..storage import table_file_damage
 
-    return table_file_damage(error, opened.journal.parent / "lake")
+    lake = opened.journal.parent / "lake"
+    return table_file_damage(error, lake) or readers_copy_damage(error, LakeLayout(lake))
 
 
 def _invoke(arguments: Sequence[str], opened: Opened) -> int:

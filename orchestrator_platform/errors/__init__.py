@@ -37,6 +37,7 @@ OrchestratorError
     ├── LockTimeout
     ├── StorageFailed
     ├── CatalogDamaged
+    ├── ReadersCopyDamaged
     ├── TableFileDamaged
     ├── CandidateDamaged
     ├── ReaderFailed
@@ -85,6 +86,7 @@ from .faults import (
     PullRefused,
     PythonTableFailed,
     ReaderFailed,
+    ReadersCopyDamaged,
     ScoringFailed,
     StorageFailed,
     TableFileDamaged,
@@ -165,6 +167,7 @@ __all__ = [
     "PullRefused",
     "PythonTableFailed",
     "ReaderFailed",
+    "ReadersCopyDamaged",
     "Refusal",
     "RowsRefused",
     "ScoringFailed",

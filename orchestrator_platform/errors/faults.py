@@ -115,6 +115,21 @@ class CatalogDamaged(Fault):
         )
 
 
+class ReadersCopyDamaged(Fault):
+    """The readers' copy of the catalog is missing, or SQLite cannot read it."""
+
+    code = "readers_copy_damaged"
+    retryable = True
+
+    def __init__(self, *, copy: Path, problem: str) -> None:
+        self.copy, self.problem = copy, problem
+        super().__init__(
+            f"The readers' copy {copy} of the lake's catalog cannot be used: {problem}. What was published is whole:"
+            " the catalog itself is another file. Files that were not accounted for are still in landing. Run the same"
+            " command again; where that does not help, `orchestrator doctor --fix` makes the copy anew."
+        )
+
+
 class TableFileDamaged(Fault):
     """A file of a published table is missing, or cannot be read any more."""
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 
-from ..errors import CatalogDamaged, HomeMoved
+from ..errors import CatalogDamaged, HomeMoved, ReadersCopyDamaged
 from ..records.keys import Snapshot
 from .layout import LakeLayout
 
@@ -94,6 +94,26 @@ def guarding_catalog(layout: LakeLayout) -> Iterator[None]:
         if damage is None:
             raise
         raise CatalogDamaged(catalog=layout.catalog, problem=damage) from error
+
+
+@contextmanager
+def guarding_readers(layout: LakeLayout) -> Iterator[None]:
+    """Raises ReadersCopyDamaged where the readers' copy is to blame for what goes wrong inside."""
+    try:
+        yield
+    except (duckdb.Error, sqlite3.Error) as error:
+        damage = readers_copy_damage(error, layout)
+        if damage is None:
+            raise
+        raise damage from error
+
+
+def readers_copy_damage(error: BaseException, layout: LakeLayout) -> ReadersCopyDamaged | None:
+    """Returns what to say where the readers' copy is to blame for an error of a database; else `None`."""
+    if not isinstance(error, duckdb.Error | sqlite3.Error):
+        return readers_copy_damage(error.__cause__, layout) if error.__cause__ else None
+    damage = find_damage(layout.readers) if layout.readers.exists() else "it is missing"
+    return ReadersCopyDamaged(copy=layout.readers, problem=damage) if damage else None
 
 
 def read_files(catalog: sqlite3.Connection) -> tuple[CatalogFile, ...]:

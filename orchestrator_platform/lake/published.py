@@ -10,10 +10,10 @@ from functools import partial
 
 import duckdb
 
-from ..errors import OrchestratorError
+from ..errors import OrchestratorError, ReadersCopyDamaged
 from ..records.keys import AssetKey, Snapshot
 from ..records.receipts import Head
-from .catalog import is_at_home
+from .catalog import guarding_readers, is_at_home
 from .history import read_heads
 from .layout import LakeLayout
 from .readers import attach_statement, connect_reader, latest_snapshot
@@ -102,7 +102,7 @@ def cut_published(layout: LakeLayout, lock_timeout_seconds: float) -> PublishedC
     """
     if not _is_whole(layout):
         _make_whole(layout, lock_timeout_seconds)
-    return _cut(layout)
+    return _cut(layout, lock_timeout_seconds)
 
 
 def cut_for_readers(layout: LakeLayout, lock_timeout_seconds: float) -> PublishedCut:
@@ -118,7 +118,7 @@ def cut_for_readers(layout: LakeLayout, lock_timeout_seconds: float) -> Publishe
     if not _is_whole(layout):
         with suppress(OrchestratorError, OSError, duckdb.Error, sqlite3.Error):
             _make_whole(layout, 0)
-    return _cut(layout)
+    return _cut(layout, lock_timeout_seconds)
 
 
 def _is_whole(layout: LakeLayout) -> bool:
@@ -132,8 +132,28 @@ def _make_whole(layout: LakeLayout, lock_timeout_seconds: float) -> None:
         pass
 
 
-def _cut(layout: LakeLayout) -> PublishedCut:
+def _cut(layout: LakeLayout, lock_timeout_seconds: float) -> PublishedCut:
+    try:
+        return _open(layout)
+    except ReadersCopyDamaged:
+        renew_readers_copy(layout, lock_timeout_seconds)
+        return _open(layout)
+
+
+def renew_readers_copy(layout: LakeLayout, lock_timeout_seconds: float) -> None:
+    """Makes a damaged readers' copy anew. That loses nothing: all of it is in the catalog.
+
+    Raises:
+        OrchestratorError: As for `cut_published`.
+    """
+    with open_writer(layout, lock_timeout_seconds) as writer:
+        writer.renew_readers_copy()
+
+
+def _open(layout: LakeLayout) -> PublishedCut:
     snapshot = latest_snapshot(layout.readers)
-    assert snapshot is not None
-    root = connect_reader(layout, snapshot)
-    return PublishedCut(layout, snapshot, read_heads(root), root)
+    if snapshot is None:
+        raise ReadersCopyDamaged(copy=layout.readers, problem="it names no snapshot")
+    with guarding_readers(layout):
+        root = connect_reader(layout, snapshot)
+        return PublishedCut(layout, snapshot, read_heads(root), root)

@@ -31,7 +31,7 @@ def replace_readers_copy(layout: LakeLayout) -> None:
     try:
         with writing(layout.readers):
             _write_copy(layout, fresh)
-        fresh.replace(layout.readers)
+            fresh.replace(layout.readers)
     finally:
         fresh.unlink(missing_ok=True)
 

@@ -25,6 +25,7 @@ from .landable import Asked, answer, automatic_sources, find_landable
 from .project_assets import load_gate
 from .queueing import in_turn
 from .stale import StaleAssets
+from .storing import storing
 
 WHO = "orchestrator watch"
 # What another process publishes, or a file system without events brings, is found by looking.
@@ -92,6 +93,10 @@ class Watch:
 
     def _carry(self, gate: Gate) -> float:
         """Does what there is to do, and returns how long to wait before looking again; not at all after work."""
+        with storing(gate):
+            return self._carry_all(gate)
+
+    def _carry_all(self, gate: Gate) -> float:
         pause, worked = _LOOK_SECONDS, False
         for source in automatic_sources(gate):
             found = find_landable(gate, source)

@@ -132,11 +132,11 @@ def run_python_table(
     try:
         returned = table.function(**arguments)
         return take_back(connection, table.key, returned)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _failure(table, error) from error
 
 
-def _failure(table: PythonTable, error: Exception) -> PythonTableFailed:
+def _failure(table: PythonTable, error: Exception | SystemExit) -> PythonTableFailed:
     if isinstance(error, TypeError) and line_in(table.file, error) is None:
         problem, fix = str(error), "Return a duckdb relation, a pandas or polars DataFrame, or a pyarrow Table."
     else:

@@ -46,6 +46,7 @@ CASES = (
     Case(damage.lose_the_catalog, FINE, LAND, (3, "catalog_damaged"), "catalog"),
     Case(damage.cut_the_readers_copy, FINE, LAND, FINE, "readers"),
     Case(damage.fill_the_readers_copy_with_noise, FINE, LAND, FINE, "readers"),
+    Case(damage.scratch_the_readers_copy, FINE, LAND, FINE, "readers"),
     Case(damage.lose_the_readers_copy, FINE, LAND, FINE, "readers"),
     Case(damage.lose_a_manifest, FINE, REPLAY, (3, "candidate_damaged"), "candidates", after=1),
     Case(damage.cut_a_manifest, FINE, REPLAY, (3, "candidate_damaged"), "candidates", after=1),

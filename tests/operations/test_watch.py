@@ -2,16 +2,24 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
+import damage
+import pytest
+from damage import Damage
 from small_project import gate_of, make_project, orders_csv, write
 
 from orchestrator_platform.cli.edge import run
+from orchestrator_platform.errors import OrchestratorError
 from orchestrator_platform.gate.context import Gate
+from orchestrator_platform.gate.cycle import table_pass
+from orchestrator_platform.gate.cycle.table_pass import build_python_stage
 from orchestrator_platform.operations.land import LandResult
 from orchestrator_platform.operations.watch import Problem, Told, Watch
 from orchestrator_platform.settings import Settings, load_settings
@@ -22,6 +30,7 @@ class Heard:
 
     def __init__(self) -> None:
         self.told: list[tuple[str, str]] = []
+        self.problems: list[OrchestratorError] = []
         self._more = threading.Condition()
 
     def __call__(self, gate: Gate, told: Told) -> None:
@@ -29,6 +38,7 @@ class Heard:
         asset = about.about if isinstance(about, Problem) else str(about.asset)
         with self._more:
             self.told.append((asset, type(about).__name__))
+            self.problems += [about.error] if isinstance(about, Problem) else []
             self._more.notify_all()
 
     def forget(self) -> None:
@@ -132,6 +142,76 @@ def test_a_home_that_cannot_be_worked_in_is_told_once_and_waited_out(tmp_path: P
         drop(folder, "june.csv", (2, "bob", 20, "open"))
         heard.wait_for(("raw.orders", "Published"), ("marts.ranking", "Published"))
         assert ("the home", "Problem") not in heard.told
+    finally:
+        watching.stop()
+        working.join(30)
+
+
+@pytest.mark.parametrize("plant", [damage.fill_the_readers_copy_with_noise, damage.cut_the_readers_copy])
+def test_a_readers_copy_that_is_damaged_while_tables_are_built_is_told_and_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plant: Damage
+) -> None:
+    folder, heard, planted = make_project(tmp_path), Heard(), list[str]()
+
+    def build_damaged(*args: Any, **kwargs: Any) -> Any:
+        if not planted:
+            planted.append("once")
+            plant(settings_of(folder).home)
+        return build_python_stage(*args, **kwargs)
+
+    drop(folder, "may.csv", (1, "ann", 10, "open"))
+    watch_once(folder)
+    monkeypatch.setattr(table_pass, "build_python_stage", build_damaged)
+    watching = Watch(settings_of(folder), heard)
+    working = threading.Thread(target=watching.run)
+    working.start()
+    try:
+        drop(folder, "june.csv", (2, "bob", 20, "open"))
+        heard.wait_for(("raw.orders", "Published"), ("marts.totals", "Published"), ("marts.ranking", "Published"))
+    finally:
+        watching.stop()
+        working.join(30)
+    (error,) = heard.problems
+    assert (error.code, error.retryable) == ("readers_copy_damaged", True)
+    assert str(folder / "home/lake/readers.sqlite") in str(error)
+    assert "`orchestrator doctor --fix`" in str(error)
+
+
+def test_a_file_of_the_project_that_ends_the_process_ends_no_watch(tmp_path: Path) -> None:
+    folder, heard = make_project(tmp_path), Heard()
+    watching = Watch(settings_of(folder), heard)
+    working = threading.Thread(target=watching.run)
+    working.start()
+    tables = folder / "defs/marts/tables.py"
+    right = tables.read_text()
+    try:
+        drop(folder, "may.csv", (1, "ann", 10, "open"))
+        heard.wait_for(("marts.ranking", "Published"))
+        write(tables, f"{right}\nraise SystemExit(3)\n")
+        heard.wait_for(("the project", "Problem"))
+        write(tables, right.replace("return orders", "raise SystemExit(3)\n    return orders"))
+        heard.wait_for(("marts.totals", "Failed"))
+        heard.forget()
+        write(tables, right.replace("sum(amount)", "sum(amount) + 1"))
+        heard.wait_for(("marts.totals", "Published"))
+    finally:
+        watching.stop()
+        working.join(30)
+
+
+def test_a_home_that_is_deleted_and_a_landing_that_is_made_again_are_worked_in(tmp_path: Path) -> None:
+    folder, heard = make_project(tmp_path), Heard()
+    watching = Watch(settings_of(folder), heard)
+    working = threading.Thread(target=watching.run)
+    working.start()
+    try:
+        drop(folder, "may.csv", (1, "ann", 10, "open"))
+        heard.wait_for(("marts.ranking", "Published"))
+        for gone, name in (("home/landing", "june.csv"), ("home", "july.csv")):
+            shutil.rmtree(folder / gone)
+            heard.forget()
+            drop(folder, name, (len(gone), "bob", len(gone), "open"))
+            heard.wait_for(("raw.orders", "Published"), ("marts.ranking", "Published"))
     finally:
         watching.stop()
         working.join(30)
