@@ -76,7 +76,7 @@ def read_freshness(gate: Gate, assets: Collection[AssetKey]) -> Mapping[AssetKey
     """Returns the age of those of the assets that promise one, by the gate's clock."""
     if not any(gate.assets[asset].freshness for asset in assets):
         return {}
-    cut = gate.cut()
+    cut = gate.cut_for_readers()
     known = known_inputs(gate, cut)
     return measure_freshness(gate, cut, known, plan_all(gate, cut, known), assets)
 

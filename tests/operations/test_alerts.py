@@ -7,8 +7,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import damage
 import pytest
 from asking_project import ASKS
+from damage import Damage
 from filelock import FileLock
 from receivers import STALLS, Hook, hook, mailbox
 from small_project import FILES, gate_of, make_project, write_orders
@@ -140,6 +142,24 @@ def test_everything_that_people_should_know_of_is_a_cause(tmp_path: Path) -> Non
     deny_ask(gate, 1, by="ada", why="no")
     assert About.ASKED not in {each.cause.about for each in read_alerts(gate)}
     assert log.count('"asked:1"') == 1
+
+
+@pytest.mark.parametrize("plant", [damage.cut_the_catalog, damage.lose_the_catalog])
+def test_what_stops_publishing_keeps_nobody_from_being_told_what_becomes_late(tmp_path: Path, plant: Damage) -> None:
+    orders = (
+        FILES["defs/orders/defs.yaml"].rstrip(" ")
+        + f"{' ' * 8}  freshness: {{warn_after: {{count: 2, period: day}}}}\n"
+    )
+    project = make_project(tmp_path, changes={"defs/orders/defs.yaml": orders, **alerting("{kind: log}")})
+    start = datetime(2030, 1, 1, tzinfo=UTC)
+    gate = at(project, start)
+    land(gate, "orders", [write_orders(project, "huge.csv", (1, "eve", 5000, "open"))])
+    build(replace(gate, alerts=None))
+    plant(gate.settings.home)
+    said: list[str] = []
+    told = raise_alerts(replace(at(project, start + timedelta(days=3)), say=said.append))
+    assert [each.cause.about for each in told] == [About.REJECTED, About.LATE]
+    assert said == []
 
 
 def at(project: Path, now: datetime) -> Gate:

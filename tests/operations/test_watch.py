@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -208,7 +207,8 @@ def test_a_home_that_is_deleted_and_a_landing_that_is_made_again_are_worked_in(t
         drop(folder, "may.csv", (1, "ann", 10, "open"))
         heard.wait_for(("marts.ranking", "Published"))
         for gone, name in (("home/landing", "june.csv"), ("home", "july.csv")):
-            shutil.rmtree(folder / gone)
+            # In one step, so that the watch comes upon it whatever it is at.
+            (folder / gone).rename(tmp_path / name)
             heard.forget()
             drop(folder, name, (len(gone), "bob", len(gone), "open"))
             heard.wait_for(("raw.orders", "Published"), ("marts.ranking", "Published"))

@@ -71,10 +71,10 @@ def test_a_secret_in_the_standards_own_form_is_decoded(tmp_path: Path) -> None:
 def test_slack_gets_text_in_which_nothing_is_a_mention(tmp_path: Path) -> None:
     with hook() as received:
         channel = Webhook(url_variable="SLACK", format="slack")
-        send(tmp_path, channel, cause(says="<!channel> & more"), SLACK=received.url)
+        send(tmp_path, channel, cause(says="<!channel> & <http://evil.example|more>"), SLACK=received.url)
     text = json.loads(received.bodies[0])["text"]
     assert text.startswith("*[triage] marts.totals rejected*\n• ")
-    assert "&lt;!channel&gt; &amp; more" in text
+    assert "&lt;!channel&gt; &amp; &lt;http://evil.example|more&gt;" in text
 
 
 @pytest.mark.parametrize("first", [503, 429, CLOSES])
