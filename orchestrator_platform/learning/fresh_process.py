@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ..errors import ProcessFailed
+from ..errors import OrchestratorError, ProcessFailed
 
 TASK, ANSWER = "task.json", "answer.json"
 _MB = 1024 * 1024
@@ -168,6 +168,9 @@ def answer_task(work: Work) -> NoReturn:
         except MemoryError:
             tell(problem=f"it needs more than {task['memory_mb']} MB of memory")
             raise SystemExit(1) from None
+        except OrchestratorError as error:
+            tell(problem=str(error)[:2_000])
+            raise
         except Exception as error:
             tell(problem=f"{type(error).__name__}: {error}"[:2_000])
             raise

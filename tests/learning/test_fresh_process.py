@@ -27,6 +27,20 @@ answer_task(work)
 """
 
 
+# What the platform's own errors say is for people; of any other the kind helps.
+FAILS = """
+from orchestrator_platform.errors import ExamplesUnusable
+from orchestrator_platform.learning.fresh_process import answer_task
+
+def work(folder, task, say):
+    if task["ours"]:
+        raise ExamplesUnusable(model="late", problem="no day has a label", fix="Wait.")
+    raise ValueError("too few")
+
+answer_task(work)
+"""
+
+
 @pytest.fixture
 def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The name of a module that the fresh process finds: nothing but files of its folder reaches it."""
@@ -61,3 +75,14 @@ def test_a_child_that_it_left_behind_keeps_nobody_waiting_and_ends(
         assert run_fresh(module, tmp_path, task, ProcessLimits(timeout_seconds=limit), said.append)["done"] is True
     assert (said, time.monotonic() - began < 30) == (["begun"], True)
     wait_for_end(int((tmp_path / "child").read_text()))
+
+
+@pytest.mark.parametrize(
+    ("ours", "said"),
+    [(True, "late cannot be trained: no day has a label. No model was made. Wait."), (False, "ValueError: too few")],
+)
+def test_an_error_of_the_platform_is_told_in_its_own_words(module: str, tmp_path: Path, ours: bool, said: str) -> None:
+    (tmp_path / "site" / "fails.py").write_text(FAILS)
+    with pytest.raises(ProcessFailed) as failed:
+        run_fresh("fails", tmp_path, {"ours": ours}, ProcessLimits(timeout_seconds=60), lambda _: None)
+    assert failed.value.problem == said
