@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 @click.option("--by", default="", metavar="NAME", help="On whose behalf: a person, or an agent by its name.")
 @takes_place
 def build(place: Place, assets: tuple[str, ...], rebuild: bool, dry_run: bool, slices: str, why: str, by: str) -> int:
-    """Build tables whose inputs changed, by default all.
+    """Build ASSETS whose inputs changed, by default all.
 
     What its auditor approves is published; the rest waits in quarantine, and what served before serves on.
     """
@@ -54,8 +54,18 @@ def build(place: Place, assets: tuple[str, ...], rebuild: bool, dry_run: bool, s
             slices=_asked(gate, assets, slices),
         )
     click.echo(result_json(gate, result) if place.as_json else result_text(gate, result))
+    _tell_left_behind(gate, assets)
     tell_lagging(gate)
     return EXIT_NO if result.is_no else 0
+
+
+def _tell_left_behind(gate: "Gate", assets: "Sequence[str]") -> None:
+    """Says on stderr what those assets are made of and was not asked for, although it changed."""
+    from ..operations.build import read_left_behind
+
+    left = read_left_behind(gate, assets)
+    if left:
+        click.echo(f"not asked for, and behind: {', '.join(left)}. `orchestrator build` builds all that changed.", err=True)
 
 
 def _asked(gate: "Gate", assets: "Sequence[str]", slices: str) -> tuple[str, ...]:
@@ -74,7 +84,9 @@ def named_at_prompt(gate: "Gate", name: str) -> str:
 def _plan(place: Place, assets: tuple[str, ...], *, rebuild: bool) -> int:
     from ..operations.build import plan
 
-    tell_plan(place, plan(place.gate(), assets, rebuild=rebuild))
+    gate = place.gate()
+    tell_plan(place, plan(gate, assets, rebuild=rebuild))
+    _tell_left_behind(gate, assets)
     return 0
 
 

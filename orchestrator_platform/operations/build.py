@@ -11,11 +11,12 @@ from ..gate.context import Gate
 from ..gate.cycle.order import Order
 from ..gate.cycle.tables import build_tables, known_inputs, plan_tables
 from ..gate.outcomes import Escalated, Failed, Held, Outcome, Rejected, Withheld
-from ..gate.plan import KnownInputs, Planned
+from ..gate.plan import KnownInputs, Need, Planned
 from ..records.candidates import AssetKind
 from ..records.declarations import DbtBuild
 from ..records.keys import AgentName, AssetKey
 from ..transforming.rehearsal import rehearse_once
+from .lineage import assets_above
 from .projections import project
 from .slices import build_in_slices, passes_of
 from .storing import stores
@@ -133,6 +134,15 @@ def plan(
     """Returns what `build` would do, without doing it."""
     cut = gate.cut()
     return plan_tables(gate, _order(gate, assets, "", on_behalf_of, rebuild=rebuild), cut, known_inputs(gate, cut))
+
+
+def read_left_behind(gate: Gate, assets: Collection[str]) -> tuple[AssetKey, ...]:
+    """Returns what these assets are made of, at any remove, and would be built if it were asked for too."""
+    asked = {AssetKey(name) for name in assets}
+    above = assets_above(gate, asked) - asked
+    tables = [asset for asset in above if gate.assets[asset].kind is not AssetKind.RAW]
+    planned = plan(gate, tables) if tables else ()
+    return tuple(item.asset for item in planned if item.need is Need.STALE)
 
 
 def _order(gate: Gate, assets: Collection[str], reason: str, on_behalf_of: str, *, rebuild: bool) -> Order:

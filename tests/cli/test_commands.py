@@ -46,10 +46,24 @@ def test_files_are_landed_built_and_read_back(orchestrator: Call, tmp_path: Path
     assert built.out.startswith("marts.totals   published  version none → 1, 2 rows (+2 −0)\nmarts.ranking  published")
 
     again = orchestrator(folder, "build")
-    assert (again.code, again.out) == (0, "Nothing changed. 2 tables up to date.\n")
+    assert (again.code, again.out, again.err) == (0, "Nothing changed. 2 tables up to date.\n", "")
     assert orchestrator(folder, "query", "--json", "select count(*) n from raw.orders").out == '[{"n": 2}]\n'
     event = json.loads(orchestrator(folder, "journal", "--json").out)[-1]
     assert (event["act"], event["reason"], event["on_behalf_of"]) == ("publish", "the first time", "person:ada")
+
+
+def test_a_build_of_one_table_says_what_above_it_was_not_asked_for_and_is_behind(
+    orchestrator: Call, tmp_path: Path
+) -> None:
+    folder = make_project(tmp_path)
+    orchestrator(folder, "land", "orders", write_orders(folder, "a.csv", (1, "ann", 10, "open")))
+    orchestrator(folder, "build")
+    orchestrator(folder, "land", "orders", write_orders(folder, "b.csv", (2, "bob", 5, "open")))
+    for dry in ((), ("--dry-run",)):
+        built = orchestrator(folder, "build", "marts.ranking", *dry)
+        assert built.code == 0, built.err
+        assert built.err == "not asked for, and behind: marts.totals. `orchestrator build` builds all that changed.\n"
+    assert orchestrator(folder, "build", "marts.totals").err == ""
 
 
 def test_a_file_landed_twice_is_a_duplicate_and_publishes_nothing(orchestrator: Call, tmp_path: Path) -> None:
