@@ -71,7 +71,7 @@ def _tell(place: Place, stand: Sequence["Delivery"]) -> int:
     elif not stand:
         click.echo("There is nothing that people should know of.")
     else:
-        click.echo(table(_HEADERS, [_row(each) for each in stand], at_most=WIDE + 60))
+        click.echo(table(_HEADERS, [_row(each) for each in stand], at_most=WIDE + 60, whole=(3,)))
         for problem in dict.fromkeys(each.error for each in stand if each.error):
             click.echo(visible_lines(problem))
     return EXIT_NO if any(each.error and each.sent_at is None for each in stand) else 0

@@ -39,7 +39,7 @@ def asks(place: Place, everything: bool) -> int:
     elif not found:
         click.echo("Nothing waits for an answer." if not everything else "Nothing was ever asked.")
     else:
-        click.echo(table(_HEADERS, [_row(ask) for ask in found], right=(0, 4, 5), at_most=WIDE + 60))
+        click.echo(table(_HEADERS, [_row(ask) for ask in found], right=(0, 4, 5), at_most=WIDE + 60, whole=(6,)))
     return 0
 
 

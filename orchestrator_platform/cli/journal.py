@@ -30,7 +30,7 @@ def journal(place: Place, limit: int | None) -> None:
     elif not events:
         click.echo("The journal is empty: nothing was done in this home yet.")
     else:
-        click.echo(table(_HEADERS, [_row(event) for event in events], at_most=WIDE))
+        click.echo(table(_HEADERS, [_row(event) for event in events], at_most=WIDE, whole=(0,)))
 
 
 def _row(event: "Event") -> tuple[str, ...]:

@@ -45,7 +45,7 @@ def list_(place: Place) -> None:
     elif not entries:
         click.echo("Nothing is in quarantine.")
     else:
-        click.echo(table(_HEADERS, [_row(entry) for entry in entries], right=(0, 4)))
+        click.echo(table(_HEADERS, [_row(entry) for entry in entries], right=(0, 4), whole=(5,)))
 
 
 @quarantine.command

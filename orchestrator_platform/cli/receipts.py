@@ -41,7 +41,7 @@ def history(place: Place, asset: str) -> None:
         for text in json_lines(_as_json(receipt, causes) for receipt in receipts):
             click.echo(text, nl=False)
     else:
-        click.echo(table(_HEADERS, [_row(receipt, causes) for receipt in receipts], right=(0, 2, 3, 4, 7)))
+        click.echo(table(_HEADERS, [_row(receipt, causes) for receipt in receipts], right=(0, 2, 3, 4, 7), whole=(1,)))
 
 
 @click.command

@@ -46,4 +46,4 @@ def releases(place: Place) -> None:
         click.echo("Nothing was released yet. Name what serves now: `orchestrator release NAME`.")
     else:
         rows = [(r.name, r.snapshot, f"{r.released_at:%Y-%m-%d %H:%M:%S}Z", r.agent, r.why) for r in found]
-        click.echo(table(_HEADERS, rows, right=(1,)))
+        click.echo(table(_HEADERS, rows, right=(1,), whole=(2,)))

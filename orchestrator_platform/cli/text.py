@@ -3,7 +3,7 @@
 import shutil
 import sys
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 CELL_LIMIT = 100
@@ -66,7 +66,11 @@ def width(text: str) -> int:
 
 
 def table(
-    headers: Sequence[str], rows: Sequence[Sequence[Any]], right: Sequence[int] = (), at_most: int | None = None
+    headers: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    right: Sequence[int] = (),
+    at_most: int | None = None,
+    whole: Sequence[int] = (),
 ) -> str:
     """Returns an aligned table: one line of headers, one of rules, one line per row.
 
@@ -76,12 +80,13 @@ def table(
     Args:
         right: Indexes of the columns that are aligned to the right.
         at_most: How wide a row may be where there is no terminal; by default as wide as the data.
+        whole: Indexes of the columns that never give way, such as times. Those to the right never do either.
     """
     cells = [[shorten("" if cell is None else cell) for cell in row] for row in (headers, *rows)]
     widths = [max(map(width, column)) for column in zip(*cells, strict=True)]
     terminal = terminal_width() or at_most
     if terminal is not None:
-        widths = _fitted(widths, terminal)
+        widths = _fitted(widths, terminal, {*right, *whole})
         cells = [[shorten(cell, widths[index]) for index, cell in enumerate(row)] for row in cells]
     rule = ["─" * size for size in widths]
     return "\n".join(_line(row, widths, right) for row in (cells[0], rule, *cells[1:]))
@@ -99,10 +104,14 @@ def terminal_width() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-def _fitted(widths: Sequence[int], terminal: int) -> list[int]:
+def _fitted(widths: Sequence[int], terminal: int, whole: Collection[int]) -> list[int]:
     fitted = list(widths)
-    while sum(fitted) + 2 * (len(fitted) - 1) > terminal and max(fitted) > _LEAST_WIDTH:
-        fitted[fitted.index(max(fitted))] -= 1
+    giving = [index for index in range(len(fitted)) if index not in whole]
+    while sum(fitted) + 2 * (len(fitted) - 1) > terminal and giving:
+        widest = max(giving, key=lambda index: fitted[index])
+        if fitted[widest] <= _LEAST_WIDTH:
+            break
+        fitted[widest] -= 1
     return fitted
 
 

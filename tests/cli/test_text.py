@@ -65,6 +65,14 @@ def test_wide_columns_give_way_in_a_terminal(monkeypatch: pytest.MonkeyPatch) ->
     assert "…" in shown
 
 
+def test_numbers_and_columns_named_whole_are_never_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text, "terminal_width", lambda: 40)
+    row = ("2026-01-02 03:04:05Z", 123_456_789_012, "y" * 90)
+    *_, shown = table(("at", "rows", "long"), [row], right=(1,), whole=(0,)).split("\n")
+    assert shown.startswith("2026-01-02 03:04:05Z  123456789012  yyy")
+    assert shown.endswith("…")
+
+
 def test_an_empty_table_still_has_its_headers() -> None:
     assert table(("a", "bc"), []) == "a  bc\n─  ──"
 
