@@ -65,7 +65,9 @@ def _tell_left_behind(gate: "Gate", assets: "Sequence[str]") -> None:
 
     left = read_left_behind(gate, assets)
     if left:
-        click.echo(f"not asked for, and behind: {', '.join(left)}. `orchestrator build` builds all that changed.", err=True)
+        click.echo(
+            f"not asked for, and behind: {', '.join(left)}. `orchestrator build` builds all that changed.", err=True
+        )
 
 
 def _asked(gate: "Gate", assets: "Sequence[str]", slices: str) -> tuple[str, ...]:
