@@ -16,7 +16,7 @@ from ..audits.table_checks import ROWS_CHECK, SCHEMA_CHECK
 from ..contracts.evaluate import key_rules
 from ..contracts.places import class_place, field_place
 from ..gate.context import Gate
-from ..records.declarations import AssetDeclaration, DbtBuild, ModelBuild, PythonBuild
+from ..records.declarations import AssetDeclaration, DbtBuild, PythonBuild
 from ..transforming.dbt_project import DbtTest
 
 _SAID_AT = re.compile(r"^(?P<file>\S.*?\.(?:py|sql|yml|yaml|md)):(?P<line>\d+): ")
@@ -44,8 +44,6 @@ class Places:
         if isinstance(declaration.build, PythonBuild):
             found = find_line(declaration.build.file, rf"^def {declaration.build.function}\b")
             return self._written(declaration.build.file, found)
-        if isinstance(declaration.build, ModelBuild):
-            return self._at(declaration.origin)
         return self._at(declaration.origin)
 
     def of_contract(self, declaration: AssetDeclaration, columns: tuple[str, ...] = ()) -> Written:
@@ -116,7 +114,9 @@ class Places:
         return Written(contract.file, line or contract.line)
 
     def _test(self, declaration: AssetDeclaration, test: DbtTest) -> Written:
-        free = next((self._gate.dbt.root / "tests").rglob(f"{test.name}.sql"), None)
+        # A name that dbt makes of a long list is longer than a file's may be: files are asked for theirs.
+        files = (self._gate.dbt.root / "tests").rglob("*.sql")
+        free = next((file for file in files if file.stem == test.name), None)
         if free is not None:
             return self._written(free, 1)
         owner = self._gate.assets.get(test.attached, declaration)

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from made_once import MadeOnce
-from small_project import AGENT_FILES, make_project, write, write_orders
+from small_project import AGENT_FILES, DBT_FILES, make_project, write, write_orders
 
 from orchestrator_platform.cli.edge import run
 
@@ -119,6 +119,22 @@ def test_a_check_that_fails_is_a_no_and_a_failed_test_case(orchestrator: Call, f
     assert failure.attrib["type"] == "total_lt_100"
     assert str(failure.text).startswith("defs/marts/contract.py:6\n")
     assert orchestrator(folder, "check", "marts.ranking").code == 0
+
+
+def test_a_dbt_test_may_have_a_name_that_no_file_can_have(orchestrator: Call, tmp_path: Path) -> None:
+    models = DBT_FILES["dbt/models/models.yml"]
+    values = ", ".join(["open", *(f"a_status_that_is_never_used_{n}" for n in range(10))])
+    listed = f"data_tests: [not_null, {{accepted_values: {{arguments: {{values: [{values}]}}}}}}]"
+    changes = {
+        "dbt/models/models.yml": models.replace("data_tests: [unique, not_null]", listed),
+        "dbt/tests/no_empty_status.sql": "select * from {{ ref('statuses') }} where n_orders = 0",
+    }
+    folder = make_project(tmp_path, dbt=True, changes=changes)
+    orchestrator(folder, "land", "orders", write_orders(folder, "a.csv", (1, "ann", 10, "open")))
+    assert orchestrator(folder, "build").code == 0
+    checked = orchestrator(folder, "check", "marts.statuses", "--quiet", "--junit", "check.xml")
+    assert checked.code == 0, checked.err
+    assert "marts.statuses, version 1: approve" in checked.out
 
 
 def test_a_sample_is_made_and_told_of(orchestrator: Call, folder: Path) -> None:
