@@ -65,6 +65,14 @@ def test_a_project_without_a_workspace_file_gets_one(shop: Any) -> None:
     assert "orchestrator_platform.definitions" in workspace.read_text(encoding="utf-8")
 
 
+def test_the_server_gives_no_advice_that_is_not_for_its_caller(shop: Any) -> None:
+    command = dev_command(shop.settings, 3000, "127.0.0.1")
+    warns = "import warnings; warnings.warn('Function `dev_command` is superseded and its usage is discouraged.')"
+    options = command[1 : command.index("-m")]
+    said = subprocess.run([sys.executable, *options, "-c", warns], capture_output=True, text=True, check=True)
+    assert said.stderr == ""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_server_starts_and_stops_with_all_its_processes(shop: Any, number: signal.Signals) -> None:
