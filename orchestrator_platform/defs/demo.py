@@ -207,8 +207,12 @@ def _show(gate: "Gate", outcomes: "Sequence[Outcome]", seconds: float) -> None:
 
     _clear_progress()
     print(f"  built in {seconds:.1f} s")
-    for line in outcome_lines(outcomes, read_serving(gate)):
+    told = _without_models(gate, outcomes)
+    for line in outcome_lines(told, read_serving(gate)):
         print(f"    {line}")
+    n_waiting = len(outcomes) - len(told)
+    if n_waiting:
+        print(f"    {n_waiting} models wait: only a person starts a training, with `orchestrator train MODEL`")
     receipts = [outcome.receipt for outcome in outcomes if isinstance(outcome, Published)]
     for producer, auditor in sorted({(item.producer, item.auditor) for item in receipts}):
         print(f"    made by {producer}, judged by {auditor}")
@@ -224,10 +228,13 @@ def _show_triage(platform: "Platform") -> None:
 
 
 def _show_answers(platform: "Platform", question: str) -> None:
+    from orchestrator_platform.cli.text import shorten
+
     took, found = _timed(lambda: platform.search(question, k=3))
     print(f"  “{question}”, asked of {found.asset} version {found.version} in {took:.1f} s")
     for hit in found.hits:
-        print(f"    {hit.score:.2f}  {hit.key[0]}  {hit.title or ''}")
+        what = hit.title or next(iter(hit.show.values()), "")
+        print(f"    {hit.score:.2f}  {hit.key[0]}  {shorten(what, 80)}")
 
 
 def _where_next(home: Path, quarantined: Sequence[int]) -> None:

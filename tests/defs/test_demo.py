@@ -23,6 +23,9 @@ def test_the_story_goes_as_told(tmp_path: Path, capsys: pytest.CaptureFixture[st
         "5. Asked by meaning and by words",
     ]
     assert re.search(r"\b1\d tables are up to date", told.out)
+    assert told.out.count("models wait: only a person starts a training") == 3
+    assert "models.exploitation" not in told.out
+    assert len(re.findall(r"^    0\.\d\d  CVE-\S+  \S", told.out, re.MULTILINE)) == 3
     assert "what was published still answers" in told.out
     assert f"export ORCHESTRATOR_HOME={home}" in told.out
     assert_intake_accounts_for_what_landed(home)
