@@ -1,8 +1,14 @@
 """`orchestrator serve`: the published model answers over HTTP."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from .place import Place, takes_place
+from .text import visible_lines
+
+if TYPE_CHECKING:
+    from ..gate.context import Gate
 
 KEY_VARIABLE = "ORCHESTRATOR_SERVING_KEY"
 
@@ -33,6 +39,18 @@ def serve(place: Place, model: str, port: int, host: str) -> int:
         )
     gate = place.gate()
     answering = Answering(gate, named_model(gate, model))
-    click.echo(f"{model} answers at http://{host}:{port}/score", err=True)
+    click.echo(visible_lines(begins_with(gate, model, f"http://{host}:{port}/score")), err=True)
     uvicorn.run(model_app(answering, key), host=host, port=port, log_level="warning", access_log=False)
     return 0
+
+
+def begins_with(gate: "Gate", model: str, address: str) -> str:
+    """Returns what is said at the start: who answers at the address, or why nobody does yet."""
+    from ..errors import OrchestratorError
+    from ..operations.champions import named_model, read_champion
+
+    try:
+        champion = read_champion(gate, named_model(gate, model))
+    except OrchestratorError as error:
+        return f"{error}\nIt answers at {address} as soon as a version serves."
+    return f"{champion.asset} version {champion.version} answers at {address}"

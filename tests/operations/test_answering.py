@@ -22,6 +22,7 @@ from small_scores import build_all, copied, make_scores, publish_model, query
 
 from orchestrator_platform.cli.commands import root
 from orchestrator_platform.cli.model_app import model_app
+from orchestrator_platform.cli.serve import begins_with
 from orchestrator_platform.errors import Misuse, ModelNotServed, RowsRefused, TableFileDamaged
 from orchestrator_platform.gate.outcomes import Published
 from orchestrator_platform.learning.input_rows import InputColumn, InputContract
@@ -308,6 +309,15 @@ def test_rows_of_a_file_that_break_the_contract_are_named_and_none_is_scored(mad
 def test_a_row_of_a_json_file_ends_where_its_line_does(made: Path) -> None:
     row = json.dumps({**ROW, "vendor": "ac\u2028me"}, ensure_ascii=False)
     assert len(score_rows(gate_of_models(made), MODEL, f"{row}\n{row}\r\n", is_csv=False).rows) == 2
+
+
+def test_a_server_says_at_the_start_who_answers_or_why_nobody_does(folder: Path) -> None:
+    gate, address = gate_of_models(folder), "http://127.0.0.1:8900/score"
+    assert begins_with(gate, "late", address) == f"{MODEL} version 1 answers at {address}"
+    rollback(gate, Goal(asset=MODEL), why="gone", by="ada")
+    said = begins_with(gate, "late", address)
+    assert said.startswith(f"{MODEL} does not answer: ")
+    assert said.endswith(f"It answers at {address} as soon as a version serves.")
 
 
 def test_nobody_serves_to_others_without_a_key(made: Path) -> None:
