@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from ..records.declarations import AssetDeclaration, LedgerBuild
 from ..records.keys import AssetKey
-from ..records.receipts import Head
+from ..records.receipts import Head, Receipt
 from ..records.slices import Slice, names_in_words
 from .fingerprint import beside_fingerprint, table_fingerprint
 
@@ -113,6 +113,9 @@ def served_beside(beside: Collection[AssetKey], heads: Mapping[AssetKey, Head]) 
     return {asset: heads[asset].data_version for asset in sorted(beside) if asset in heads}
 
 
+SOMETHING_CHANGED = "its code, contract, a check or a parent changed"
+
+
 def plan_build(
     declarations: Sequence[AssetDeclaration],
     goal: Collection[AssetKey],
@@ -177,4 +180,18 @@ def _plan_slices(key: AssetKey, planned: PlannedSlices) -> Planned:
 def _why_stale(head: Head | None) -> str:
     if head is None:
         return "it is new"
-    return "it was withdrawn" if head.withdrawn else "its code, contract, a check or a parent changed"
+    return "it was withdrawn" if head.withdrawn else SOMETHING_CHANGED
+
+
+def what_changed(declaration: AssetDeclaration, receipt: Receipt, heads: Mapping[AssetKey, Head]) -> str:
+    """Returns what a table would be made from or judged by that its served version was not."""
+    read = {parent.asset: parent.data_version for parent in receipt.parents}
+    now = {parent: heads[parent].data_version for parent in declaration.parents if parent in heads}
+    other = sorted({*read, *now} - {parent for parent in read if read[parent] == now.get(parent)})
+    parts = [f"{', '.join(other)} changed"] if other else []
+    parts += ["its code changed"] if receipt.code_version != declaration.code_version else []
+    parts += ["its contract changed"] if receipt.contract_hash != declaration.contract.hash() else []
+    # What was checked stands in no receipt: it is all that is left.
+    return "; ".join(parts) or (
+        "what was landed changed" if isinstance(declaration.build, LedgerBuild) else "a check changed"
+    )

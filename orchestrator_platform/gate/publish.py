@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import assert_never
 
 from ..authority.acts import Act
 from ..errors import AlreadyLanded, AlreadySettled, CandidateDamaged, ParentRetracted
@@ -26,6 +27,7 @@ from ..records.declarations import (
     PythonBuild,
     RoutingBuild,
     ScoresBuild,
+    SourceBuild,
 )
 from ..records.events import Event
 from ..records.keys import AgentName, AssetKey, CandidateId, Snapshot, Version
@@ -245,8 +247,10 @@ def _reads_base(item: Judged) -> bool:
             return False
         case DbtBuild(materialized=materialized):
             return materialized not in _BUILT_IN_FULL
-        case _:
+        case SourceBuild():
             return True
+        case _:
+            assert_never(item.declaration.build)
 
 
 def _receipt(

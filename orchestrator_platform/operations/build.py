@@ -1,6 +1,7 @@
 """Builds what changed and brings it through the gate: the use case behind `orchestrator build`."""
 
 from collections.abc import Callable, Collection, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -11,7 +12,8 @@ from ..gate.context import Gate
 from ..gate.cycle.order import Order
 from ..gate.cycle.tables import build_tables, known_inputs, plan_tables
 from ..gate.outcomes import Escalated, Failed, Held, Outcome, Rejected, Withheld
-from ..gate.plan import KnownInputs, Need, Planned
+from ..gate.plan import SOMETHING_CHANGED, KnownInputs, Need, Planned, what_changed
+from ..lake.history import read_receipts_at
 from ..records.candidates import AssetKind
 from ..records.declarations import DbtBuild
 from ..records.keys import AgentName, AssetKey
@@ -131,9 +133,14 @@ def _rehearse(gate: Gate) -> None:
 def plan(
     gate: Gate, assets: Collection[str] = (), *, rebuild: bool = False, on_behalf_of: str = ""
 ) -> tuple[Planned, ...]:
-    """Returns what `build` would do, without doing it."""
+    """Returns what `build` would do, without doing it, and of what changed what it is."""
     cut = gate.cut()
-    return plan_tables(gate, _order(gate, assets, "", on_behalf_of, rebuild=rebuild), cut, known_inputs(gate, cut))
+    planned = plan_tables(gate, _order(gate, assets, "", on_behalf_of, rebuild=rebuild), cut, known_inputs(gate, cut))
+    changed = {item.asset: cut.heads[item.asset] for item in planned if item.why == SOMETHING_CHANGED}
+    with closing(cut.connect()) as connection:
+        receipts = read_receipts_at(connection, [(asset, head.version) for asset, head in changed.items()])
+    said = {asset: what_changed(gate.assets[asset], receipt, cut.heads) for (asset, _), receipt in receipts.items()}
+    return tuple(replace(item, why=said.get(item.asset, item.why)) for item in planned)
 
 
 def read_left_behind(gate: Gate, assets: Collection[str]) -> tuple[AssetKey, ...]:

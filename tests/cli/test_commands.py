@@ -66,6 +66,26 @@ def test_a_build_of_one_table_says_what_above_it_was_not_asked_for_and_is_behind
     assert orchestrator(folder, "build", "marts.totals").err == ""
 
 
+def test_a_plan_says_what_changed(orchestrator: Call, tmp_path: Path) -> None:
+    def why() -> str:
+        plan = json.loads(orchestrator(folder, "build", "marts.totals", "--dry-run", "--json").out)
+        return str(plan[0]["why"])
+
+    folder = make_project(tmp_path)
+    orchestrator(folder, "land", "orders", write_orders(folder, "a.csv", (1, "ann", 10, "open")))
+    assert why() == "it is new"
+    orchestrator(folder, "build")
+    assert why() == "same parents, code and contract"
+    orchestrator(folder, "land", "orders", write_orders(folder, "b.csv", (2, "bob", 5, "open")))
+    assert why() == "raw.orders changed"
+    tables, contract = (folder / "defs" / "marts" / name for name in ("tables.py", "contract.py"))
+    tables.write_text(tables.read_text() + "\nMORE = 1\n")
+    assert why() == "raw.orders changed; its code changed"
+    orchestrator(folder, "build")
+    contract.write_text(contract.read_text().replace("lt=1000", "lt=2000"))
+    assert why() == "its contract changed"
+
+
 def test_a_file_landed_twice_is_a_duplicate_and_publishes_nothing(orchestrator: Call, tmp_path: Path) -> None:
     folder = make_project(tmp_path)
     file = write_orders(folder, "a.csv", (1, "ann", 10, "open"))
