@@ -25,6 +25,7 @@ from ..records.plots import Plot
 from ..records.pulls import Pull
 from ..records.routing import RoutingOptions
 from ..records.scores import ScoresOptions
+from .yaml_documents import read_documents
 
 COMPONENT_PACKAGE = "orchestrator_platform.components"
 
@@ -206,10 +207,6 @@ class ComponentFile:
         return f"{self.file}:{self.line}"
 
 
-# Ten times faster, where PyYAML has it.
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
 def read_component_files(defs: Path) -> tuple[ComponentFile, ...]:
     """Returns the platform's components below `defs`, in the order of their paths.
 
@@ -230,16 +227,7 @@ def read_component_file(file: Path) -> tuple[ComponentFile, ...]:
 
 
 def _components(file: Path) -> Iterator[ComponentFile]:
-    try:
-        text = file.read_text(encoding="utf-8")
-        nodes = list(yaml.compose_all(text, Loader=_LOADER))
-        values = list(yaml.load_all(text, Loader=_LOADER))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark else None
-        problem = getattr(error, "problem", None) or str(error)
-        raise DefinitionError(file=file, line=line, problem=f"not valid YAML: {problem}", fix="Mend it.") from error
-    for node, value in zip(nodes, values, strict=True):
+    for node, value in read_documents(file):
         kind = value.get("type", "") if isinstance(value, dict) else ""
         package, _, name = str(kind).rpartition(".")
         if package == COMPONENT_PACKAGE:

@@ -29,7 +29,7 @@ class Route(Record):
     slower than `max_latency_ms`, or whose confidence is below `abstain_below`.
     """
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _-]*$")
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _-]*$", max_length=100)
     where: str = ""
     scores: tuple[AssetKey, ...] = Field(min_length=1)
     abstain_below: float = Field(default=0.0, ge=0, le=1)
