@@ -172,9 +172,10 @@ class UntrustedModel(Refusal):
 
     def __init__(self, *, culprits: Sequence[str], problem: str) -> None:
         self.culprits, self.problem = tuple(culprits), problem
-        named = f": {', '.join(self.culprits[:10])}" if self.culprits else ""
+        # Whoever made the artefact up chose the names in it, and how long they are.
+        named = f": {', '.join(culprit[:200] for culprit in self.culprits[:10])}" if self.culprits else ""
         super().__init__(
-            f"The artefact was not loaded, {problem}{named}. Nothing in it was run."
+            f"The artefact was not loaded, {problem[:500]}{named}. Nothing in it was run."
             " Train the model again; a type that it needs and that you trust belongs into `allowed_types`."
         )
 

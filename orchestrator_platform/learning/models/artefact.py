@@ -6,6 +6,7 @@ before anything of it is built; what the list's own types could do harm with is 
 
 import io
 import json
+import math
 import zipfile
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,10 @@ FORMAT = "skops"
 _SCHEMA = "schema.json"
 _LEAST_TIME = (1980, 1, 1, 0, 0, 0)
 PROTOCOL = 2
-_MOST_BYTES, _MOST_FILES = 512 * 1024**2, 20_000
+_MB = 1024**2
+# What is unpacked is held whole. An honest artefact gets a few times as large; much more than that is made to fill memory.
+_MOST_BYTES, _MOST_FILES, _MOST_TREE_BYTES = 512 * _MB, 20_000, 32 * _MB
+_ALWAYS_BYTES, _MOST_TIMES = 64 * _MB, 32
 
 
 def pack_model(estimator: Any) -> bytes:
@@ -83,7 +87,7 @@ def unpack_model(data: bytes, allowed: Collection[str] = ()) -> Any:
 
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as packed:
-            wrong = sorted(set(_wrong_parts(packed, {*ALLOWED_TYPES, *allowed})))
+            wrong = sorted(set(_wrong_parts(packed, len(data), {*ALLOWED_TYPES, *allowed})))
     except Exception as error:  # a file that was made up may be wrong in any way
         raise UntrustedModel(culprits=(), problem=f"it is no artefact: {type(error).__name__}: {error}") from error
     if wrong:
@@ -110,13 +114,17 @@ def types_of(data: bytes) -> frozenset[str]:
         return frozenset(f"{one['__module__']}.{one['__class__']}" for one in _nodes(_read_schema(packed)))
 
 
-def _wrong_parts(packed: zipfile.ZipFile, allowed: Collection[str]) -> Iterator[str]:
+def _wrong_parts(packed: zipfile.ZipFile, size: int, allowed: Collection[str]) -> Iterator[str]:
     infos = packed.infolist()
-    if len(infos) > _MOST_FILES or sum(info.file_size for info in infos) > _MOST_BYTES:
-        yield f"more than {_MOST_BYTES // 1024**2} MB or {_MOST_FILES:,} parts"
+    most = min(_MOST_BYTES, max(_ALWAYS_BYTES, _MOST_TIMES * size))
+    if too_much := _too_much(packed, most):
+        yield too_much
         return
     if len({info.filename for info in infos}) != len(infos):
         yield "two parts of one name"
+        return
+    if (tree := packed.getinfo(_SCHEMA).file_size) > _MOST_TREE_BYTES:
+        yield f"a tree of {tree:,} bytes, more than {_MOST_TREE_BYTES // _MB} MB"
         return
     schema = _read_schema(packed)
     if schema.get("protocol") != PROTOCOL:
@@ -129,8 +137,18 @@ def _wrong_parts(packed: zipfile.ZipFile, allowed: Collection[str]) -> Iterator[
         elif loader != "JsonNode" and name not in allowed:
             yield name
     for info in infos:
-        if info.filename != _SCHEMA:
+        if info.filename.endswith(".npz"):
+            yield from _wrong_arrays_inside(info.filename, packed, most)
+        elif info.filename != _SCHEMA:
             yield from _wrong_array(info.filename, packed)
+
+
+def _too_much(packed: zipfile.ZipFile, most: int) -> str:
+    """What is said to be in it is all that is ever read of it: a part that holds more ends there."""
+    infos = packed.infolist()
+    if len(infos) <= _MOST_FILES and sum(info.file_size for info in infos) <= most:
+        return ""
+    return f"more than {most // _MB} MB when it is unpacked, or more than {_MOST_FILES:,} parts"
 
 
 def _read_schema(packed: zipfile.ZipFile) -> Mapping[str, Any]:
@@ -157,19 +175,24 @@ def _wrong_array(name: str, packed: zipfile.ZipFile) -> Iterator[str]:
     from numpy.lib import format as npy
 
     if not name.endswith(".npy"):
-        if name.endswith(".npz"):
-            yield from _wrong_arrays_inside(name, packed)
-        else:
-            yield f"{name}, which is no array"
+        yield f"{name}, which is no array"
         return
     with packed.open(name) as stream:
         version = npy.read_magic(stream)
         read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        if read(stream)[2].hasobject:
+        shape, _, dtype = read(stream)
+        if dtype.hasobject:
             yield f"{name}, an array of Python objects"
+            return
+        claimed, found = math.prod(shape) * dtype.itemsize, packed.getinfo(name).file_size - stream.tell()
+    if claimed != found or (not dtype.itemsize and math.prod(shape)):
+        yield f"{name}, an array said to be of shape {shape} and type {dtype}, of which {found:,} bytes are there"
 
 
-def _wrong_arrays_inside(name: str, packed: zipfile.ZipFile) -> Iterator[str]:
+def _wrong_arrays_inside(name: str, packed: zipfile.ZipFile, most: int) -> Iterator[str]:
     with zipfile.ZipFile(io.BytesIO(packed.read(name))) as inner:
+        if too_much := _too_much(inner, most):
+            yield f"{name}: {too_much}"
+            return
         for info in inner.infolist():
             yield from (f"{name}: {problem}" for problem in _wrong_array(info.filename, inner))

@@ -1,6 +1,7 @@
 import io
 import json
 import pickle
+import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -188,3 +189,54 @@ def test_an_artefact_that_was_damaged_anywhere_is_refused(packed: bytes, place: 
         damaged[at] ^= 0x5A
     with pytest.raises(UntrustedModel):
         unpack_model(bytes(damaged))
+
+
+def array_said_to_be(shape: tuple[int, ...], type_: str, body: bytes = b"") -> bytes:
+    content = io.BytesIO()
+    header = {"descr": type_, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(content, header)
+    return content.getvalue() + body
+
+
+def zipped(**files: bytes) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
+        for name, data in files.items():
+            packed.writestr(name, data)
+    return content.getvalue()
+
+
+ZEROS = array_said_to_be((25_000_000,), "<f8", bytes(200_000_000))
+SCHEMA = json.dumps({"protocol": 2, "content": []}).encode()
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        pytest.param({"0.npy": array_said_to_be((10**14,), "<f8")}, "of which 0 bytes are there", id="claims"),
+        pytest.param({"0.npy": array_said_to_be((10**14,), "|V0")}, "of which 0 bytes are there", id="of nothing"),
+        pytest.param({"0.npy": ZEROS}, "more than 64 MB when it is unpacked", id="zeros"),
+        pytest.param({"0.npz": zipped(**{"a.npy": ZEROS})}, "0.npz: more than 64 MB when", id="zeros inside"),
+        pytest.param({"0.npz": zipped(**{"a.npz": zipped()})}, "a.npz, which is no array", id="ever deeper inside"),
+        pytest.param({f"{n}.npy": b"" for n in range(20_001)}, "more than 20,000 parts", id="parts"),
+        pytest.param({"schema.json": b"[" + b"[]," * 12_000_000 + b"0]"}, "a tree of 36,000,003 bytes", id="tree"),
+        pytest.param({"schema.json": b"[" * 500_000}, "no artefact: RecursionError", id="deep tree"),
+    ],
+)
+def test_an_artefact_that_would_fill_memory_is_refused_before_it_does(files: dict[str, bytes], said: str) -> None:
+    data = zipped(**{"schema.json": SCHEMA, **files})
+    tracemalloc.start()
+    try:
+        with pytest.raises(UntrustedModel, match=said):
+            unpack_model(data)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 64 * 1024**2
+
+
+def test_names_that_an_artefact_made_up_are_told_in_short() -> None:
+    node = {"__class__": "c" * 1_000_000, "__module__": "m", "__loader__": "ObjectNode"}
+    with pytest.raises(UntrustedModel, match=r"m\.ccc") as refused:
+        unpack_model(zipped(**{"schema.json": json.dumps({"protocol": 2, "content": [node]}).encode()}))
+    assert len(str(refused.value)) < 1_000
