@@ -53,6 +53,8 @@ def model_checks(
 
 
 def _judged(seen: ModelView, examples: Contract | None, cache: Path) -> Iterator[Finding]:
+    if seen.is_too_large:
+        return
     with _own_folder(cache) as folder:
         bench = ModelBench(seen, folder)
         bench.write()
