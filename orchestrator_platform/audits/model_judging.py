@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import UntrustedModel
 from ..learning.fresh_process import answer_task
-from ..learning.labelled_examples import read_examples
+from ..learning.labelled_examples import naming_infinities, read_examples
 from ..records.findings import Severity
 from ..records.models import ModelOptions
 from . import model_names as names
@@ -115,7 +115,8 @@ def _answer(
     model: Answer, holdout: "pd.DataFrame", options: ModelOptions
 ) -> "tuple[npt.NDArray[np.float64] | None, Judged]":
     try:
-        answers = model(holdout)
+        with naming_infinities(holdout, options.features.names):
+            answers = model(holdout)
     except Exception as error:  # noqa: BLE001  # whatever an artefact does is a finding
         return None, Judged(
             names.LOADS, False, f"it does not answer: {type(error).__name__}: {error}"[:1_000], n_failing=1

@@ -1,6 +1,7 @@
 """The labelled examples of a model: the SQL that selects them, always in one order, and the frame that they become."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,6 +57,25 @@ def write_examples(connection: duckdb.DuckDBPyConnection, query: str, file: Path
     """Writes what a query gives to a Parquet file, in its order; returns how many rows."""
     row = connection.execute(f"COPY ({query}) TO {literal(str(file))} (FORMAT parquet)").fetchone()
     return int(row[0]) if row else 0
+
+
+@contextmanager
+def naming_infinities(rows: "pd.DataFrame", names: Sequence[str]) -> Iterator[None]:
+    """Lets what breaks over these columns of the rows say which of them are infinite: an estimator does not."""
+    try:
+        yield
+    except ValueError as error:
+        if told := _infinities(rows, names):
+            raise ValueError(f"{error} ({told})") from error
+        raise
+
+
+def _infinities(rows: "pd.DataFrame", names: Sequence[str]) -> str:
+    import numpy as np
+
+    numbers = rows[list(names)].select_dtypes("floating")
+    counted = {name: int(np.isinf(numbers[name]).sum()) for name in numbers.columns}
+    return ", ".join(f"`{name}` is infinite in {n} of {len(rows)} rows" for name, n in counted.items() if n)
 
 
 def read_examples(file: Path) -> "pd.DataFrame":

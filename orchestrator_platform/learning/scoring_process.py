@@ -54,18 +54,18 @@ def _scored(folder: Path, task: dict[str, Any], say: Callable[[str], None]) -> "
     import numpy as np
     import pyarrow as pa
 
-    from .labelled_examples import read_examples
+    from .labelled_examples import naming_infinities, read_examples
     from .models.artefact import predict, unpack_model
-    from .models.deciding import call_classes
+    from .models.deciding import call_classes, require_probabilities
 
     model = unpack_model((folder / ARTEFACT).read_bytes(), task["allowed_types"])
     rows = read_examples(folder / ROWS)
     classes = task["classes"]
     for start in range(0, max(len(rows), 1), _SLAB_ROWS):
         slab = rows.iloc[start : start + _SLAB_ROWS]
-        answers = predict(model, slab[task["features"]]) if len(slab) else np.empty((0, len(classes)))
-        if answers.shape != (len(slab), len(classes)):
-            raise ValueError(f"the model answers in shape {answers.shape}, not in {(len(slab), len(classes))}")
+        with naming_infinities(slab, task["features"]):
+            answers = predict(model, slab[task["features"]]) if len(slab) else np.empty((0, len(classes)))
+        require_probabilities(answers, len(slab), len(classes))
         places, confidence = call_classes(answers, classes, task["positive"], task["thresholds"])
         columns = dict(zip(score_columns(classes), answers.T, strict=False))
         called = pa.array([classes[place] for place in places], type=pa.string())

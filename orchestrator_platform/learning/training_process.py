@@ -11,7 +11,7 @@ from typing import Any
 
 from ..records.models import ModelOptions
 from .fresh_process import answer_task
-from .labelled_examples import read_examples
+from .labelled_examples import naming_infinities, read_examples
 
 MODULE = "orchestrator_platform.learning.training_process"
 EXAMPLES, ARTEFACT = "examples.parquet", "artefact.skops"
@@ -27,15 +27,17 @@ def train_task(folder: Path, task: dict[str, Any], say: Callable[[str], None]) -
     from .estimator_files import load_estimator
     from .models.train import train
 
-    trained = train(
-        read_examples(folder / EXAMPLES),
-        ModelOptions.model_validate(task["options"]),
-        load_estimator(Path(task["file"]), task["estimator"]),
-        parameters=task.get("parameters"),
-        study=Path(task["study"]) if task.get("study") else None,
-        say=say,
-        clock=time.monotonic,
-    )
+    examples, options = read_examples(folder / EXAMPLES), ModelOptions.model_validate(task["options"])
+    with naming_infinities(examples, options.features.names):
+        trained = train(
+            examples,
+            options,
+            load_estimator(Path(task["file"]), task["estimator"]),
+            parameters=task.get("parameters"),
+            study=Path(task["study"]) if task.get("study") else None,
+            say=say,
+            clock=time.monotonic,
+        )
     (folder / ARTEFACT).write_bytes(trained.artefact)
     return {
         "parameters": dict(trained.parameters),

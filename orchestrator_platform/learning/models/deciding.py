@@ -11,6 +11,19 @@ if TYPE_CHECKING:
 POSITIVE = "positive"
 
 
+def require_probabilities(answers: "npt.NDArray[np.float64]", n_rows: int, n_classes: int) -> None:
+    """Accepts one row of finite numbers for each row that the model was given.
+
+    Raises:
+        ValueError: It is something else, as numbers so large that they overflow within a model can bring about.
+    """
+    if answers.shape != (n_rows, n_classes):
+        raise ValueError(f"the model answers in shape {answers.shape}, not in {(n_rows, n_classes)}")
+    wrong = np.flatnonzero(~np.isfinite(answers).all(axis=1))
+    if len(wrong):
+        raise ValueError(f"the model gives no probabilities for {len(wrong)} of {n_rows} rows, first for row {wrong[0] + 1}")
+
+
 def call_classes(
     probabilities: "npt.NDArray[np.float64]",
     classes: Sequence[str],
