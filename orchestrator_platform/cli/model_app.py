@@ -14,11 +14,15 @@ from fastapi.responses import JSONResponse
 from ..errors import OrchestratorError, RowsRefused
 from ..operations.answering import Answering, status_of
 
-_MOST_ROWS, _MOST_BYTES = 1_000, 8 * 1024 * 1024
+_MOST_ROWS, _MOST_BYTES, _MOST_SECONDS = 1_000, 8 * 1024 * 1024, 30.0
 
 
-def model_app(answering: Answering, key: str | None) -> FastAPI:
-    """Returns the application; it begins to follow the model when it starts, and ends it when it ends."""
+def model_app(answering: Answering, key: str | None, most_seconds: float = _MOST_SECONDS) -> FastAPI:
+    """Returns the application; it begins to follow the model when it starts, and ends it when it ends.
+
+    Args:
+        most_seconds: How long the body of a question may take to arrive.
+    """
 
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
@@ -47,15 +51,22 @@ def model_app(answering: Answering, key: str | None) -> FastAPI:
 
     @app.post("/score")
     async def score(request: Request) -> JSONResponse:
-        return _refuse_caller(request, key) or await _score(answering, request)
+        return _refuse_caller(request, key) or await _score(answering, request, most_seconds)
 
     return app
 
 
-async def _score(answering: Answering, request: Request) -> JSONResponse:
-    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+async def _score(answering: Answering, request: Request, most_seconds: float) -> JSONResponse:
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         return _problem(415, "not_json", "Send the rows as application/json.")
-    rows, refused = await _rows_of(request)
+    try:
+        async with asyncio.timeout(most_seconds):
+            rows, refused = await _rows_of(request)
+    except TimeoutError:
+        # Whoever sends a byte now and then would hold the connection, and keep the server from stopping.
+        slow = _problem(408, "too_slow", f"A question arrives within {most_seconds:g} s. Nothing was scored.")
+        slow.headers["connection"] = "close"
+        return slow
     if refused is not None:
         return refused
     try:

@@ -31,7 +31,7 @@ def score(place: Place, model: str, source: Path, as_csv: bool) -> int:
     from ..errors import Misuse
     from ..operations.score import score_rows
 
-    given = sys.stdin.read() if str(source) == "-" else _read(source)
+    given = _read(source)
     if as_csv and place.as_json:
         raise Misuse("Answers are CSV or JSON. Nothing was scored. Leave out --csv or --json.")
     is_csv = as_csv if str(source) == "-" else source.suffix.lower() == ".csv"
@@ -46,10 +46,14 @@ def score(place: Place, model: str, source: Path, as_csv: bool) -> int:
 def _read(source: Path) -> str:
     from ..errors import Misuse
 
+    is_stdin = str(source) == "-"
     try:
-        return source.read_text(encoding="utf-8-sig")
+        # Standard input has an encoding of the machine's, and may replace what it cannot read.
+        data = sys.stdin.buffer.read() if is_stdin else source.read_bytes()
+        return io.StringIO(data.decode("utf-8-sig"), newline=None).getvalue()
     except (OSError, UnicodeDecodeError) as error:
-        raise Misuse(f"{source} cannot be read: {error}. Nothing was scored.") from error
+        told = "Standard input" if is_stdin else source
+        raise Misuse(f"{told} cannot be read: {error}. Nothing was scored. Give UTF-8 text.") from error
 
 
 def _csv_text(scored: "Scored") -> str:

@@ -40,7 +40,8 @@ def serve(place: Place, model: str, port: int, host: str) -> int:
     gate = place.gate()
     answering = Answering(gate, named_model(gate, model))
     click.echo(visible_lines(begins_with(gate, model, f"http://{host}:{port}/score")), err=True)
-    uvicorn.run(model_app(answering, key), host=host, port=port, log_level="warning", access_log=False)
+    app = model_app(answering, key)
+    uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=10)
     return 0
 
 

@@ -15,7 +15,7 @@ from ..gate.context import Gate
 from ..lake.published import PublishedCut
 from ..lake.readers import latest_snapshot
 from ..learning.models.artefact import predict, unpack_model
-from ..learning.models.deciding import call_classes
+from ..learning.models.deciding import call_classes, require_probabilities
 from ..records.declarations import AssetDeclaration
 from ..storage import storage_failure, table_file_damage
 from .champions import Champion, read_champion
@@ -44,6 +44,7 @@ class _Opened:
         champion = self.champion
         given = predict(self.estimator, champion.inputs.frame(rows))
         classes = champion.row.classes
+        require_probabilities(given, len(rows), len(classes))
         places, confidence = call_classes(given, classes, champion.options.positive, champion.row.thresholds)
         return [answer_of(champion, row, given[n], classes[places[n]], confidence[n]) for n, row in enumerate(rows)]
 

@@ -1,6 +1,7 @@
 """What asks a published model: rows of a file, and questions over HTTP while the champion changes."""
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from typing import Any
 
 import duckdb
 import httpx
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -51,10 +53,10 @@ def folder(made: Path, tmp_path: Path) -> Path:
 
 
 @contextmanager
-def asking(folder: Path, key: str | None = None) -> Iterator[httpx.Client]:
+def asking(folder: Path, key: str | None = None, most_seconds: float = 30) -> Iterator[httpx.Client]:
     """A real server on a free port of loopback, and a client of it."""
     gate = gate_of_models(folder)
-    app = model_app(Answering(gate, named_model(gate, "late"), every_seconds=0.02), key)
+    app = model_app(Answering(gate, named_model(gate, "late"), every_seconds=0.02), key, most_seconds)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -66,6 +68,11 @@ def asking(folder: Path, key: str | None = None) -> Iterator[httpx.Client]:
     finally:
         server.should_exit = True
         thread.join()
+
+
+def where(client: httpx.Client) -> tuple[str, int]:
+    assert client.base_url.port is not None
+    return client.base_url.host, client.base_url.port
 
 
 @pytest.fixture
@@ -349,3 +356,55 @@ def test_a_value_is_held_against_the_type_of_its_column(type_: str, good: Any, b
     assert contract.problems([{"x": good}, {"x": None}]) == {}
     assert list(contract.problems([{"x": bad}])) == [1]
     assert len(contract.frame([{"x": good}, {"x": None}])) == 2
+
+
+def test_a_question_that_does_not_arrive_is_given_up_and_holds_no_server(made: Path) -> None:
+    with asking(made, most_seconds=0.3) as client, socket.create_connection(where(client)) as slow:
+        slow.settimeout(30)
+        slow.sendall(b"POST /score HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n")
+        slow.sendall(b"Content-Length: 100\r\n\r\n{")
+        said = b"".join(iter(lambda: slow.recv(4096), b""))
+        assert said.startswith(b"HTTP/1.1 408")
+        assert b"arrives within 0.3 s" in said
+        assert client.post("/score", json={"rows": [ROW]}).status_code == 200
+
+
+def test_a_body_without_end_is_refused_as_soon_as_it_is_too_large(client: httpx.Client) -> None:
+    answer = client.post(
+        "/score", content=(b"x" * 1_000_000 for _ in range(200)), headers={"content-type": "Application/JSON"}
+    )
+    assert answer.status_code == 413
+
+
+def test_a_row_for_which_the_model_gives_no_probabilities_is_named(
+    made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def overflows(estimator: Any, frame: pd.DataFrame) -> Any:
+        return np.where(frame[["score"]] > 1_000, np.nan, predict(estimator, frame))
+
+    monkeypatch.setattr(answering_module, "predict", overflows)
+    with asking(made) as client:
+        answer = client.post("/score", json={"rows": [ROW, {**ROW, "score": 2_000}]})
+        assert (answer.status_code, answer.json()["error"]) == (500, "scoring_failed")
+        assert "no probabilities for 1 of 2 rows, first for row 2" in answer.json()["message"]
+        assert client.post("/score", json={"rows": [ROW]}).status_code == 200
+
+
+@pytest.mark.parametrize("marked", [b"", b"\xef\xbb\xbf"])
+def test_rows_from_standard_input_are_utf_8_whatever_the_machine_says(made: Path, marked: bytes) -> None:
+    asked = ["score", "late", "--csv", "--home", str(made / "home"), "--project", str(made)]
+    rows = "vendor,score,size\nacme,1,1\n"
+    told = CliRunner().invoke(root, asked, input=marked + rows.encode(), standalone_mode=False)
+    assert len(told.output.splitlines()) == 2
+    with pytest.raises(Misuse, match="Standard input cannot be read: 'utf-8' codec"):
+        CliRunner().invoke(root, asked, input=rows.encode("utf-16"), catch_exceptions=False, standalone_mode=False)
+
+
+def test_a_hundred_thousand_rows_of_a_file_are_answered_for_or_refused_in_short(made: Path) -> None:
+    gate = gate_of_models(made)
+    header = "size,vendor,score\n"
+    assert len(score_rows(gate, MODEL, header + "3,acme,1.5\n" * 100_000, is_csv=True).rows) == 100_000
+    with pytest.raises(RowsRefused, match="100000 of 100000 rows|100,000 of 100,000 rows") as refused:
+        score_rows(gate, MODEL, header + "3,acme,inf\n" * 100_000, is_csv=True)
+    assert "`score` is Infinity, which is no DOUBLE" in str(refused.value)
+    assert len(str(refused.value)) < 2_000
