@@ -55,6 +55,8 @@ class TableRead:
     def require_grain(self, key: Sequence[str]) -> None:
         """The key is the table's grain, in any order."""
         grain = self.contract.grain
+        if len(set(key)) != len(key):
+            raise self._wrong("key", f"the key [{', '.join(key)}] names a column twice", "Name each once.")
         if grain is None or set(grain) != set(key):
             has = f"the grain [{', '.join(grain)}]" if grain else "no grain"
             fix = "Name the columns of its grain, in any order." if grain else "Say its grain in its contract."
@@ -90,7 +92,7 @@ class TableRead:
 
     def _require_asked(self, attribute: str, expression: str, question: str) -> None:
         try:
-            check_condition(expression, f"{self.component.origin}: `{attribute}`")
+            check_condition(expression, f"{self.component.origin}: `{attribute}`", is_stable=True)
         except StatementRefused as error:
             raise self._wrong(attribute, error.why, _ONE_EXPRESSION) from error
         if not all(column.type for column in self.contract.columns):

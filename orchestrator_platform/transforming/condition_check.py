@@ -7,6 +7,7 @@ from typing import Any
 
 from ..errors import StatementRefused
 from .statement_check import StatementCheck, walk_nodes
+from .unstable_sql import why_unstable
 
 _RELATION = "condition_rows"
 # The line break keeps a comment at the end of the condition from hiding what follows it.
@@ -14,8 +15,10 @@ _FRAME = f"SELECT 1 FROM {_RELATION} WHERE (\n{{condition}}\n)"
 _LIMIT = 20_000
 
 
-def check_condition(condition: str, where: str) -> None:
+def check_condition(condition: str, where: str, *, is_stable: bool = False) -> None:
     """Accepts one expression that reads nothing but columns and bound values; `where` names the culprit in the error.
+
+    Where it must be `is_stable`, the same rows meet it whenever it is asked: no clock and no chance.
 
     Raises:
         StatementRefused: It is empty, several, no expression, or holds a query or a function that looks elsewhere.
@@ -30,10 +33,16 @@ def check_condition(condition: str, where: str) -> None:
     with StatementCheck() as check:
         check.query(framed, where)
         tree, plain = check.tree(framed), check.tree(_FRAME.format(condition="true"))
-    if _without_condition(tree) != _without_condition(plain):
+        same = _without_condition(tree) == _without_condition(plain)
+        # A cast binds closer than anything that could join two pairs of parentheses.
+        cast = check.tree(f"{framed}::BOOLEAN") if same else {}
+    if not same or cast["statements"][0]["node"]["where_clause"]["class"] != "CAST":
         raise _refused(where, condition, "it must be one expression, and ends before its own end")
     if any(node.get("class") == "SUBQUERY" for node in walk_nodes(tree)):
         raise _refused(where, condition, "a query within it could read what is not in the row")
+    unstable = next(filter(None, map(why_unstable, walk_nodes(tree))), None) if is_stable else None
+    if unstable is not None:
+        raise _refused(where, condition, unstable)
 
 
 def _refused(where: str, condition: str, why: str) -> StatementRefused:

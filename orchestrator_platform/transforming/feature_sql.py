@@ -12,14 +12,10 @@ from ..errors import StatementRefused
 from ..records.features import RECORDS
 from ..records.keys import AssetKey
 from .statement_check import StatementCheck, parse_tree, walk_nodes
+from .unstable_sql import why_unstable
 
 # They give nothing but what stands in their arguments.
 _ROW_SOURCES = frozenset({"unnest", "range", "generate_series", "json_each", "json_tree"})
-_CLOCKS = frozenset({"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"})
-_UNSTABLE = (
-    "SELECT DISTINCT lower(function_name) FROM duckdb_functions()"
-    " WHERE stability IN ('VOLATILE', 'CONSISTENT_WITHIN_QUERY')"
-)
 
 
 class FeatureSqlCheck:
@@ -28,7 +24,6 @@ class FeatureSqlCheck:
     def __init__(self) -> None:
         self._parser = duckdb.connect()
         self._statements = StatementCheck(self._parser)
-        self._unstable = frozenset(row[0] for row in self._parser.execute(_UNSTABLE).fetchall())
 
     def close(self) -> None:
         self._parser.close()
@@ -87,7 +82,7 @@ class FeatureSqlCheck:
         return tree
 
     def _objection(self, node: Mapping[str, Any]) -> str | None:
-        kind, called = node.get("type"), str(node.get("function_name", "")).lower()
+        kind = node.get("type")
         if kind == "TABLE_FUNCTION":
             name = str(node.get("function", {}).get("function_name", "")).lower()
             return None if name in _ROW_SOURCES else f"the table function {name}() is not allowed here"
@@ -95,10 +90,7 @@ class FeatureSqlCheck:
             return "it describes tables instead of reading records"
         if node.get("sample"):
             return "it takes a sample, which is another one each time"
-        if node.get("class") in {"FUNCTION", "WINDOW"} and called in self._unstable:
-            return f"the function {called}() gives something else each time"
-        named = str((node.get("column_names") or [""])[-1]) if kind == "COLUMN_REF" else ""
-        return f"{named} gives something else each time" if named.lower() in _CLOCKS else None
+        return why_unstable(node)
 
 
 def one_value(expression: str, *beside: str) -> str:

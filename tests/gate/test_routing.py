@@ -86,6 +86,13 @@ def test_a_model_that_is_taken_back_answers_no_more(made: Path, tmp_path: Path) 
         (("scores: [scores.late]}", "scores: [scores.early]}"), "scores.early are no scores of this project"),
         (("vendor = 'acme'", "seller = 'acme'"), "cannot be asked of features.items"),
         (("key: [item_id]", "key: [vendor]"), "features.items has the grain"),
+        (("key: [item_id]", "key: [item_id, item_id]"), "names a column twice"),
+        (("scores: [scores.late]}", "scores: [scores.routed]}"), "scores.routed are no scores of this project"),
+        (("scores: [scores.late]}", "scores: [models.late]}"), "models.late are no scores of this project"),
+        (("vendor = 'acme'", "\"vendor = 'acme') OR (true\""), "ends before its own end"),
+        (("vendor = 'acme'", "seen_at > current_date - 30"), "current_date gives something else each time"),
+        (("vendor = 'acme'", "random() > 0.5"), r"the function random\(\) gives something else each time"),
+        (("vendor = 'acme'", "(SELECT count(*) FROM range(9)) > 1"), "a query within it"),
     ],
 )
 def test_a_component_that_cannot_be_is_refused(tmp_path: Path, change: tuple[str, str], problem: str) -> None:
