@@ -3,9 +3,7 @@
 import json
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +14,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import uvicorn
 from click.testing import CliRunner
 from damage import cut, served_file
+from served_model import ROW, asking, awaited, where
 from small_models import MODEL, gate_of_models
 from small_scores import build_all, copied, make_scores, publish_model, query
 
 from orchestrator_platform.cli.commands import root
-from orchestrator_platform.cli.model_app import model_app
 from orchestrator_platform.cli.serve import begins_with
 from orchestrator_platform.errors import Misuse, ModelNotServed, RowsRefused, TableFileDamaged
 from orchestrator_platform.gate.outcomes import Published
@@ -35,8 +32,6 @@ from orchestrator_platform.operations.build import build
 from orchestrator_platform.operations.champions import named_model, read_champion
 from orchestrator_platform.operations.rollback import Goal, rollback
 from orchestrator_platform.operations.score import score_rows
-
-ROW = {"item_id": 1, "vendor": "acme", "score": 1.5, "size": 4}
 
 
 @pytest.fixture(scope="module")
@@ -52,40 +47,10 @@ def folder(made: Path, tmp_path: Path) -> Path:
     return copied(made, tmp_path / "project")
 
 
-@contextmanager
-def asking(folder: Path, key: str | None = None, most_seconds: float = 30) -> Iterator[httpx.Client]:
-    """A real server on a free port of loopback, and a client of it."""
-    gate = gate_of_models(folder)
-    app = model_app(Answering(gate, named_model(gate, "late"), every_seconds=0.02), key, most_seconds)
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    awaited(lambda: server.started)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
-            yield client
-    finally:
-        server.should_exit = True
-        thread.join()
-
-
-def where(client: httpx.Client) -> tuple[str, int]:
-    assert client.base_url.port is not None
-    return client.base_url.host, client.base_url.port
-
-
 @pytest.fixture
 def client(made: Path) -> Iterator[httpx.Client]:
     with asking(made) as found:
         yield found
-
-
-def awaited(condition: Callable[[], bool], seconds: float = 30) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "it did not come about in time"
-        threading.Event().wait(0.01)
 
 
 def test_answers_over_http_are_those_of_the_scores_and_name_the_model(folder: Path) -> None:
@@ -376,9 +341,7 @@ def test_a_body_without_end_is_refused_as_soon_as_it_is_too_large(client: httpx.
     assert answer.status_code == 413
 
 
-def test_a_row_for_which_the_model_gives_no_probabilities_is_named(
-    made: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_row_for_which_the_model_gives_no_probabilities_is_named(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def overflows(estimator: Any, frame: pd.DataFrame) -> Any:
         return np.where(frame[["score"]] > 1_000, np.nan, predict(estimator, frame))
 
@@ -404,7 +367,7 @@ def test_a_hundred_thousand_rows_of_a_file_are_answered_for_or_refused_in_short(
     gate = gate_of_models(made)
     header = "size,vendor,score\n"
     assert len(score_rows(gate, MODEL, header + "3,acme,1.5\n" * 100_000, is_csv=True).rows) == 100_000
-    with pytest.raises(RowsRefused, match="100000 of 100000 rows|100,000 of 100,000 rows") as refused:
+    with pytest.raises(RowsRefused, match="100000 of 100000 rows") as refused:
         score_rows(gate, MODEL, header + "3,acme,inf\n" * 100_000, is_csv=True)
     assert "`score` is Infinity, which is no DOUBLE" in str(refused.value)
     assert len(str(refused.value)) < 2_000
