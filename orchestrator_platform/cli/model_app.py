@@ -59,14 +59,7 @@ def model_app(answering: Answering, key: str | None, most_seconds: float = _MOST
 async def _score(answering: Answering, request: Request, most_seconds: float) -> JSONResponse:
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         return _problem(415, "not_json", "Send the rows as application/json.")
-    try:
-        async with asyncio.timeout(most_seconds):
-            rows, refused = await _rows_of(request)
-    except TimeoutError:
-        # Whoever sends a byte now and then would hold the connection, and keep the server from stopping.
-        slow = _problem(408, "too_slow", f"A question arrives within {most_seconds:g} s. Nothing was scored.")
-        slow.headers["connection"] = "close"
-        return slow
+    rows, refused = await _rows_within(request, most_seconds)
     if refused is not None:
         return refused
     try:
@@ -78,6 +71,17 @@ async def _score(answering: Answering, request: Request, most_seconds: float) ->
     except Exception as error:  # noqa: BLE001  # whatever the model does, the caller is told and the next is answered
         return _problem(500, "scoring_failed", f"{type(error).__name__}: {error}"[:500])
     return JSONResponse({**answered.champion.told, "rows": list(answered.rows)})
+
+
+async def _rows_within(request: Request, most_seconds: float) -> tuple[list[Any], JSONResponse | None]:
+    """Whoever sends a byte now and then would else hold the connection, and keep the server from stopping."""
+    try:
+        async with asyncio.timeout(most_seconds):
+            return await _rows_of(request)
+    except TimeoutError:
+        slow = _problem(408, "too_slow", f"A question arrives within {most_seconds:g} s. Nothing was scored.")
+        slow.headers["connection"] = "close"
+        return [], slow
 
 
 async def _rows_of(request: Request) -> tuple[list[Any], JSONResponse | None]:

@@ -46,8 +46,7 @@ def read_documents(file: Path) -> Iterator[tuple[yaml.Node, Any]]:
         _measure(file, text)
         loader = _Loader(text)
         try:
-            while loader.check_node():
-                node = loader.get_node()
+            while loader.check_node() and (node := loader.get_node()) is not None:
                 yield node, loader.construct_document(node)
         finally:
             loader.dispose()
@@ -75,7 +74,9 @@ def _measure(file: Path, text: str) -> None:
             _require_own_key(file, opened[-1], event)
             opened.append(_Open(event.anchor, isinstance(event, yaml.MappingStartEvent)))
             if len(opened) > _DEEPEST:
-                raise _wrong(file, event.start_mark, f"lists and mappings are nested deeper than {_DEEPEST}", "Mend it.")
+                raise _wrong(
+                    file, event.start_mark, f"lists and mappings are nested deeper than {_DEEPEST}", "Mend it."
+                )
             continue
         if isinstance(event, yaml.CollectionEndEvent):
             ended = opened.pop()

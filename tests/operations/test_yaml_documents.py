@@ -62,7 +62,7 @@ def test_what_no_component_file_may_be_is_refused_with_its_line(
         ("scores: [scores.late]", "scores: [scores.late], max_latency_ms: .nan", r"routes.0.max_latency_ms"),
         ("scores: [scores.late]", "scores: scores.late", r"routes.0.scores"),
         ("of all", f"{'a' * 1_000}", r"routes.0.name.*at most 100 characters"),
-        ("of all", "\"a'); DROP TABLE x; --\"", r"routes.0.name"),
+        ("of all", '"a\'); DROP TABLE x; --"', r"routes.0.name"),
         ("asset: scores.routed", 'asset: "scores.x; drop"', "is not an asset key"),
         ("attributes:", "attributes: {}\nothers:", "Field required"),
     ],

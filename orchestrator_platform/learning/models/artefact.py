@@ -25,7 +25,7 @@ _SCHEMA = "schema.json"
 _LEAST_TIME = (1980, 1, 1, 0, 0, 0)
 PROTOCOL = 2
 _MB = 1024**2
-# What is unpacked is held whole. An honest artefact gets a few times as large; much more than that is made to fill memory.
+# What is unpacked is held whole. An honest artefact gets a few times as large; one that gets much larger is made to.
 _MOST_BYTES, _MOST_FILES, _MOST_TREE_BYTES = 512 * _MB, 20_000, 32 * _MB
 _ALWAYS_BYTES, _MOST_TIMES = 64 * _MB, 32
 
@@ -184,8 +184,9 @@ def _wrong_array(name: str, packed: zipfile.ZipFile) -> Iterator[str]:
         if dtype.hasobject:
             yield f"{name}, an array of Python objects"
             return
-        claimed, found = math.prod(shape) * dtype.itemsize, packed.getinfo(name).file_size - stream.tell()
-    if claimed != found or (not dtype.itemsize and math.prod(shape)):
+        n_values = math.prod(int(size) for size in shape)
+        found = packed.getinfo(name).file_size - stream.tell()
+    if n_values * dtype.itemsize != found or (n_values and not dtype.itemsize):
         yield f"{name}, an array said to be of shape {shape} and type {dtype}, of which {found:,} bytes are there"
 
 

@@ -21,7 +21,8 @@ def require_probabilities(answers: "npt.NDArray[np.float64]", n_rows: int, n_cla
         raise ValueError(f"the model answers in shape {answers.shape}, not in {(n_rows, n_classes)}")
     wrong = np.flatnonzero(~np.isfinite(answers).all(axis=1))
     if len(wrong):
-        raise ValueError(f"the model gives no probabilities for {len(wrong)} of {n_rows} rows, first for row {wrong[0] + 1}")
+        said = f"for {len(wrong)} of {n_rows} rows, first for row {wrong[0] + 1}"
+        raise ValueError(f"the model gives no probabilities {said}")
 
 
 def call_classes(
