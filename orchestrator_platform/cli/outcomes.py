@@ -91,8 +91,9 @@ def _tell(outcome: Outcome, serving: Mapping[AssetKey, Version]) -> _Told:  # no
         case Escalated():
             why = f"a person must approve it: {_why_not(outcome)}"
             return _Told(asset, "escalated", f"{why}; {still}; {_look(outcome.quarantine)}")
-        case Held(why=why):
-            return _Told(asset, "held", f"{visible(why)}; {still}; look: `orchestrator quarantine list`")
+        case Held(why=why, look=command):
+            look = f"; look: `{visible(command)}`" if command else ""
+            return _Told(asset, "held", f"{visible(why)}; {still}{look}")
         case Withheld(because_of=because_of):
             return _Told(asset, "withheld", f"because of {', '.join(because_of)}; {still}")
         case Waiting(why=why):

@@ -58,10 +58,13 @@ class Escalated:
 
 @dataclass(frozen=True)
 class Held:
-    """These inputs were rejected before and are not built again until one of them changes."""
+    """These inputs were rejected or rolled back before and are not built again until one of them changes; `look` is the
+    command that shows more of it.
+    """
 
     asset: AssetKey
     why: str
+    look: str = ""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,9 @@ from ..records.receipts import Head, Receipt
 from ..records.slices import Slice, names_in_words
 from .fingerprint import beside_fingerprint, table_fingerprint
 
+SOMETHING_CHANGED = "its code, contract, a check or a parent changed"
+_REJECTED = "orchestrator quarantine list"
+
 
 class Need(StrEnum):
     """CURRENT: same inputs as what serves. STALE: to be built. HELD: these inputs were rejected or rolled back.
@@ -27,9 +30,12 @@ class Need(StrEnum):
 
 @dataclass(frozen=True)
 class Planned:
+    """`look` is the command that shows more of what holds it back."""
+
     asset: AssetKey
     need: Need
     why: str
+    look: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,7 @@ class PlannedSlice:
     need: Need
     served: str = ""
     why: str = ""
+    look: str = ""
 
     @property
     def name(self) -> str:
@@ -97,10 +104,10 @@ class KnownInputs:
         """Returns why these inputs are not built again, `None` where nothing speaks against it."""
         if self.is_rejected(asset, fingerprint, heads):
             why = "these inputs were rejected; change the code, the contract, a check or a parent"
-            return Planned(asset, Need.HELD, why)
+            return Planned(asset, Need.HELD, why, look=_REJECTED)
         if (asset, fingerprint) in self.retracted:
             why = "what these inputs give was rolled back; roll forward, or change the code, a check or a parent"
-            return Planned(asset, Need.HELD, why)
+            return Planned(asset, Need.HELD, why, look=f"orchestrator history {asset}")
         number = self.escalated.get((asset, fingerprint))
         if number is None:
             return None
@@ -111,9 +118,6 @@ class KnownInputs:
 def served_beside(beside: Collection[AssetKey], heads: Mapping[AssetKey, Head]) -> dict[AssetKey, str]:
     """Returns the data versions of those of the assets that are served."""
     return {asset: heads[asset].data_version for asset in sorted(beside) if asset in heads}
-
-
-SOMETHING_CHANGED = "its code, contract, a check or a parent changed"
 
 
 def plan_build(
@@ -173,7 +177,7 @@ def _plan_slices(key: AssetKey, planned: PlannedSlices) -> Planned:
         waiting = [item for item in planned.slices if item.need is need]
         if waiting:
             names = names_in_words([item.name for item in waiting])
-            return Planned(key, need, f"{names}: {waiting[0].why}")
+            return Planned(key, need, f"{names}: {waiting[0].why}", look=waiting[0].look)
     return Planned(key, Need.CURRENT, "every slice has the same inputs, code and contract")
 
 

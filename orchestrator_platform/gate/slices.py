@@ -189,10 +189,10 @@ def _needed(
 ) -> PlannedSlice:
     held = known.held_back(asset, made.fingerprint, heads)
     if held is not None:
-        return PlannedSlice(made, held.need, why=held.why)
+        return PlannedSlice(made, held.need, why=held.why, look=held.look)
     if made.fingerprint in taken_back:
         why = "what it gives was rolled back; roll forward, or change the code, a check or a parent"
-        return PlannedSlice(made, Need.HELD, why=why)
+        return PlannedSlice(made, Need.HELD, why=why, look=f"orchestrator history {asset}")
     return PlannedSlice(made, Need.STALE)
 
 

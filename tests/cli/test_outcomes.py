@@ -82,7 +82,7 @@ OUTCOMES: dict[type, tuple[Outcome, str]] = {
         ),
     ),
     Held: (
-        Held(ASSET, "rejected before"),
+        Held(ASSET, "rejected before", "orchestrator quarantine list"),
         "marts.totals  held       rejected before; version 4 still serves; look: `orchestrator quarantine list`",
     ),
     Withheld: (

@@ -63,6 +63,13 @@ def test_a_rollback_shows_its_plan_and_what_became_of_it(orchestrator: Call, twi
     assert "Its rows serve again." in orchestrator(twice, "quarantine", "show", 1).out
 
 
+def test_what_was_rolled_back_is_held_and_its_history_says_why(orchestrator: Call, twice: Path) -> None:
+    orchestrator(twice, "rollback", "marts.totals", "--to", "1", "--why", "totals are wrong", "--by", "ada")
+    built = orchestrator(twice, "build", "marts.totals")
+    assert "version 3 still serves; look: `orchestrator history marts.totals`" in built.out
+    assert "totals are wrong" in orchestrator(twice, "history", "marts.totals").out
+
+
 def test_a_release_is_named_listed_read_and_returned_to(orchestrator: Call, twice: Path) -> None:
     assert orchestrator(twice, "releases").out.startswith("Nothing was released yet.")
     refused = orchestrator(twice, "release", "v1", "--by", "orchestrator")

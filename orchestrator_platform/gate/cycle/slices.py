@@ -150,7 +150,7 @@ def _nothing(gate: Gate, order: Order, planned: Planned, slices: PlannedSlices) 
         return Failed(planned.asset, slices.problem)
     held = next((item for item in slices.slices if item.need in (Need.HELD, Need.ESCALATED)), None)
     if held is not None:
-        return not_built(gate, order, Planned(planned.asset, held.need, f"{held.name}: {held.why}"))
+        return not_built(gate, order, Planned(planned.asset, held.need, f"{held.name}: {held.why}", held.look))
     if not slices.slices and planned.asset not in gate.cut().heads:
         return Waiting(planned.asset, "no row of what it reads is in one of its slices")
     return Unchanged(planned.asset, "every slice asked for is as its inputs give")

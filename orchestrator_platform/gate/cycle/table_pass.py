@@ -257,7 +257,7 @@ class TablePass:
         if known.is_current(declaration.key, fingerprint, self.cut.heads.get(declaration.key)):
             return Unchanged(declaration.key, "its parents were built anew and did not change")
         held = known.held_back(declaration.key, fingerprint, self.cut.heads)
-        return Held(declaration.key, held.why) if held is not None else None
+        return Held(declaration.key, held.why, held.look) if held is not None else None
 
     def _fingerprint(self, declaration: AssetDeclaration, known: KnownInputs, built: Built | None) -> str:
         parents = self._parents_read(declaration)

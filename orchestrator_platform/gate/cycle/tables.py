@@ -185,7 +185,7 @@ def not_built(gate: Gate, order: Order, item: Planned) -> Outcome:
         case Need.HELD if is_model and not _trains(order, asset):
             return Waiting(asset, f"{item.why}, then a person trains it: `orchestrator train {asset}`")
         case Need.HELD | Need.ESCALATED:
-            return Held(item.asset, item.why)
+            return Held(item.asset, item.why, item.look)
         case Need.WAITING | Need.UNSTARTED:
             return Waiting(item.asset, item.why)
         case _:
