@@ -303,6 +303,13 @@ def load_stopping(environment: Mapping[str, str] = os.environ) -> Path | None:
     return Path(file) if file else None
 
 
+def load_user_cache(environment: Mapping[str, str] = os.environ) -> Path | None:
+    """Returns the folder for what is found out once on this machine, `None` where this process has no home folder."""
+    named, home = _path(environment.get("XDG_CACHE_HOME")), _path(environment.get("HOME"))
+    folder = named or (home / ".cache" if home else None)
+    return folder / "orchestrator" if folder and folder.is_absolute() else None
+
+
 def load_person(environment: Mapping[str, str] = os.environ) -> str:
     """Returns the name of the person at work: as the environment says, else that of the operating system's user."""
     named = environment.get(PERSON_VARIABLE, "")

@@ -2,6 +2,7 @@
 
 import importlib.util
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import duckdb
 
 from ..errors import Fault
+from ..records.base import sha256_of
+from ..settings import load_user_cache
 from ..sql import literal
 
 ONE_ROW_GROUP = 122_880
@@ -56,10 +59,10 @@ def load_statements(extensions: Sequence[str] = EXTENSIONS) -> tuple[str, ...]:
 
 @cache
 def _verified_extension(name: str) -> Path:
-    """Finds an extension's file and has DuckDB check its signature, once in this process.
+    """Finds an extension's file and has DuckDB check its signature, once for each state of the file.
 
-    The check reads the whole file, 0.1 s each time; connections may therefore load what was checked
-    here without checking it again.
+    The check reads the whole file, 0.15 s each time; what was checked is loaded without another check. That is noted for
+    this user: a file that was changed since has another time of its change, which nobody can set.
     """
     spec = importlib.util.find_spec(f"duckdb_extension_{name}")
     files = list(Path(spec.origin).parent.rglob("*.duckdb_extension")) if spec and spec.origin else []
@@ -68,6 +71,22 @@ def _verified_extension(name: str) -> Path:
             f"The wheel of DuckDB's extension {name} is not installed. Nothing was opened."
             f" Install it: `uv sync`, or the package duckdb-extension-{name.replace('_', '-')}."
         )
-    with duckdb.connect(config=_CLOSED) as strict:
-        strict.execute(f"LOAD {literal(str(files[0]))}")
+    note = _note_of(files[0])
+    if note is None or not note.exists():
+        with duckdb.connect(config=_CLOSED) as strict:
+            strict.execute(f"LOAD {literal(str(files[0]))}")
+        if note is not None:
+            with suppress(OSError):
+                note.parent.mkdir(parents=True, exist_ok=True)
+                note.touch()
     return files[0]
+
+
+def _note_of(file: Path) -> Path | None:
+    """Where it is noted that the file in its present state was checked."""
+    cache = load_user_cache()
+    if cache is None:
+        return None
+    state = file.stat()
+    identity = [str(file), state.st_size, state.st_ino, state.st_mtime_ns, state.st_ctime_ns, duckdb.__version__]
+    return cache / "checked-extensions" / sha256_of(identity)

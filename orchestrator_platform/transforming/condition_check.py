@@ -13,6 +13,9 @@ _RELATION = "condition_rows"
 # The line break keeps a comment at the end of the condition from hiding what follows it.
 _FRAME = f"SELECT 1 FROM {_RELATION} WHERE (\n{{condition}}\n)"
 _LIMIT = 20_000
+# A project has the same conditions in many places, and each takes milliseconds.
+_ACCEPTED: set[tuple[str, bool]] = set()
+_MOST_ACCEPTED = 1_000
 
 
 def check_condition(condition: str, where: str, *, is_stable: bool = False) -> None:
@@ -29,6 +32,8 @@ def check_condition(condition: str, where: str, *, is_stable: bool = False) -> N
         raise _refused(where, condition.encode("utf-8", "replace").decode(), "it is not valid text")
     if len(condition) > _LIMIT:
         raise _refused(where, condition, f"it has {len(condition):,} characters, at most {_LIMIT:,} are examined")
+    if (condition, is_stable) in _ACCEPTED:
+        return
     framed = _FRAME.format(condition=condition)
     with StatementCheck() as check:
         check.query(framed, where)
@@ -43,6 +48,9 @@ def check_condition(condition: str, where: str, *, is_stable: bool = False) -> N
     unstable = next(filter(None, map(why_unstable, walk_nodes(tree))), None) if is_stable else None
     if unstable is not None:
         raise _refused(where, condition, unstable)
+    if len(_ACCEPTED) >= _MOST_ACCEPTED:
+        _ACCEPTED.clear()
+    _ACCEPTED.add((condition, is_stable))
 
 
 def _refused(where: str, condition: str, why: str) -> StatementRefused:
