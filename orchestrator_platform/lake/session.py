@@ -61,8 +61,8 @@ def load_statements(extensions: Sequence[str] = EXTENSIONS) -> tuple[str, ...]:
 def _verified_extension(name: str) -> Path:
     """Finds an extension's file and has DuckDB check its signature, once for each state of the file.
 
-    The check reads the whole file, 0.15 s each time; what was checked is loaded without another check. That is noted for
-    this user: a file that was changed since has another time of its change, which nobody can set.
+    The check reads the whole file, 0.15 s each time; what was checked is loaded without another check. That is noted
+    for this user: a file that was changed since has another time of its change, which nobody can set.
     """
     spec = importlib.util.find_spec(f"duckdb_extension_{name}")
     files = list(Path(spec.origin).parent.rglob("*.duckdb_extension")) if spec and spec.origin else []
