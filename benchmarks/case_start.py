@@ -12,7 +12,7 @@ _HELP, _STATUS = 0.3, 1.0
 
 
 def measure(setting: Setting) -> Report:
-    """`status` is asked of a home in which everything is published."""
+    """`status` is asked of a home in which a first feed is published."""
     home = _published_home(setting)
     helped, status, empty = (["orchestrator", "--help"], ["orchestrator", "--home", str(home), "status"], ["-c", ""])
     for command in (helped, status):

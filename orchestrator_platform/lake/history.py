@@ -99,12 +99,12 @@ def read_escalated(
     """Returns those of the candidates whose newest audit asks a person."""
     if not candidates:
         return frozenset()
-    listed = ", ".join("?" for _ in candidates)
+    # No bound values, as where one receipt is read.
+    listed = ", ".join(map(literal, candidates))
     rows = connection.execute(
         f"SELECT json_extract_string(event, '$.inputs.candidate') AS candidate FROM lake.{SCHEMA}.outbox"
         f" WHERE json_extract_string(event, '$.act') = 'audit' AND candidate IN ({listed}) GROUP BY candidate"
-        " HAVING arg_max(json_extract_string(event, '$.outcome'), snapshot) = 'escalate'",
-        list(candidates),
+        " HAVING arg_max(json_extract_string(event, '$.outcome'), snapshot) = 'escalate'"
     ).fetchall()
     return frozenset(CandidateId(row[0]) for row in rows)
 

@@ -371,7 +371,8 @@ def test_a_long_list_fits_into_a_hundred_columns_and_json_is_whole(
 def test_what_people_type_most_does_not_wait_for_pandas(orchestrator: Call, tmp_path: Path) -> None:
     """A bound parameter, or an import in the wrong place, would load it into every command."""
     folder = make_project(tmp_path)
-    orchestrator(folder, "land", "orders", write_orders(folder, "a.csv", (1, "ann", 10, "open")))
+    orchestrator(folder, "land", "orders", write_orders(folder, "a.csv", (1, "ann", 5_000, "open")))
+    assert "rejected" in orchestrator(folder, "build").out
     run = "import sys\nfrom orchestrator_platform.cli.edge import run\nassert run(['status']) == 0\n"
     ask = "print(*sorted({'pandas', 'numpy', 'dagster', 'dbt'} & set(sys.modules)))"
     told = subprocess.run(
