@@ -195,7 +195,6 @@ def what_changed(declaration: AssetDeclaration, receipt: Receipt, heads: Mapping
     parts = [f"{', '.join(other)} changed"] if other else []
     parts += ["its code changed"] if receipt.code_version != declaration.code_version else []
     parts += ["its contract changed"] if receipt.contract_hash != declaration.contract.hash() else []
-    # What was checked stands in no receipt: it is all that is left.
-    return "; ".join(parts) or (
-        "what was landed changed" if isinstance(declaration.build, LedgerBuild) else "a check changed"
-    )
+    # Nothing else is in a fingerprint but what the ledger says, and the checks.
+    left = "what was landed changed" if isinstance(declaration.build, LedgerBuild) else "a check changed"
+    return "; ".join(parts) or left

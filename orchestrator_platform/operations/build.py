@@ -148,7 +148,10 @@ def read_left_behind(gate: Gate, assets: Collection[str]) -> tuple[AssetKey, ...
     asked = {AssetKey(name) for name in assets}
     above = assets_above(gate, asked) - asked
     tables = [asset for asset in above if gate.assets[asset].kind is not AssetKind.RAW]
-    planned = plan(gate, tables) if tables else ()
+    if not tables:
+        return ()
+    cut = gate.cut()
+    planned = plan_tables(gate, _order(gate, tables, "", "", rebuild=False), cut, known_inputs(gate, cut))
     return tuple(item.asset for item in planned if item.need is Need.STALE)
 
 
