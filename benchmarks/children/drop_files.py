@@ -24,7 +24,7 @@ from orchestrator_platform.operations.platform import Platform
 from orchestrator_platform.operations.stale import StaleAssets
 
 PROJECT = Path(__file__).resolve().parents[2]
-_LOOK_SECONDS, _LONGEST_SECONDS, _BEAT_SECONDS = 0.02, 300.0, 5.0
+_LOOK_SECONDS, _SELDOM_SECONDS, _LONGEST_SECONDS, _BEAT_SECONDS = 0.02, 2.0, 300.0, 5.0
 
 
 def main(home: str, folder: str, source: str, how: str) -> None:
@@ -57,16 +57,30 @@ class Dropping:
         target.parent.mkdir(parents=True, exist_ok=True)
         began = time.perf_counter()
         shutil.copyfile(file, target)
-        _wait(lambda: self.gate.cut().heads[asset].version > before and not self._behind("marts."))
+        self._wait(lambda: self.gate.cut().heads[asset].version > before and not self._behind("marts."))
         return time.perf_counter() - began
 
     def settle(self) -> None:
         """Waits until nothing is left to do."""
         source = find_source(self.gate, self.source)
-        _wait(lambda: not find_landable(self.gate, source).ready and not self._behind(""))
+        self._wait(lambda: not find_landable(self.gate, source).ready and not self._behind(""))
 
     def _behind(self, start: str) -> list[str]:
         return [asset for asset in StaleAssets(self.gate).read() if asset.startswith(start)]
+
+    def _wait(self, is_so: Callable[[], bool]) -> None:
+        """Looks when something was published, else seldom: looking takes processor time from those who are measured."""
+        stale, seen, due = StaleAssets(self.gate), None, 0.0
+
+        def changed_and_so() -> bool:
+            nonlocal seen, due
+            before, seen = seen, stale.state()
+            if seen == before and time.monotonic() < due:
+                return False
+            due = time.monotonic() + _SELDOM_SECONDS
+            return is_so()
+
+        _wait(changed_and_so)
 
 
 def _wait(is_so: Callable[[], bool], look_seconds: float = _LOOK_SECONDS) -> None:

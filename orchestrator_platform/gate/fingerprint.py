@@ -1,9 +1,9 @@
 """The identity of everything that a candidate is made from and judged by: code, contract, audits, parents' contents."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from ..records.base import sha256_of
-from ..records.declarations import AssetDeclaration
+from ..records.declarations import AssetDeclaration, MonitorBuild, ScoresBuild
 from ..records.keys import AssetKey
 from ..records.slices import Slice
 
@@ -23,11 +23,18 @@ def table_fingerprint(declaration: AssetDeclaration, parents: Mapping[AssetKey, 
             "audits": declaration.audits,
             "parents": {
                 parent: parents[parent]
-                for parent in declaration.parents
+                for parent in _that_decide(declaration, parents)
                 if parent in parents or parent not in declaration.optional_parents
             },
         }
     )
+
+
+def _that_decide(declaration: AssetDeclaration, there: Collection[AssetKey]) -> Sequence[AssetKey]:
+    """Without a model, its scores and its monitor are empty, whatever the other parents say."""
+    build = declaration.build
+    empty = isinstance(build, ScoresBuild | MonitorBuild) and build.options.model not in there
+    return () if empty else declaration.parents
 
 
 def raw_fingerprint(declaration: AssetDeclaration, files: Sequence[str]) -> str:

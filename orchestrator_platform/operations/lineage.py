@@ -1,8 +1,9 @@
 """What is made of some assets, and what they are made of."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from ..gate.context import Gate
+from ..records.declarations import EmbeddingBuild, MonitorBuild
 from ..records.keys import AssetKey
 
 
@@ -26,3 +27,14 @@ def assets_above(gate: Gate, assets: Collection[AssetKey]) -> set[AssetKey]:
             found.add(asset)
             pending += gate.assets[asset].parents
     return found
+
+
+def slow_last(gate: Gate, assets: Sequence[AssetKey]) -> list[list[AssetKey]]:
+    """Returns the assets in the groups in which they are best built: embeddings and monitors, which take long, come
+    after all that is not made of one. What is published whole or not at all waits for none.
+    """
+    slow = {asset for asset in assets if isinstance(gate.assets[asset].build, EmbeddingBuild | MonitorBuild)}
+    slow = {asset for asset in slow if gate.assets[asset].atomic is None}
+    last = (slow | assets_below(gate, slow)) & set(assets)
+    groups = [asset for asset in assets if asset not in last], [asset for asset in assets if asset in last]
+    return [group for group in groups if group]

@@ -5,7 +5,7 @@ It asks for what Dagster's sensors ask for, by the same rules, and needs neither
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from .build import build
 from .file_events import FileEvents
 from .land import LandResult, land
 from .landable import Asked, answer, automatic_sources, find_landable
+from .lineage import slow_last
 from .project_assets import load_gate
 from .queueing import in_turn
 from .stale import StaleAssets
@@ -134,17 +135,20 @@ class Watch:
 
     def _build(self, gate: Gate) -> bool:
         due = list(self._due(gate))
-        if not due:
-            return False
+        for group in slow_last(gate, due):
+            if not self._stopping:
+                self._build_together(gate, group)
+        return bool(due)
+
+    def _build_together(self, gate: Gate, assets: Sequence[AssetKey]) -> None:
         try:
-            with in_turn(gate, due, WHO):
-                result = build(gate, due, reason="what it is made of changed", started=Invocation.AUTOMATIC)
+            with in_turn(gate, assets, WHO):
+                result = build(gate, assets, reason="what it is made of changed", started=Invocation.AUTOMATIC)
         except OrchestratorError as error:
-            self.tell(gate, Problem(", ".join(due[:3]), error))
+            self.tell(gate, Problem(", ".join(assets[:3]), error))
         else:
             for outcome in result.outcomes:
                 self.tell(gate, outcome)
-        return True
 
     def _due(self, gate: Gate) -> Iterator[AssetKey]:
         for asset, stale in StaleAssets(gate).read().items():

@@ -74,6 +74,19 @@ def test_without_a_published_model_there_are_no_scores_and_what_reads_them_is_bu
     assert query(untrained, f"SELECT count(*) FROM {QUEUE} WHERE source = 'predicted'") == [(0,)]
 
 
+def test_without_a_published_model_other_rows_build_no_scores(untrained: Path, tmp_path: Path) -> None:
+    folder = copied(untrained, tmp_path / "project")
+    write_items(folder, items(seed=1))
+    outcomes = build_all(folder)
+    assert isinstance(outcomes[ITEMS], Published)
+    made = outcomes[SCORES]
+    assert isinstance(made, Unchanged)
+    assert made.verdict is None, "nothing was built that would have to be judged"
+    # The first model changes that, over the same rows.
+    assert isinstance(publish_model(folder), Published)
+    assert isinstance(build_all(folder)[SCORES], Published)
+
+
 def test_every_row_without_a_label_is_scored_and_the_others_are_not(scored: Path) -> None:
     ((n_due,),) = query(scored, f"SELECT count(*) FROM {ITEMS} WHERE late IS NULL")
     rows = query(

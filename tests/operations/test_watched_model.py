@@ -14,7 +14,7 @@ from small_models import FILES, MODEL, PERSON, gate_of_models, items, make_model
 
 from orchestrator_platform.errors import DefinitionError, NotPermitted
 from orchestrator_platform.gate.context import Gate
-from orchestrator_platform.gate.outcomes import Published, Rejected
+from orchestrator_platform.gate.outcomes import Published, Rejected, Unchanged
 from orchestrator_platform.lake.history import read_receipt
 from orchestrator_platform.lake.published import cut_published
 from orchestrator_platform.learning.monitoring import measuring
@@ -149,6 +149,11 @@ def test_a_monitor_whose_model_is_not_published_has_no_rows_and_asks_nothing(tmp
     assert read_asks(gate) == ()
     shown = describe_assets(gate)(made.receipt)
     assert (shown["changed"], "drift" in shown) == ("the first version, with 0 rows", False)
+    # It has no rows whatever the examples are.
+    write_items(tmp_path, items(10, seed=1))
+    again = {outcome.asset: outcome for outcome in build(gate_of_models(tmp_path)).outcomes}[MONITOR]
+    assert isinstance(again, Unchanged)
+    assert again.verdict is None
 
 
 def test_what_is_no_model_or_no_feature_cannot_be_watched(tmp_path: Path) -> None:
