@@ -1,5 +1,8 @@
 """What every part that talks to DuckDB shares: names and texts as SQL writes them, and the columns of a relation."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import duckdb
 
 from .records.candidates import SchemaColumn
@@ -27,3 +30,15 @@ def read_columns(connection: duckdb.DuckDBPyConnection, relation: str) -> tuple[
 def told_bytes(expression: str) -> str:
     """Returns the expression that tells a BLOB by its size and hash, as text."""
     return f"format('{{:,}} bytes, sha256 {{}}', octet_length({expression}), sha256({expression}))"
+
+
+@contextmanager
+def one_transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Commits what the body executes at once, or nothing of it: each commit to a file waits for the disk."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")

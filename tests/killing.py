@@ -29,7 +29,14 @@ from whole_home import Facts, Start, read_facts, start_again
 
 STAGES: Mapping[str, Sequence[str]] = {
     "landing": ("operations.land", "gate.intake", "gate.land", "gate.cycle.landing"),
-    "building": ("operations.build", "gate.build", "gate.workbench", "gate.cycle.tables", "gate.cycle.table_pass"),
+    "building": (
+        "operations.build",
+        "gate.build",
+        "gate.workbench",
+        "gate.cycle.tables",
+        "gate.cycle.table_pass",
+        "gate.cycle.building",
+    ),
     "closing": ("gate.candidate", "gate.delta"),
     "auditing": ("gate.audit",),
     "publishing": (

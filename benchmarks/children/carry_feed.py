@@ -29,7 +29,7 @@ _WATCHED = (
     ("gate.cycle.landing", "close_candidate", "close"),
     ("gate.cycle.landing", "audit_candidates", "audit raw"),
     ("gate.cycle.order", "publish", "publish"),
-    ("gate.cycle.table_pass", "build_dbt_stage", "dbt build"),
+    ("gate.cycle.building", "build_dbt_stage", "dbt build"),
     ("gate.cycle.table_pass", "close_candidate", "close"),
     ("gate.cycle.table_pass", "audit_candidates", "audit tables"),
     ("gate.audit", "_run_tests", "of it dbt tests"),

@@ -90,7 +90,7 @@ def main(way: str, folder: str, n_rows: str) -> None:
 
 
 def _ours(folder: Path, n_rows: int) -> dict[str, float]:
-    from orchestrator_platform.gate.cycle import order, table_pass
+    from orchestrator_platform.gate.cycle import building, order, table_pass
     from orchestrator_platform.operations.build import build
     from orchestrator_platform.operations.platform import Platform
     from orchestrator_platform.records.keys import AssetKey
@@ -102,7 +102,7 @@ def _ours(folder: Path, n_rows: int) -> dict[str, float]:
     build(gate, ["marts.size"])
     phases = Phases()
     phases.watch_lock()
-    phases.watch(table_pass, "build_python_stage", "build")
+    phases.watch(building, "build_python_stage", "build")
     phases.watch(table_pass, "close_candidate", "close")
     phases.watch(table_pass, "audit_candidates", "audit")
     phases.watch(order, "publish", "publish")

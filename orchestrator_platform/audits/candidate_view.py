@@ -15,7 +15,7 @@ from ..records.base import Record
 from ..records.candidates import CandidateFile, FileRole, Form, Manifest, SchemaColumn
 from ..records.keys import AssetKey
 from ..records.receipts import Receipt
-from ..sql import identifier, literal
+from ..sql import identifier, literal, one_transaction
 
 
 @dataclass(frozen=True)
@@ -146,9 +146,11 @@ def _write_records(path: Path, role: FileRole, records: Sequence[Record]) -> Can
 
 def create_views(connection: duckdb.DuckDBPyConnection, relations: Mapping[AssetKey, str]) -> None:
     """Makes every relation readable as `schema.name`, for checks written by people."""
-    for asset, relation in relations.items():
-        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(asset.schema)}")
-        connection.execute(f"CREATE OR REPLACE VIEW {asset.quoted} AS FROM {relation}")
+    with one_transaction(connection):
+        for schema in sorted({asset.schema for asset in relations}):
+            connection.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(schema)}")
+        for asset, relation in relations.items():
+            connection.execute(f"CREATE OR REPLACE VIEW {asset.quoted} AS FROM {relation}")
 
 
 def _parquet(folder: Path, names: list[str]) -> str:

@@ -62,7 +62,8 @@ def run_fresh(
             stdout=subprocess.PIPE,
             stderr=errors,
             cwd=folder,
-            env={**_ENVIRONMENT, "PATH": os.defpath, "HOME": str(folder)},
+            # What workers of an estimator share lies in the folder as well: in shared memory it would outlive a kill.
+            env={**_ENVIRONMENT, "PATH": os.defpath, "HOME": str(folder), "JOBLIB_TEMP_FOLDER": str(folder)},
             start_new_session=True,
         )
         try:

@@ -13,7 +13,7 @@ from ..errors import FeaturesFailed
 from ..records.declarations import FeaturesBuild
 from ..records.features import KNOWN_AT, LABEL_KNOWN_AT, LANDED_SEQ, RECORDS, SEEN_AT, History
 from ..records.keys import AssetKey
-from ..sql import identifier, literal, read_columns
+from ..sql import identifier, literal, one_transaction, read_columns
 
 _ROOM = "_features"
 
@@ -32,19 +32,20 @@ def build_features(
     Raises:
         FeaturesFailed: The SQL cannot be run on what is there, or gives a key twice or not at all.
     """
-    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_ROOM}")
-    for key, relation in relations.items():
-        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(key.schema)}")
-        connection.execute(f"CREATE OR REPLACE VIEW {key.quoted} AS FROM {relation}")
-    maker = _Maker(connection, build)
-    maker.seen()
-    maker.examples()
-    maker.features()
-    maker.labels()
-    for place, history in enumerate(build.options.history):
-        maker.history(place, history)
-    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(asset.schema)}")
-    connection.execute(f"CREATE OR REPLACE VIEW {asset.quoted} AS {maker.joined()}")
+    with one_transaction(connection):
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_ROOM}")
+        for key, relation in relations.items():
+            connection.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(key.schema)}")
+            connection.execute(f"CREATE OR REPLACE VIEW {key.quoted} AS FROM {relation}")
+        maker = _Maker(connection, build)
+        maker.seen()
+        maker.examples()
+        maker.features()
+        maker.labels()
+        for place, history in enumerate(build.options.history):
+            maker.history(place, history)
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(asset.schema)}")
+        connection.execute(f"CREATE OR REPLACE VIEW {asset.quoted} AS {maker.joined()}")
     return asset.quoted
 
 

@@ -12,7 +12,7 @@ import duckdb
 
 from ..errors import Misuse
 from ..records.keys import AssetKey
-from ..sql import identifier
+from ..sql import identifier, one_transaction
 
 WORKBENCH = "workbench"
 # What the setup loads was checked by whoever wrote it; model code cannot load anything.
@@ -31,6 +31,8 @@ def prepare_connection(connection: duckdb.DuckDBPyConnection, setup: Sequence[st
     Names in SQL never resolve to variables of the running program, and every clock is in UTC.
     """
     connection.execute("SET GLOBAL python_enable_replacements = false")
+    # Nobody opens a scratch file again once it is closed: it need not be whole then.
+    connection.execute("PRAGMA disable_checkpoint_on_shutdown")
     connection.execute("SET GLOBAL TimeZone = 'UTC'")
     for statement in setup:
         connection.execute(statement)
@@ -61,15 +63,14 @@ def show_published(
 
     Those that something is built on, `based_on`, are there once more as a base.
     """
-    for schema in (BASE, PART, GONE):
-        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-    for schema in sorted({key.schema for key in published}):
-        connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
-    # To ask first what is there would cost more: DuckDB looks through every attached database.
-    for key, relation in published.items():
-        connection.execute(f"CREATE VIEW IF NOT EXISTS {key.quoted} AS FROM {relation}")
-        if key in based_on:
-            connection.execute(f"CREATE VIEW IF NOT EXISTS {beside(BASE, key)} AS FROM {relation}")
+    with one_transaction(connection):
+        for schema in (BASE, PART, GONE, *sorted({identifier(key.schema) for key in published})):
+            connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+        # To ask first what is there would cost more: DuckDB looks through every attached database.
+        for key, relation in published.items():
+            connection.execute(f"CREATE VIEW IF NOT EXISTS {key.quoted} AS FROM {relation}")
+            if key in based_on:
+                connection.execute(f"CREATE VIEW IF NOT EXISTS {beside(BASE, key)} AS FROM {relation}")
 
 
 def exists(connection: duckdb.DuckDBPyConnection, schema: str, name: str) -> bool:

@@ -25,7 +25,7 @@ LANDING = (
     ("lake.writer:LakeWriter._transact", "home/lake/catalog.sqlite"),
     ("lake.writer:replace_readers_copy", "home/lake/readers.sqlite"),
 )
-BUILDING = (("gate.cycle.table_pass:build_python_stage", "home/"), ("gate.cycle.table_pass:audit_candidates", "home/"))
+BUILDING = (("gate.cycle.building:build_python_stage", "home/"), ("gate.cycle.table_pass:audit_candidates", "home/"))
 
 
 Places = Sequence[tuple[str, str]]

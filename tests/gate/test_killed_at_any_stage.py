@@ -74,7 +74,7 @@ CHAINS: Sequence[tuple[Act, Sequence[tuple[str, str, str]]]] = (
     (
         build_tables,
         (
-            ("gate.cycle.table_pass", "build_python_stage", "after"),
+            ("gate.cycle.building", "build_python_stage", "after"),
             ("gate.cycle.table_pass", "close_candidate", "after"),
             ("gate.cycle.table_pass", "publish_in", "before"),
             ("gate.cycle.table_pass", "publish_in", "after"),

@@ -9,6 +9,8 @@ import pytest
 from orchestrator_platform.errors import ProcessFailed
 from orchestrator_platform.learning.fresh_process import ProcessLimits, run_fresh
 
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - it is only looked at
+
 # A child of its own that holds the pipe of its parent for ever, and writes its number where the test finds it.
 LEAVES_A_CHILD = """
 import os, time
@@ -36,6 +38,22 @@ def work(folder, task, say):
     if task["ours"]:
         raise ExamplesUnusable(model="late", problem="no day has a label", fix="Wait.")
     raise ValueError("too few")
+
+answer_task(work)
+"""
+
+# Two workers that are handed an array too large to be sent, and do not come to an end.
+SHARES_AN_ARRAY = """
+import time
+import joblib
+import numpy as np
+from orchestrator_platform.learning.fresh_process import answer_task
+
+def wait(array):
+    time.sleep(3600)
+
+def work(folder, task, say):
+    joblib.Parallel(n_jobs=2, max_nbytes=1_000)(joblib.delayed(wait)(np.arange(10_000)) for _ in range(2))
 
 answer_task(work)
 """
@@ -86,3 +104,14 @@ def test_an_error_of_the_platform_is_told_in_its_own_words(module: str, tmp_path
     with pytest.raises(ProcessFailed) as failed:
         run_fresh("fails", tmp_path, {"ours": ours}, ProcessLimits(timeout_seconds=60), lambda _: None)
     assert failed.value.problem == said
+
+
+def test_a_process_that_is_ended_leaves_nothing_in_shared_memory(tmp_path: Path, module: str) -> None:
+    (tmp_path / "site" / "shares_an_array.py").write_text(SHARES_AN_ARRAY)
+    folder = tmp_path / "task"
+    folder.mkdir()
+    before = set(SHARED_MEMORY.glob("joblib*"))
+    with pytest.raises(ProcessFailed, match="longer than 8 s"):
+        run_fresh("shares_an_array", folder, {}, ProcessLimits(timeout_seconds=8), lambda said: None)
+    assert list(folder.glob("joblib*")), "it came as far as sharing"
+    assert set(SHARED_MEMORY.glob("joblib*")) == before

@@ -17,8 +17,8 @@ from small_project import gate_of, make_project, orders_csv, write
 from orchestrator_platform.cli.edge import run
 from orchestrator_platform.errors import OrchestratorError
 from orchestrator_platform.gate.context import Gate
-from orchestrator_platform.gate.cycle import table_pass
-from orchestrator_platform.gate.cycle.table_pass import build_python_stage
+from orchestrator_platform.gate.cycle import building
+from orchestrator_platform.gate.cycle.building import build_python_stage
 from orchestrator_platform.operations.land import LandResult
 from orchestrator_platform.operations.watch import Problem, Told, Watch
 from orchestrator_platform.settings import Settings, load_settings
@@ -160,7 +160,7 @@ def test_a_readers_copy_that_is_damaged_while_tables_are_built_is_told_and_made_
 
     drop(folder, "may.csv", (1, "ann", 10, "open"))
     watch_once(folder)
-    monkeypatch.setattr(table_pass, "build_python_stage", build_damaged)
+    monkeypatch.setattr(building, "build_python_stage", build_damaged)
     watching = Watch(settings_of(folder), heard)
     working = threading.Thread(target=watching.run)
     working.start()

@@ -12,36 +12,14 @@ from ...errors import Misuse, StorageFailed
 from ...lake.published import PublishedCut
 from ...lake.session import suit_threads
 from ...lake.writer import Quarantined
-from ...learning.monitoring.measuring import Watching
 from ...records.candidates import ParentRead
-from ...records.declarations import (
-    AssetDeclaration,
-    DbtBuild,
-    EmbeddingBuild,
-    FeaturesBuild,
-    FrameBuild,
-    LedgerBuild,
-    ModelBuild,
-    MonitorBuild,
-    RoutingBuild,
-    ScoresBuild,
-)
+from ...records.declarations import AssetDeclaration, DbtBuild, FrameBuild
 from ...records.keys import AssetKey
 from ...records.slices import Slice, slices_fingerprint
 from ...records.verdicts import Decision, Verdict
 from ...storage import storage_problem
 from ..audit import audit_candidates
-from ..build import (
-    Built,
-    Frame,
-    build_dbt_stage,
-    build_features_stage,
-    build_frame_stage,
-    build_ledger_stage,
-    build_monitor_stage,
-    build_python_stage,
-    build_stages,
-)
+from ..build import Built, Frame, build_stages
 from ..candidate import Closed, Draft, close_candidate, verify_files
 from ..context import Gate
 from ..fingerprint import table_fingerprint
@@ -49,15 +27,11 @@ from ..memory import remember_unchanged
 from ..outcomes import Counts, Escalated, Failed, Held, Outcome, Published, Rejected, Unchanged, Withheld
 from ..plan import KnownInputs, PlannedSlices
 from ..publish import Publication
-from ..rebuild import made_by_other_code
-from ..slices import only_slices, rows_of_slices
+from ..slices import only_slices
 from ..withhold import blamed_for, root_causes, withheld_by
 from ..workbench import Workbench
-from .embedding import EmbeddingBuilder
-from .model import ModelTrainer
+from .building import Builder
 from .order import Order, bench_of, entry_for, judged_events, judged_in, keep_verdict, publish_in, remove_candidate
-from .routing import build_routing
-from .scores import ScoresBuilder
 
 
 @dataclass
@@ -103,90 +77,22 @@ class TablePass:
                     self.outcomes[declaration.key] = outcome
 
     def _build_one(self, connection: duckdb.DuckDBPyConnection, declaration: AssetDeclaration) -> Built:
-        relations = self._shown(declaration, self._relations())
-        match declaration.build:
-            case EmbeddingBuild(options=options):
-                builder = EmbeddingBuilder(self.gate, self.cut, self.order.rebuild)
-                built = builder.build(connection, declaration, relations[options.source])
-            case ModelBuild(options=options):
-                trainer = ModelTrainer(self.gate, self.workbench.folder / "training", self.order.rebuild)
-                read = self._parents_read(declaration)
-                built = trainer.train(connection, declaration, relations[options.examples], read)
-            case MonitorBuild():
-                built = self._watch(connection, declaration, declaration.build, relations)
-            case ScoresBuild():
-                scorer = ScoresBuilder(self.gate, self.cut, self.workbench.folder / "scoring", self.order.rebuild)
-                built = scorer.build(connection, declaration, relations, self._parents_read(declaration))
-            case RoutingBuild():
-                built = build_routing(connection, declaration, relations, self._parents_read(declaration))
-            case FeaturesBuild():
-                built = build_features_stage(connection, declaration, relations)
-            case LedgerBuild():
-                built = build_ledger_stage(connection, declaration)
-            case FrameBuild():
-                built = build_frame_stage(connection, declaration, self.frames[declaration.key].returned)
-            case _:
-                built = build_python_stage(connection, declaration, relations)
+        built = self._builder.build(connection, declaration, self._relations(), self._parents_read(declaration))
         if built.counts is not None:
             self.counts[declaration.key] = built.counts
         return built
 
-    def _watch(
-        self,
-        connection: duckdb.DuckDBPyConnection,
-        declaration: AssetDeclaration,
-        build: MonitorBuild,
-        relations: Mapping[AssetKey, str],
-    ) -> Built:
-        return build_monitor_stage(
-            Watching(
-                connection=connection,
-                options=build.options,
-                model=build.model,
-                row=relations.get(build.options.model, ""),
-                examples=relations[build.model.examples],
-                scratch=self.workbench.folder / "watching" / declaration.key,
-                say=self.gate.say,
-            ),
-            declaration,
-        )
-
     def _build_dbt(self, stage: Sequence[AssetDeclaration]) -> tuple[Built, ...]:
-        # Only what the models declare to read is shown to them: another read would leave no parent in the receipt.
-        # An incremental model finds its base among it, unless the rows of the base were made by other code.
-        parents = {parent for declaration in stage for parent in declaration.parents}
-        based = {declaration.key for declaration in stage if declaration.partition is None}
-        shown = parents | (based - self._made_by_other_code(stage))
-        relations = {asset: relation for asset, relation in self._relations().items() if asset in shown}
-        relations = self._shown(stage[0], relations)
-        return build_dbt_stage(
-            self.workbench,
-            stage,
-            relations,
-            self.gate.dbt,
-            self.gate.variables,
-            full_refresh=self.order.rebuild,
-            now=self.gate.now(),
-            on_event=self.gate.say,
-        )
+        return self._builder.build_dbt(stage, self._relations())
 
-    def _shown(self, declaration: AssetDeclaration, relations: dict[AssetKey, str]) -> dict[AssetKey, str]:
-        """Of its parents, a table in slices sees what the slices to be built are made from."""
-        if declaration.partition is None:
-            return relations
-        return rows_of_slices(declaration.partition, relations, self.order.slices)
+    @property
+    def _builder(self) -> Builder:
+        return Builder(self.gate, self.order, self.cut, self.workbench, self.frames)
 
     def _largest(self) -> int:
         """The rows of the largest table that can be read here."""
         served = [head.n_rows for head in self.cut.heads.values()]
         return max([*served, *(item.manifest.n_rows for item in self.closed.values())], default=0)
-
-    def _made_by_other_code(self, stage: Sequence[AssetDeclaration]) -> set[AssetKey]:
-        connection = self.cut.connect()
-        try:
-            return made_by_other_code(connection, stage, self.gate.assets, self.cut.heads)
-        finally:
-            connection.close()
 
     def _relations(self) -> dict[AssetKey, str]:
         candidates = self.gate.settings.home.candidates
