@@ -62,7 +62,7 @@ def plan_slices(
         return PlannedSlices(problem=str(error))
     receipt = read_receipt(connection, declaration.key) if head is not None else None
     unchanged = load_unchanged_slices(cache, declaration.key)
-    taken_back = _taken_back(connection, declaration.key, history)
+    known = replace(known, retracted=known.retracted | _taken_back(connection, declaration.key, history))
     planned = []
     for name in partition.names(today):
         if partition.reads and name not in parents.named and name not in history.served:
@@ -80,7 +80,7 @@ def plan_slices(
             shown = {"data_version": served.data_version, "n_rows": served.n_rows} if served else {}
             planned.append(PlannedSlice(made.model_copy(update=shown), Need.CURRENT))
         else:
-            needed = _needed(declaration.key, made, heads, known, taken_back)
+            needed = _needed(declaration.key, made, heads, known)
             planned.append(replace(needed, served=served.fingerprint if served else ""))
     return PlannedSlices(tuple(planned), _together(declaration, receipt, history))
 
@@ -180,25 +180,16 @@ def _gives_what_serves(made: Slice, served: Slice | None, unchanged: Mapping[str
     return made.fingerprint == now or unchanged.get(made.name) == (made.fingerprint, now)
 
 
-def _needed(
-    asset: AssetKey,
-    made: Slice,
-    heads: Mapping[AssetKey, Head],
-    known: KnownInputs,
-    taken_back: frozenset[str],
-) -> PlannedSlice:
+def _needed(asset: AssetKey, made: Slice, heads: Mapping[AssetKey, Head], known: KnownInputs) -> PlannedSlice:
     held = known.held_back(asset, made.fingerprint, heads)
-    if held is not None:
-        return PlannedSlice(made, held.need, why=held.why, look=held.look)
-    if made.fingerprint in taken_back:
-        why = "what it gives was rolled back; roll forward, or change the code, a check or a parent"
-        return PlannedSlice(made, Need.HELD, why=why, look=f"orchestrator history {asset}")
-    return PlannedSlice(made, Need.STALE)
+    return PlannedSlice(made, held.need, why=held.why, look=held.look) if held else PlannedSlice(made, Need.STALE)
 
 
-def _taken_back(connection: duckdb.DuckDBPyConnection, asset: AssetKey, history: SliceHistory) -> frozenset[str]:
+def _taken_back(
+    connection: duckdb.DuckDBPyConnection, asset: AssetKey, history: SliceHistory
+) -> frozenset[tuple[AssetKey, str]]:
     versions = [item.version for item in read_retractions(connection) if item.asset == asset and item.is_direct]
-    return frozenset(item.fingerprint for version in versions for item in history.made.get(version, ()))
+    return frozenset((asset, item.fingerprint) for version in versions for item in history.made.get(version, ()))
 
 
 def _together(declaration: AssetDeclaration, receipt: Receipt | None, history: SliceHistory) -> bool:
