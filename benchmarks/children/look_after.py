@@ -15,6 +15,7 @@ from textwrap import dedent
 
 from benchmarks.children.write_rows import AGENTS, FILES, write_files
 from orchestrator_platform.gate.candidate import Draft, close_candidate
+from orchestrator_platform.gate.compact import compact_if_many
 from orchestrator_platform.gate.context import Gate, new_id, utc_now
 from orchestrator_platform.lake.content import hash_file
 from orchestrator_platform.lake.history import read_receipt
@@ -124,11 +125,13 @@ def _assets(folder: Path, n_assets: int) -> dict[str, float]:
 def _land(gate: Gate, folder: Path, number: int) -> None:
     file = folder / f"file{number}.csv"
     file.write_text(f"order_id,amount\n{number},{number}\n", encoding="utf-8")
-    land(gate, "orders", [file])
+    assert not land(gate, "orders", [file]).is_no
 
 
 def _fill(gate: Gate, n_versions: int) -> None:
-    """Publishes so many versions of one row each with the writer alone: what is measured comes before and after."""
+    """Publishes so many versions of one row each with the writer alone, and compacts as the gate does: what is measured
+    comes before and after.
+    """
     cut = cut_published(gate.layout, 60)
     with closing(cut.connect()) as connection:
         receipt = read_receipt(connection, _LOG)
@@ -139,7 +142,7 @@ def _fill(gate: Gate, n_versions: int) -> None:
             draft = Draft(
                 asset=_LOG,
                 kind=AssetKind.RAW,
-                relation=f"(SELECT * FROM lake.{_LOG.quoted} LIMIT 1)",
+                relation=_next_row(head.n_rows + 1),
                 key=(),
                 parents=(),
                 fingerprint=candidate,
@@ -162,6 +165,14 @@ def _fill(gate: Gate, n_versions: int) -> None:
                 seal=seal_of(manifest, "p", "a"), findings=receipt.findings, audited_at=utc_now(),
             )  # fmt: skip
             head = _publish(gate, Approved(manifest, verdict, (), receipt))
+            compact_if_many(gate, _LOG)
+
+
+def _next_row(number: int) -> str:
+    """A row that goes on where the log ends, as if of a file of its own: what is landed on top must pass its audits."""
+    sha256 = f"repeat('0', 54) || lpad('{number}', 10, '0')"
+    numbers = f"{number}::BIGINT AS order_id, {number}::DOUBLE AS amount, {number}::BIGINT AS _landed_seq"
+    return f"(SELECT * REPLACE ({numbers}, {sha256} AS _file_sha256) FROM lake.{_LOG.quoted} LIMIT 1)"
 
 
 def _publish(gate: Gate, item: Approved) -> Head:

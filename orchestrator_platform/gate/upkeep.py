@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from ..errors import BaseMoved
 from ..lake.catalog import CatalogFile, is_at_home, open_catalog, read_files, read_scheduled, read_snapshot_times
-from ..lake.compacting import write_compacted
 from ..lake.history import (
     kept_snapshots,
     read_escalated,
@@ -33,10 +31,10 @@ from ..records.ledger import QuarantineEntry, QuarantineState
 from ..records.receipts import Receipt
 from ..records.upkeep import Collected, FreedFolder, FreedVersion, GcPlan
 from ..settings import Home, Retention
+from .compact import MANY_FILES, compact
 from .leftovers import abandoned_candidates, bases_of, freed_candidates, waiting_candidates
 from .scratch import Owned, folder_bytes, look_at, remove_abandoned, started_at
 
-_MANY_FILES = 64
 _MANY_PLATFORM_FILES = 20
 # However short readers are said to be: nothing takes longer from putting a file in place to committing it.
 _PLACING = timedelta(hours=1)
@@ -146,7 +144,7 @@ class GarbageCollection:
             seen = self.look()
             settled = self._settled(seen)
             if seen.plan.expired or settled:
-                writer.commit(Commit(events=(self._event("gc", "lake", seen.plan),), settled=settled))
+                writer.commit(Commit(events=(self._event(seen.plan),), settled=settled))
             if seen.plan.merges:
                 writer.merge_platform_tables()
             writer.expire(seen.plan.expired)
@@ -188,38 +186,31 @@ class GarbageCollection:
         )
 
     def _compact(self, seen: Seen) -> None:
-        by_node = {(receipt.asset, receipt.version): receipt for receipt in seen.receipts}
         for asset in seen.plan.compacted:
-            with closing(connect_reader(self.layout)) as connection:
-                head = read_heads(connection)[asset]
-                receipt = by_node.get((asset, head.version))
-                if receipt is None:
-                    continue
-                compacted = write_compacted(connection, self.layout, receipt, self.run_id)
-            event = self._event("compact", asset, {"files": {compacted.file.name: compacted.sha256}})
-            try:
-                with open_writer(self.layout, self.lock_timeout_seconds) as writer:
-                    writer.commit(Commit(events=(event,), compacted=(compacted,)))
-            except BaseMoved:
-                # Somebody published meanwhile; the next run finds what is left.
-                compacted.file.unlink()
+            compact(
+                self.layout,
+                asset,
+                self.agent,
+                now=self.now,
+                run_id=self.run_id,
+                lock_timeout_seconds=self.lock_timeout_seconds,
+            )
 
     def _settled(self, seen: Seen) -> tuple[QuarantineEntry, ...]:
         freed = {candidate.entry for candidate in seen.plan.candidates}
         closed = {"state": QuarantineState.DISCARDED}
         return tuple(entry.model_copy(update=closed) for entry in seen.entries if entry.id in freed)
 
-    def _event(self, act: str, subject: str, said: GcPlan | Mapping[str, object]) -> Event:
-        details = dict(said) if not isinstance(said, GcPlan) else _told(said)
+    def _event(self, plan: GcPlan) -> Event:
         return Event(
-            id=f"{self.run_id}-{act}-{subject}",
+            id=f"{self.run_id}-gc-lake",
             at=self.now,
             agent=self.agent,
-            act=act,
-            subject=subject,
-            outcome="freed" if act == "gc" else "compacted",
-            reason="the retention policy" if act == "gc" else "it lay in many files",
-            details=details,
+            act="gc",
+            subject="lake",
+            outcome="freed",
+            reason="the retention policy",
+            details=_told(plan),
         )
 
     def _scheduled(self) -> dict[Path, int]:
@@ -288,7 +279,7 @@ def _of_many_files(
     for file in files:
         if file.is_shown_by(newest):
             n_files[file.table] = n_files.get(file.table, 0) + 1
-    return tuple(sorted(asset for asset in heads if n_files.get(asset, 0) >= _MANY_FILES))
+    return tuple(sorted(asset for asset in heads if n_files.get(asset, 0) >= MANY_FILES))
 
 
 def _has_many_platform_files(files: Iterable[CatalogFile], newest: Snapshot) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 
 from ..errors import CatalogDamaged, HomeMoved, ReadersCopyDamaged
-from ..records.keys import Snapshot
+from ..records.keys import AssetKey, Snapshot
 from .layout import LakeLayout
 
 _FILE_TABLES = ("ducklake_data_file", "ducklake_delete_file", "ducklake_files_scheduled_for_deletion")
@@ -140,6 +140,21 @@ def read_files(catalog: sqlite3.Connection) -> tuple[CatalogFile, ...]:
             for row in rows
         ]
     return tuple(found)
+
+
+def measure_files(catalog: sqlite3.Connection, asset: AssetKey) -> tuple[int, int]:
+    """Returns in how many files, those of deletions among them, and bytes the table lies at the newest snapshot."""
+    parts = " UNION ALL ".join(
+        f"SELECT table_id, file_size_bytes FROM {table} WHERE end_snapshot IS NULL"
+        for table in ("ducklake_data_file", "ducklake_delete_file")
+    )
+    row = catalog.execute(
+        f"SELECT count(*), coalesce(sum(file_size_bytes), 0) FROM ({parts}) WHERE table_id IN (SELECT t.table_id"
+        " FROM ducklake_table t JOIN ducklake_schema s USING (schema_id)"
+        " WHERE s.schema_name = ? AND t.table_name = ? AND t.end_snapshot IS NULL AND s.end_snapshot IS NULL)",
+        [asset.schema, asset.name],
+    ).fetchone()
+    return int(row[0]), int(row[1])
 
 
 def read_scheduled(catalog: sqlite3.Connection) -> tuple[Scheduled, ...]:

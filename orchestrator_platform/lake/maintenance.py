@@ -3,6 +3,7 @@
 Merging touches the platform's tables alone: on tables of data it would falsify the change feed.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,21 +12,43 @@ import duckdb
 from ..errors import VersionDamaged
 from ..records.keys import Snapshot
 from ..records.receipts import Receipt
+from ..sql import literal
 from .content import Content, measure_content
-from .platform_tables import SCHEMA, platform_tables
+from .platform_tables import SCHEMA, most_small_files, platform_tables
 
+_LOG = logging.getLogger("orchestrator")
 MERGED_BY, MERGED = "platform", "merge the platform's tables"
 # A version of more rows is not read again in passing.
 REHASHED_ROWS = 1_000_000
+# Each publication adds a file to most of the platform's tables, and whoever reads a table opens all of its files.
+MANY_SMALL_FILES = 64
+# What has grown to this size is not written again: a merge costs as much in an old lake as in a young one.
+SMALL_BYTES = 1_000_000
+
+
+def merge_if_many(connection: duckdb.DuckDBPyConnection) -> None:
+    """Merges the platform's tables once one of them lies in many small files. What fails is said, and tried again
+    after the next commit: the one before it stands.
+    """
+    try:
+        if most_small_files(connection, SMALL_BYTES) >= MANY_SMALL_FILES:
+            merge_platform_tables(connection)
+    except (duckdb.Error, OSError) as error:
+        _LOG.warning(
+            "The platform's own tables could not be merged (%s). Everything is published and readable; the next"
+            " publication tries again. Until then reading becomes slower. Look: `orchestrator doctor`.",
+            str(error).splitlines()[0],
+        )
 
 
 def merge_platform_tables(connection: duckdb.DuckDBPyConnection) -> None:
-    """Writes the platform's many small files as few, in a snapshot of its own that says so."""
+    """Writes the platform's small files as few, in a snapshot of its own that says so."""
     connection.execute("BEGIN")
     try:
         for table in sorted(platform_tables(connection)):
             connection.execute(
-                f"CALL ducklake_merge_adjacent_files('lake', ?, schema => '{SCHEMA}')", [table]
+                f"CALL ducklake_merge_adjacent_files('lake', {literal(table)}, schema => '{SCHEMA}',"
+                f" max_file_size => {SMALL_BYTES})"
             ).fetchall()
         connection.execute("CALL lake.set_commit_message(?, ?)", [MERGED_BY, MERGED])
         connection.execute("COMMIT")

@@ -63,6 +63,19 @@ def may_have_rows(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
     return bool(filled and filled[0]) and is_there(connection, f"lake.{SCHEMA}.{table}")
 
 
+def most_small_files(connection: duckdb.DuckDBPyConnection, size_bytes: int) -> int:
+    """Returns in how many smaller files than this one of the tables lies at most. Files of which rows were deleted do
+    not count: they cannot be merged.
+    """
+    row = connection.execute(
+        f"SELECT count(*) FROM {CATALOG}.ducklake_data_file AS f JOIN {_IN_SCHEMA} ON f.table_id = t.table_id"
+        f" LEFT JOIN {CATALOG}.ducklake_delete_file AS d ON d.data_file_id = f.data_file_id AND d.end_snapshot IS NULL"
+        f" WHERE f.end_snapshot IS NULL AND d.data_file_id IS NULL AND f.file_size_bytes < {int(size_bytes)}"
+        " GROUP BY f.table_id ORDER BY 1 DESC LIMIT 1"
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
 def is_there(connection: duckdb.DuckDBPyConnection, relation: str) -> bool:
     """Whether a table of this name, quoted, can be read here and now, its creation not yet committed or not."""
     try:

@@ -40,6 +40,7 @@ from .lock import writer_lock
 from .maintenance import (
     expire_snapshots,
     follow_merges,
+    merge_if_many,
     merge_platform_tables,
     require_unharmed,
 )
@@ -177,7 +178,8 @@ class LakeWriter:
         return {(row[0], row[1]) for row in rows}
 
     def commit(self, commit: Commit) -> Snapshot:
-        """Makes the commit true in one transaction, re-reads it, then shows it to readers.
+        """Makes the commit true in one transaction, re-reads it, merges the platform's tables where they lie in many
+        files, then shows it to readers.
 
         Raises:
             SealBroken: A candidate has no approving verdict of its own, or what is restored was never judged.
@@ -197,6 +199,7 @@ class LakeWriter:
         with writing(self.layout.catalog):
             self._transact(commit, snapshot)
         self._reread(commit, snapshot)
+        merge_if_many(self.connection)
         replace_readers_copy(self.layout)
         return snapshot
 

@@ -169,7 +169,7 @@ def test_files_of_expired_versions_stay_until_the_longest_reader_is_done(
 def test_many_small_files_of_a_table_become_one_and_the_version_stays(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upkeep, "_MANY_FILES", 5)
+    monkeypatch.setattr(upkeep, "MANY_FILES", 5)
     head, rows = world.head(LOG), world.rows(LOG)
     collected = collect(world, Retention(reader_hours=0))
     assert collected.plan.compacted == (LOG,)
@@ -187,7 +187,7 @@ def test_many_small_files_of_a_table_become_one_and_the_version_stays(
 
 
 def test_what_the_compaction_wrote_is_in_the_journal_by_its_hash(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upkeep, "_MANY_FILES", 5)
+    monkeypatch.setattr(upkeep, "MANY_FILES", 5)
     collect(world, Retention(reader_hours=0))
     with closing(connect_reader(world.layout)) as connection:
         events = [event for _, event in read_outbox(connection)]

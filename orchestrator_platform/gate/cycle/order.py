@@ -18,6 +18,7 @@ from ...records.receipts import Head
 from ...records.slices import slices_fingerprint
 from ...records.verdicts import VERDICT, Decision, Verdict
 from ..audit import Bench
+from ..compact import compact_if_many
 from ..context import Gate
 from ..contracts_kept import keep_contract
 from ..fingerprint import beside_fingerprint, raw_fingerprint, slices_now, table_fingerprint
@@ -64,11 +65,13 @@ def bench_of(gate: Gate, cut: PublishedCut, workbench: Workbench) -> Bench:
 
 
 def publish_in(gate: Gate, publication: Publication) -> Done:
-    """Publishes with the gate's own lake, candidates, clock and ids; raises what `publish` raises."""
+    """Publishes with the gate's own lake, candidates, clock and ids; raises what `publish` raises. Tables that lie in
+    many files by then are compacted.
+    """
     for item in publication.judged:
         # Before the receipt that names it by its hash: what a version promised can then be compared for ever.
         keep_contract(gate.settings.home.evidence, item.declaration.contract)
-    return publish(
+    done = publish(
         gate.layout,
         gate.settings.home.candidates,
         publication,
@@ -77,6 +80,9 @@ def publish_in(gate: Gate, publication: Publication) -> Done:
         now=gate.now(),
         event_id=gate.new_id(),
     )
+    for receipt in done.receipts:
+        compact_if_many(gate, receipt.asset)
+    return done
 
 
 def judged_in(gate: Gate, manifest: Manifest, verdict: Verdict) -> Judged:
