@@ -56,8 +56,9 @@ def may_have_rows(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
 
     To scan a table without files takes several times as long as one with some, and most homes have such.
     """
+    # A table gets its line of statistics with its first file.
     filled = connection.execute(
-        f"SELECT count(*) FROM {CATALOG}.ducklake_data_file AS f JOIN {_IN_SCHEMA}"
+        f"SELECT count(*) FROM {CATALOG}.ducklake_table_stats AS f JOIN {_IN_SCHEMA}"
         f" ON f.table_id = t.table_id WHERE t.table_name = {literal(table)}"
     ).fetchone()
     return bool(filled and filled[0]) and is_there(connection, f"lake.{SCHEMA}.{table}")

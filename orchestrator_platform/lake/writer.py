@@ -324,8 +324,9 @@ def open_writer(layout: LakeLayout, timeout_seconds: float) -> Iterator[LakeWrit
         with writing(layout.catalog):
             _attach(connection, layout)
             _initialise(connection, layout)
-        explained = follow_merges(connection, _explained_snapshot(connection))
-        found = _last_snapshot(connection)
+        explained, found = _explained_snapshot(connection), _last_snapshot(connection)
+        if found != explained:
+            explained = follow_merges(connection, explained)
         if found != explained:
             raise ForeignSnapshot(snapshot=found, explained=explained)
         found = bring_up(connection, layout, found)
