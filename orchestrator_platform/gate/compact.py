@@ -6,7 +6,7 @@ from datetime import datetime
 
 import duckdb
 
-from ..errors import BaseMoved, OrchestratorError
+from ..errors import BaseMoved, LockTimeout, OrchestratorError
 from ..lake.catalog import measure_files, open_catalog
 from ..lake.compacting import write_compacted
 from ..lake.history import read_heads, read_receipt
@@ -52,8 +52,10 @@ def compact(
     try:
         with open_writer(layout, lock_timeout_seconds) as writer:
             writer.commit(Commit(events=(event,), compacted=(compacted,)))
-    except BaseMoved:
+    except (BaseMoved, LockTimeout) as error:
         compacted.file.unlink()
+        if isinstance(error, LockTimeout):
+            raise
 
 
 def compact_if_many(gate: Gate, asset: AssetKey) -> None:

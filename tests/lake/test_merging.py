@@ -1,4 +1,4 @@
-"""However often is published, the platform's own tables lie in few files, and a merge may fail or die at any instant."""
+"""The platform's own tables lie in few files however often is published; a merge may fail, or die at any instant."""
 
 import logging
 import signal

@@ -1,4 +1,6 @@
-"""Any order of publications, rollbacks and releases leaves every version readable as a model in plain Python has it."""
+"""Any order of publications, rollbacks, releases, merges and compactions leaves every version readable as a model in
+plain Python has it.
+"""
 
 import json
 import os
@@ -23,8 +25,12 @@ from hypothesis.stateful import (
 )
 from killed_run import run_killed
 from lineages import World
+from publishing import NOW
 
 from orchestrator_platform.errors import Misuse, TargetRetracted
+from orchestrator_platform.gate.compact import compact
+from orchestrator_platform.lake import maintenance
+from orchestrator_platform.records.keys import AgentName, AssetKey
 
 KEYED, PARTED, LOG = "marts.keyed", "marts.parted", "raw.log"
 ASSETS = (KEYED, PARTED, LOG)
@@ -39,9 +45,14 @@ DEATHS = (
     ("orchestrator_platform.lake.writer", "insert_receipts", "after"),
     ("orchestrator_platform.lake.writer", "insert_outbox", "after"),
     ("orchestrator_platform.lake.writer", "reread", "before"),
+    ("orchestrator_platform.lake.writer", "merge_if_many", "before"),
+    ("orchestrator_platform.lake.maintenance", "platform_tables", "after"),
+    ("orchestrator_platform.lake.writer", "merge_if_many", "after"),
     ("orchestrator_platform.lake.writer", "replace_readers_copy", "before"),
     ("orchestrator_platform.lake.writer", "replace_readers_copy", "after"),
 )
+# Every publication of a child merges what there is to merge, so that it is killed there too.
+FEW, NONE = 3, 1
 Row = tuple[Any, ...]
 
 ids = st.integers(0, 30)
@@ -72,6 +83,7 @@ def typed(columns: dict[str, str], row: dict[str, Any]) -> Row:
 def publish_next(root: Path) -> None:
     """What a child that is to be killed does: publishes what `next.sql` says as the whole log's next rows."""
     publishing._numbers = count(os.getpid() * 1_000_000)
+    maintenance.MANY_SMALL_FILES = NONE
     World(root).publish(LOG, (root / "next.sql").read_text(encoding="utf-8"), append=True)
 
 
@@ -164,6 +176,14 @@ class LakeMachine(RuleBasedStateMachine):
         self.released[name] = {asset: len(versions) for asset, versions in self.model.items() if versions}
         type(self).n_operations += 1
 
+    @precondition(lambda self: any(self.model.values()))
+    @rule(data=st.data())
+    def compact_a_table(self, data: st.DataObject) -> None:
+        asset = AssetKey(data.draw(st.sampled_from([asset for asset in ASSETS if self.model[asset]])))
+        run_id = f"compact-{len(list(self.world.layout.data.rglob('*')))}"
+        compact(self.world.layout, asset, AgentName("keeper"), now=NOW, run_id=run_id, lock_timeout_seconds=5)
+        type(self).n_operations += 1
+
     @rule()
     def reopen(self) -> None:
         self.world.cut().root.close()
@@ -219,10 +239,15 @@ def run(machine: type[LakeMachine], n_examples: int, n_steps: int) -> None:
     )
 
 
+@pytest.fixture(autouse=True)
+def merged_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(maintenance, "MANY_SMALL_FILES", FEW)
+
+
 def test_operations_in_any_order_leave_every_version_as_it_was() -> None:
     machine = type("Counted", (LakeMachine,), {"n_operations": 0})
     # The first example is always the shortest that there is.
-    run(machine, 4, 50)
+    run(machine, 6, 50)
     assert machine.n_operations >= 80
 
 
