@@ -106,7 +106,7 @@ def test_only_the_gates_cycle_puts_stages_in_order() -> None:
 
 
 def test_only_the_gate_writes_to_the_lake() -> None:
-    """The writer commits; the gate publishes, rolls back, names, compacts and frees; nobody else has a connection that may."""
+    """The writer commits; the gate publishes, rolls back, names, compacts, frees; nobody else can have a connection."""
     users = {
         module
         for module, file in modules()
