@@ -66,7 +66,7 @@ class LineageMoved(Refusal):
     def __init__(self, *, subject: str, asset: str) -> None:
         self.subject, self.asset = subject, asset
         super().__init__(
-            f"{asset} was published or rolled back while the rollback of {subject} was prepared."
+            f"{asset} was published, rolled back or compacted while the rollback of {subject} was prepared."
             " Nothing was changed. Roll back again: the plan is made anew."
         )
 

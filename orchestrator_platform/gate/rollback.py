@@ -110,6 +110,9 @@ def _require_unmoved(writer: LakeWriter, plan: RollbackPlan) -> None:
     for receipt in writer.receipts_after(plan.snapshot):
         if {receipt.asset, *(parent.asset for parent in receipt.parents)} & plan.watched:
             raise LineageMoved(subject=plan.subject, asset=receipt.asset)
+    # The content is the same, and none of the rows has the id that it had.
+    for asset in writer.compacted_after(plan.snapshot) & {step.asset for step in plan.steps}:
+        raise LineageMoved(subject=plan.subject, asset=asset)
     moved = {item.identity for item in writer.retractions()} ^ {item.identity for item in plan.before}
     if moved:
         raise LineageMoved(subject=plan.subject, asset=min(moved)[0])

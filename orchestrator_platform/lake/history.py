@@ -128,6 +128,15 @@ def read_receipts_after(connection: duckdb.DuckDBPyConnection, snapshot: Snapsho
     return tuple(Receipt.model_validate_json(row[0]) for row in rows)
 
 
+def read_compacted_after(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> frozenset[AssetKey]:
+    """Returns the assets that were compacted in later snapshots than this one."""
+    rows = connection.execute(
+        f"SELECT json_extract_string(event, '$.subject') FROM lake.{SCHEMA}.outbox"
+        f" WHERE snapshot > {int(snapshot)} AND json_extract_string(event, '$.act') = 'compact'"
+    ).fetchall()
+    return frozenset(AssetKey(row[0]) for row in rows)
+
+
 def read_retractions(connection: duckdb.DuckDBPyConnection) -> tuple[Retraction, ...]:
     """Returns every version that is taken back, by asset and version."""
     if not may_have_rows(connection, "retracted"):

@@ -28,6 +28,7 @@ from ..storage import writing
 from .catalog import bring_home, delete_scheduled, guarding_catalog
 from .compacting import Compacted, apply_compacted, require_served
 from .history import (
+    read_compacted_after,
     read_heads,
     read_quarantine_entry,
     read_receipts_after,
@@ -148,6 +149,10 @@ class LakeWriter:
 
     def receipts_after(self, snapshot: Snapshot) -> tuple[Receipt, ...]:
         return read_receipts_after(self.connection, snapshot)
+
+    def compacted_after(self, snapshot: Snapshot) -> frozenset[AssetKey]:
+        """Returns the assets of which later snapshots than this one wrote every row anew."""
+        return read_compacted_after(self.connection, snapshot)
 
     def retractions(self) -> tuple[Retraction, ...]:
         return read_retractions(self.connection)

@@ -9,14 +9,17 @@ from typing import Any
 import pytest
 from killed_run import run_killed
 from lineages import LOG, World, event, roll_to_the_first
+from publishing import NOW
 
 from orchestrator_platform.errors import BaseMoved, CommitMismatch, LineageMoved, LockTimeout, SealBroken
+from orchestrator_platform.gate.compact import compact
 from orchestrator_platform.lake import earlier
 from orchestrator_platform.lake.history import read_outbox
 from orchestrator_platform.lake.lock import writer_lock
 from orchestrator_platform.lake.restoring import Restored
 from orchestrator_platform.lake.writer import Commit, open_writer
 from orchestrator_platform.records.candidates import Form
+from orchestrator_platform.records.keys import AgentName, AssetKey
 from orchestrator_platform.records.ledger import FileState, QuarantineKind, QuarantineState
 
 
@@ -208,6 +211,19 @@ def test_a_publication_between_plan_and_commit_stops_the_rollback(world: World) 
     assert (world.head(LOG).version, world.head("marts.a").version) == (2, 1)
     assert world.retracted() == {}
     assert not list((world.layout.data / "raw" / "log").glob("raw.log-*"))
+
+
+def test_a_compaction_between_plan_and_commit_stops_the_rollback(world: World) -> None:
+    for _ in range(4):
+        world.land()
+    with pytest.raises(LineageMoved, match=r"raw\.log was .* compacted"):
+        world.roll(LOG, 3, meanwhile=lambda: compact_log(world))
+    assert world.head(LOG).version == 4
+    assert world.roll(LOG, 3).receipts[0].version == 5
+
+
+def compact_log(world: World) -> None:
+    compact(world.layout, AssetKey(LOG), AgentName("keeper"), now=NOW, run_id="compacts", lock_timeout_seconds=5)
 
 
 def test_another_rollback_between_plan_and_commit_stops_the_rollback(world: World) -> None:

@@ -15,11 +15,11 @@ from lineages import LOG, World
 
 from orchestrator_platform.lake import maintenance
 from orchestrator_platform.lake.catalog import open_catalog, read_files
-from orchestrator_platform.lake.history import read_ledger, read_receipts_after
+from orchestrator_platform.lake.history import read_heads, read_ledger, read_receipts_after
 from orchestrator_platform.lake.platform_tables import SCHEMA
 from orchestrator_platform.lake.readers import connect_reader, latest_snapshot
 from orchestrator_platform.lake.writer import open_writer
-from orchestrator_platform.records.keys import Snapshot
+from orchestrator_platform.records.keys import AssetKey, Snapshot
 
 MANY = 4
 
@@ -43,9 +43,14 @@ def require_whole(world: World, n_versions: int) -> None:
     assert sorted(world.readable(LOG)) == list(range(1, n_versions + 1))
     assert world.head(LOG).version == n_versions
     with closing(connect_reader(world.layout)) as connection:
-        told = [receipt.version for receipt in read_receipts_after(connection, Snapshot(0))]
+        receipts = read_receipts_after(connection, Snapshot(0))
         accounted = sorted(entry.version or 0 for entry in read_ledger(connection))
-    assert told == accounted == list(range(1, n_versions + 1))
+    assert [receipt.version for receipt in receipts] == accounted == list(range(1, n_versions + 1))
+    for receipt in receipts:
+        # As it was then, although what says so was written anew since.
+        with closing(connect_reader(world.layout, receipt.snapshot)) as connection:
+            assert read_heads(connection)[AssetKey(LOG)].version == receipt.version
+            assert len(read_receipts_after(connection, Snapshot(0))) == receipt.version
 
 
 def test_files_of_the_platforms_tables_stay_few_however_often_is_published(tmp_path: Path) -> None:
