@@ -37,36 +37,32 @@ class ModelTokenizer:
 
     def __init__(self, file: Path, max_tokens: int) -> None:
         self._file, self._max_tokens = file, max_tokens
-        self._whole: Any = _load_tokenizer(file)
-        self._cutting: Any = None
-        self.n_special: int = self._whole.num_special_tokens_to_add(False)
+        self._cutting: Any = _load_tokenizer(file)
+        self._cutting.enable_truncation(max_tokens)
+        self._whole: Any = None
+        self.n_special: int = self._cutting.num_special_tokens_to_add(False)
 
     def encode(self, texts: Sequence[str]) -> list[Tokens]:
         """Returns the tokens of each text, at most as many as the model reads, special ones included."""
         most = self._max_tokens * CHARACTERS_PER_TOKEN
         heads = [readable(text[:most]) for text in texts]
         return [
-            self._cut(head, found, longer=len(text) > most)
-            for text, head, found in zip(texts, heads, self._whole.encode_batch(heads), strict=True)
+            self._tokens(found, longer=len(text) > most)
+            for text, found in zip(texts, self._cutting.encode_batch(heads), strict=True)
         ]
 
-    def _cut(self, head: str, found: Any, *, longer: bool) -> Tokens:
+    def _tokens(self, found: Any, *, longer: bool) -> Tokens:
         import numpy as np
 
-        n_tokens = len(found.ids)
-        too_many = n_tokens > self._max_tokens
-        kept = self._cutting_tokenizer().encode(head).ids if too_many else found.ids
+        # What was cut off comes in pieces, each with special tokens of its own.
+        n_tokens = len(found.ids) + sum(len(piece.ids) - self.n_special for piece in found.overflowing)
         # A model without special tokens reads nothing of an empty text; one token of number 0 stands for it.
-        return Tokens(np.asarray(kept or [0], np.int64), n_tokens, too_many or longer)
-
-    def _cutting_tokenizer(self) -> Any:
-        if self._cutting is None:
-            self._cutting = _load_tokenizer(self._file)
-            self._cutting.enable_truncation(self._max_tokens)
-        return self._cutting
+        return Tokens(np.asarray(found.ids or [0], np.int64), n_tokens, n_tokens > self._max_tokens or longer)
 
     def spans(self, text: str) -> list[Span]:
         """Returns where the text's tokens lie, special ones left out, and which of them begin a word."""
+        if self._whole is None:
+            self._whole = _load_tokenizer(self._file)
         found = self._whole.encode(readable(text), add_special_tokens=False)
         words = [None, *found.word_ids]
         return [
