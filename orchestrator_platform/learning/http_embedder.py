@@ -51,7 +51,7 @@ def open_endpoint(options: EmbedderOptions, key: str | None, clock: Clock | None
         )
     identity = identify_endpoint(options)
     endpoint = Endpoint(_address(options), identity.name, identity.dim, key, options.timeout_seconds, options.retries)
-    return HttpEmbedder(identity, endpoint, options.batch_size, clock or Clock())
+    return HttpEmbedder(identity, endpoint, options.texts_at_once, clock or Clock())
 
 
 class HttpEmbedder:

@@ -109,7 +109,7 @@ def open_minilm(options: EmbedderOptions, cache: Path, folder: Path | None = Non
             identity=identity,
             load_tokenizer=lambda: ModelTokenizer(files / "tokenizer.json", MAX_TOKENS),
             load_engine=lambda: _load(identity, files, cache, engine),
-            batch_size=options.batch_size,
+            batch_size=options.texts_at_once,
         )
     )
 

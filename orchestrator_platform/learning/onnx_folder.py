@@ -33,7 +33,7 @@ def open_onnx_folder(options: EmbedderOptions, cache: Path, base_folder: Path) -
             identity=identity,
             load_tokenizer=lambda: ModelTokenizer(folder / "tokenizer.json", identity.max_tokens),
             load_engine=lambda: load_engine(graph, n_cores=count_cores()),
-            batch_size=options.batch_size,
+            batch_size=options.texts_at_once,
             alone=_holds(graph, _SCALES_A_BATCH),
         )
     )

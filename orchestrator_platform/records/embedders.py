@@ -15,6 +15,8 @@ _TAKES: dict[EmbedderKind, frozenset[str]] = {
         {"url", "model", "dim", "key_variable", "max_tokens", "batch_size", "timeout_seconds", "retries"}
     ),
 }
+# Smaller batches of the default embedder hold texts of more equal length, so that less is padded.
+_BATCH_SIZES: dict[EmbedderKind, int] = {"minilm": 16, "onnx": 32, "http": 32}
 _NEEDS: dict[EmbedderKind, tuple[str, ...]] = {"minilm": (), "onnx": ("folder",), "http": ("url", "model", "dim")}
 
 
@@ -76,9 +78,14 @@ class EmbedderOptions(Record):
     dim: int | None = Field(default=None, ge=1, le=65_536)
     key_variable: str | None = None
     max_tokens: int | None = Field(default=None, ge=8, le=1_000_000)
-    batch_size: int = Field(default=32, ge=1, le=2_048)
+    batch_size: int | None = Field(default=None, ge=1, le=2_048)
     timeout_seconds: float = Field(default=60.0, gt=0, le=3_600)
     retries: int = Field(default=6, ge=0, le=100)
+
+    @property
+    def texts_at_once(self) -> int:
+        """The `batch_size` that is said, else what is fastest for the kind."""
+        return self.batch_size or _BATCH_SIZES[self.kind]
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:

@@ -18,6 +18,12 @@ def test_nothing_declared_is_the_default_embedder() -> None:
     assert EmbedderOptions().kind == "minilm"
 
 
+def test_how_many_texts_go_at_once_is_what_is_said_or_what_suits_the_kind() -> None:
+    assert EmbedderOptions().texts_at_once == 16
+    assert EmbedderOptions(kind="onnx", folder="models/e5").texts_at_once == 32
+    assert EmbedderOptions(batch_size=7).texts_at_once == 7
+
+
 @pytest.mark.parametrize(
     ("said", "problem"),
     [
