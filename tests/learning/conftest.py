@@ -16,5 +16,5 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def minilm(cache: Path) -> Embedder:
-    """The default embedder in 8 bits, whatever the machine would choose."""
-    return open_embedder(EmbedderOptions(precision="int8"), cache=cache, base_folder=cache)
+    """The default embedder in the precision that is chosen here."""
+    return open_embedder(EmbedderOptions(), cache=cache, base_folder=cache)
