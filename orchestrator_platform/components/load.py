@@ -2,7 +2,7 @@
 
 import tomllib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import dagster as dg
 
@@ -87,7 +87,8 @@ def _is_dg_project(settings: Settings) -> bool:
 
 
 def _require_all(gate: Gate, loaded: dg.Definitions) -> None:
-    found = {spec.key for spec in loaded.resolve_all_asset_specs()}
+    # Dagster's own answer would build the whole graph of assets, which is built once more afterwards.
+    found = {key for loads in loaded.assets or () for key in _keys(loads)}
     for asset, declaration in gate.assets.items():
         if dagster_key(asset) not in found:
             raise DefinitionError(
@@ -95,3 +96,12 @@ def _require_all(gate: Gate, loaded: dg.Definitions) -> None:
                 problem=f"{asset} is declared here, but Dagster's loader passes this file over",
                 fix="Move it out of a folder that has a defs.yaml of its own.",
             )
+
+
+def _keys(loads: object) -> Collection[dg.AssetKey]:
+    match loads:
+        case dg.AssetsDefinition():
+            return loads.keys
+        case dg.AssetSpec() | dg.SourceAsset():
+            return (loads.key,)
+    return ()

@@ -35,11 +35,11 @@ def python_assets(gate: Gate, file: Path) -> list[dg.AssetsDefinition]:
     the dbt tables are left out.
     """
     here = file.resolve()
-    declarations = [
-        declaration
-        for declaration in gate.assets.values()
-        if isinstance(declaration.build, PythonBuild) and declaration.build.file.resolve() == here
+    python = [
+        (declared, declared.build.file) for declared in gate.assets.values() if isinstance(declared.build, PythonBuild)
     ]
+    same = {other for other in {other for _, other in python} if other.resolve() == here}
+    declarations = [declared for declared, other in python if other in same]
     if not declarations:
         return []
     with_dbt = built_with_dbt(gate)

@@ -6,7 +6,7 @@ import sys
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -30,6 +30,14 @@ class CodeFiles:
         if file not in self._hashes:
             self._hashes[file] = _hash(file)
         return self._hashes[file]
+
+    @cached_property
+    def digest(self) -> str:
+        """The sha256 of all of them, of the libraries' versions and of this code: what every contract depends on."""
+        files = [[str(path), self.hash_of(path)] for path in self.files]
+        versions = [[name, _version(name)] for name in _DECIDE]
+        code = [self.hash_of(path) for path in _own_code()]
+        return sha256_of([files, versions, code, list(sys.version_info[:3])])
 
 
 def cached_pandera_contract(
@@ -56,10 +64,7 @@ def cached_pandera_contract(
 
 
 def _key(asset: AssetKey, file: Path, class_name: str, depends_on: CodeFiles) -> str:
-    files = [[str(path), depends_on.hash_of(path)] for path in (file, *depends_on.files)]
-    versions = [[name, _version(name)] for name in _DECIDE]
-    code = [depends_on.hash_of(path) for path in _own_code()]
-    return sha256_of([asset, class_name, files, versions, code, list(sys.version_info[:3])])
+    return sha256_of([asset, class_name, str(file), depends_on.hash_of(file), depends_on.digest])
 
 
 def _own_code() -> Iterator[Path]:
