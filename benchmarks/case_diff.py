@@ -34,7 +34,7 @@ def measure(setting: Setting) -> Report:
             _row(f"{n_rows:,} rows, {words}: both versions whole", whole, plain, _MOST_WHOLE),
             _row("…from the files that differ", files, plain, _MOST_FILES),
         ]
-    return Report(NAME, tuple(rows), (f"{setting.repeats} rounds; 1 % of the rows changed in one column.",))
+    return Report(NAME, tuple(rows), (f"{setting.rounds}; 1 % of the rows changed in one column.",))
 
 
 def _row(what: str, ours: list[Run], plain: list[Run], most: float) -> Row:

@@ -56,7 +56,7 @@ def measure(setting: Setting) -> Report:
         rows.append(_memory_row(setting, different, chosen))
     cpu = ratios(_said(theirs, "cpu_seconds"), _said(ours, "cpu_seconds"))
     notes = (
-        f"{feed.name}; {setting.repeats} rounds. The plain way: {plain_name}.",
+        f"{feed.name}; {setting.rounds}. The plain way: {plain_name}.",
         f"Processor time of the plain way: {cpu.show('× ours')}.",
         f"`precision: auto` is {chosen} on this processor: it has {'' if chosen == 'int8' else 'no '}VNNI.",
     )

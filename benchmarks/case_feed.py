@@ -114,7 +114,7 @@ def _notes(
     same = f"both ways built {len(built)} tables with the same numbers of rows"
     cpu = ratios([run.cpu_seconds for run in ours], [run.cpu_seconds for run in theirs])
     return (
-        f"{feed.name}; {setting.repeats} rounds.",
+        f"{feed.name}; {setting.rounds}.",
         f"Numbers of rows that differ: {differing}." if differing else f"{same}.",
         f"Processor time: {cpu.show('×')}. Largest process: {_peak(ours)} against {_peak(theirs)}.",
         *(f"Where “{name}” goes: {_phases(_step(steps[-1], name))}." for name in ("full", "again", "one file")),

@@ -57,7 +57,7 @@ def measure(setting: Setting) -> Report:
                 peak <= _MOST_MEMORY,
             ),
         ),
-        (f"{setting.repeats} rounds; all three found {found.pop():,} failing rows.",),
+        (f"{setting.rounds}; all three found {found.pop():,} failing rows.",),
     )
 
 

@@ -48,7 +48,7 @@ def measure(setting: Setting) -> Report:
             ),
         ),
         (
-            f"{setting.repeats} rounds; 1 % of the rows differ, {ours[0].said['n_changed']:,.0f} were written.",
+            f"{setting.rounds}; 1 % of the rows differ, {ours[0].said['n_changed']:,.0f} were written.",
             "The plain way: `CREATE OR REPLACE TABLE … AS` the earlier version, in one transaction.",
         ),
     )

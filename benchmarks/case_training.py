@@ -27,7 +27,7 @@ def measure(setting: Setting) -> Report:
     )
     found = {str(run.said["values"]) for run in (*ours, *plain)}
     assert len(found) == 1, "both ways try the same parameters and must measure the same"
-    notes = (f"{name}; {n_rows:,} labelled examples; {trials} trials for each model; {setting.repeats} rounds.",)
+    notes = (f"{name}; {n_rows:,} labelled examples; {trials} trials for each model; {setting.rounds}.",)
     return Report(NAME, _rows(ours, plain, trials), notes)
 
 

@@ -57,7 +57,7 @@ def measure(setting: Setting) -> Report:
             ),
         ),
         (
-            f"{setting.repeats} rounds on one server; vectors are made, of 384 numbers.",
+            f"{setting.rounds} on one server; vectors are made, of 384 numbers.",
             "The plain way: the client's batches of 500, two at once, objects in memory, nothing looked at afterwards.",
         ),
     )

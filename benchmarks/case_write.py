@@ -48,7 +48,7 @@ def measure(setting: Setting) -> Report:
             ),
             Row("…the audits", audit.show(" s"), "none", audit.show(" s")),
         ),
-        (f"{setting.repeats} rounds; of ours: {parts}.",),
+        (f"{setting.rounds}; of ours: {parts}.",),
     )
 
 

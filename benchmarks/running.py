@@ -39,6 +39,10 @@ class Setting:
     repeats: int
     say: Callable[[str], None]
 
+    @property
+    def rounds(self) -> str:
+        return "one round" if self.repeats == 1 else f"{self.repeats} rounds"
+
 
 def python(*arguments: str) -> list[str]:
     return [sys.executable, *arguments]

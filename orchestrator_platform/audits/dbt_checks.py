@@ -74,10 +74,10 @@ def findings_of_tests(
 
 
 def _message(asset: AssetKey, test: DbtTest, result: DbtTestResult | None) -> str:
-    name = test.name if test.attached == asset else f"{test.name}, a test of {test.attached},"
+    """What the name, the measure and the limit do not say."""
+    of_another = f"a test of {test.attached}" if test.attached != asset else ""
     if result is None or result.status == "skipped":
-        return f"{name} did not run"
+        return f"{of_another}, did not run" if of_another else "did not run"
     if result.status == "error" or test.unique_id.startswith("unit_test."):
-        return result.message or f"{name}: {result.status}"
-    limit = "none may" if test.limit == 0 else f"limit: {test.limit}"
-    return f"{name} measures {result.n_failing:,}; {limit}"
+        return result.message or result.status
+    return of_another

@@ -65,8 +65,10 @@ def retracted_fingerprints(retractions: Iterable[Retraction]) -> frozenset[tuple
 
 
 def describe_finding(finding: Finding) -> str:
-    """Returns `unique_order_id, 3 failing rows (measured 3, limit 0): …`."""
+    """Returns `unique_order_id, 3 failing rows: …`, with what was measured and its limit where that says more."""
     rows = f"{finding.n_failing} failing row{'' if finding.n_failing == 1 else 's'}" if finding.n_failing else "failed"
-    bounds = f" (measured {finding.measured}, limit {finding.limit})" if finding.measured is not None else ""
+    counted = finding.n_failing > 0 and (finding.measured, finding.limit) == (finding.n_failing, 0)
+    told = finding.measured is not None and not counted
+    bounds = f" (measured {finding.measured}, limit {finding.limit})" if told else ""
     said = f": {finding.message}" if finding.message else ""
     return f"{finding.check}, {rows}{bounds}{said}"

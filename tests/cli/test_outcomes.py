@@ -70,7 +70,7 @@ OUTCOMES: dict[type, tuple[Outcome, str]] = {
     Rejected: (
         Rejected(ASSET, MANIFEST, verdict(Decision.REJECT, GOOD, BAD, DRIFT), 7),
         (
-            "marts.totals  rejected   rule amount, 12 failing rows (measured 12, limit 0): 9 × amount ≥ 0; version 4"
+            "marts.totals  rejected   rule amount, 12 failing rows: 9 × amount ≥ 0; version 4"
             " still serves; look: `orchestrator quarantine show 7`"
         ),
     ),
