@@ -18,6 +18,7 @@ from orchestrator_platform.lake.layout import LakeLayout
 from orchestrator_platform.lake.lock import writer_lock
 from orchestrator_platform.lake.maintenance import require_unharmed
 from orchestrator_platform.lake.readers import connect_reader
+from orchestrator_platform.operations.diff import diff_states
 from orchestrator_platform.operations.doctor import Doctor
 from orchestrator_platform.operations.land import land
 from orchestrator_platform.operations.records_of import journal
@@ -77,7 +78,10 @@ def test_a_table_lies_in_few_files_however_often_files_are_landed(project: Path)
     assert readable(project) == [1, 2, 3, 4, 5]
     assert [event.subject for event in journal(open_project(project)) if event.act == "compact"] == [ORDERS] * 2
     assert Doctor(open_project(project).settings).examine().is_healthy
-    # It can be taken back as if nothing had been.
+    # A version is told from another as if nothing had been, and taken back.
+    for before, after in ((2, 4), (3, 4), (1, 5)):
+        told = diff_states(open_project(project), ORDERS, from_version=before, to_version=after)
+        assert (told.n_added, told.n_removed, told.n_changed) == (after - before, 0, 0)
     rollback(gate_of(project), Goal(ORDERS, 2), by="ada", why="a test")
     assert open_project(project).query("SELECT order_id FROM raw.orders ORDER BY 1").fetchall() == [(1,), (2,)]
 
