@@ -69,7 +69,7 @@ def build(
     order = _order(gate, assets, reason, on_behalf_of, rebuild=rebuild)
     order = replace(order, started=started or order.started, slices=tuple(slices))
     _require_one_table(gate, order)
-    _rehearse(gate)
+    rehearse_dbt(gate)
     outcomes = build_in_passes(gate, order)
     project(gate)
     return BuildResult(outcomes)
@@ -120,8 +120,10 @@ def judging_anew(gate: Gate) -> KnownInputs:
     return replace(known, rejected=frozenset(), unchanged={}, retracted=frozenset(), escalated={})
 
 
-def _rehearse(gate: Gate) -> None:
-    """Finds out once for each state of the dbt project what dbt executes, so that builds need no dbt."""
+def rehearse_dbt(gate: Gate) -> None:
+    """Finds out once for each state of the dbt project what dbt executes, so that builds need no dbt. A build does it
+    where nobody did.
+    """
     columns = {
         key: [(column.name, column.type) for column in declaration.contract.columns]
         for key, declaration in gate.assets.items()

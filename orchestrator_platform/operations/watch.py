@@ -18,7 +18,7 @@ from ..records.keys import AssetKey
 from ..settings import Settings
 from .alerts import raise_alerts
 from .backoff import Tried, try_again
-from .build import build
+from .build import build, rehearse_dbt
 from .file_events import FileEvents
 from .land import LandResult, land
 from .landable import Asked, answer, automatic_sources, find_landable
@@ -60,6 +60,7 @@ class Watch:
     _stopping: bool = False
     _events: FileEvents | None = None
     _gate: Gate | None = None
+    _prepared: Gate | None = None
     _loaded_from: object = None
     _alerted_at: float = 0.0
 
@@ -76,7 +77,7 @@ class Watch:
             while not self._stopping:
                 gate = self._current_gate()
                 try:
-                    pause, self._trouble = self._carry(gate), None
+                    pause, self._trouble = self._carry(gate, prepares=not once), None
                 except OrchestratorError as error:
                     if once:
                         raise
@@ -92,10 +93,15 @@ class Watch:
         if self._events is not None:
             self._events.wake()
 
-    def _carry(self, gate: Gate) -> float:
+    def _carry(self, gate: Gate, *, prepares: bool) -> float:
         """Does what there is to do, and returns how long to wait before looking again; not at all after work."""
         with storing(gate):
-            return self._carry_all(gate)
+            pause = self._carry_all(gate)
+            # Where nothing is at hand, what the first file would wait for is done now.
+            if prepares and pause == _LOOK_SECONDS and self._prepared is not gate:
+                self._prepared = gate
+                rehearse_dbt(gate)
+        return pause
 
     def _carry_all(self, gate: Gate) -> float:
         pause, worked = _LOOK_SECONDS, False

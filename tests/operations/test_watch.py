@@ -12,6 +12,7 @@ from typing import Any
 import damage
 import pytest
 from damage import Damage
+from served_home import wait_until
 from small_project import gate_of, make_project, orders_csv, write
 
 from orchestrator_platform.cli.edge import run
@@ -92,6 +93,20 @@ def test_files_that_arrive_are_carried_through_as_they_come_until_it_is_told_to_
         watching.stop()
         working.join(30)
     assert not working.is_alive()
+
+
+def test_what_dbt_does_is_found_out_before_the_first_file_comes(tmp_path: Path) -> None:
+    folder = make_project(tmp_path, dbt=True)
+    assert watch_once(folder) == []
+    assert not list(folder.glob("home/cache/**/builds.json")), "who waits for an answer is not kept waiting"
+    watching = Watch(settings_of(folder), Heard())
+    working = threading.Thread(target=watching.run)
+    working.start()
+    try:
+        wait_until(lambda: list(folder.glob("home/cache/**/builds.json")))
+    finally:
+        watching.stop()
+        working.join(30)
 
 
 def test_a_build_that_breaks_is_told_and_not_tried_at_once_again(tmp_path: Path) -> None:
