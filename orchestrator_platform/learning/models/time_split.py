@@ -1,6 +1,5 @@
 """Examples in the order of time: what is trained on, what is held out, and folds that never look ahead."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -78,14 +77,15 @@ def holdout_begins(days: "npt.NDArray[np.datetime64]", holdout: Holdout) -> "np.
 
 
 def folds_of(examples: "pd.DataFrame", options: ModelOptions) -> tuple[Fold, ...]:
-    """Returns expanding folds by whole days: the first is trained on about half of the examples, each next one on all
-    that the one before was trained and validated on.
+    """Returns expanding folds of equally many days: the first is trained on half of the days, each next one on all
+    that the one before was trained and validated on. Days count alike, so that none on which very many examples came
+    at once is a fold of its own.
 
     Raises:
         ExamplesUnusable: There are not enough days.
     """
     days = days_of(examples, options.time)
-    different, n_of_day = np.unique(days, return_counts=True)
+    different = np.unique(days)
     n_folds = options.validation.folds
     if len(different) <= n_folds:
         raise ExamplesUnusable(
@@ -93,7 +93,7 @@ def folds_of(examples: "pd.DataFrame", options: ModelOptions) -> tuple[Fold, ...
             problem=f"{n_folds} folds in the order of time need {n_folds + 1} days of examples, not {len(different)}",
             fix="Wait for more days, or declare fewer folds.",
         )
-    edges = _edges(n_of_day, n_folds)
+    edges = _edges(len(different), n_folds)
     return tuple(
         Fold(np.flatnonzero(days < different[begin]), np.flatnonzero((days >= different[begin]) & _before(days, end)))
         for begin, end in zip(edges[:-1], [*(different[edge] for edge in edges[1:-1]), None], strict=True)
@@ -104,15 +104,7 @@ def _before(days: "npt.NDArray[np.datetime64]", end: "np.datetime64 | None") -> 
     return np.ones(len(days), dtype=bool) if end is None else np.asarray(days < end)
 
 
-def _edges(n_of_day: "Sequence[int] | npt.NDArray[np.int64]", n_folds: int) -> list[int]:
+def _edges(n_days: int, n_folds: int) -> list[int]:
     """The places of the days at which validation parts begin, and the number of days: each has a day at least."""
-    n_days, filled = len(n_of_day), np.cumsum(n_of_day)
-    edges: list[int] = []
-    for number in range(n_folds):
-        wanted = filled[-1] * (0.5 + 0.5 * number / n_folds)
-        place = (
-            int(np.searchsorted(filled, wanted, side="left")) + 1 if number else int(np.searchsorted(filled, wanted))
-        )
-        least = edges[-1] + 1 if edges else 1
-        edges.append(min(max(place, least), n_days - (n_folds - number)))
-    return [*edges, n_days]
+    first = min(n_days // 2, n_days - n_folds)
+    return [first + (n_days - first) * number // n_folds for number in range(n_folds + 1)]

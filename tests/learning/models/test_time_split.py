@@ -59,3 +59,11 @@ def test_folds_look_only_back_and_every_later_day_is_validated_once(per_day: lis
         assert set(fold.train) == set(np.flatnonzero(days < days[fold.valid].min()))
     validated = np.concatenate([fold.valid for fold in folds])
     assert sorted(validated) == list(range(int(folds[0].valid.min()), len(days)))
+
+
+def test_a_day_on_which_very_many_examples_came_is_no_fold_of_its_own() -> None:
+    per_day = [10] * 11 + [400] + [10] * 12
+    days = np.repeat(np.arange(len(per_day)), per_day)
+    examples = pd.DataFrame({"seen_at": pd.Timestamp("2024-05-01") + pd.to_timedelta(days, unit="D")})
+    folds = folds_of(examples, declare_model(validation={"folds": 3}))
+    assert [len(np.unique(days[fold.valid])) for fold in folds] == [4, 4, 4]
