@@ -69,15 +69,21 @@ def test_it_fits_weighs_and_is_packed_with_allowed_types_only() -> None:
     assert np.array_equal(again.predict_proba(matrix), classifier.predict_proba(matrix))
 
 
-def test_trees_are_given_numbers_history_and_common_tokens_and_no_word() -> None:
+def test_trees_are_given_numbers_history_common_tokens_and_common_words() -> None:
     options = declared()[0]
     estimator = load_estimator(MODELS / "estimator.py", "vulnerability")
     assert estimator.prepare is not None
-    preparation = estimator.prepare().fit(made_up(options))
+    many = pd.Series([" ".join(f"word{place + n}" for n in range(260)) for place in range(90)], dtype="str")
+    preparation = estimator.prepare().fit(made_up(options).assign(description=many))
     names = list(preparation.output_indices_)
-    assert names[:4] == ["history", "numbers", "letters", "common"]
-    block = estimator.build(estimator.suggest(Lowest()), 7).members[1]  # type: ignore[arg-type]
-    last = preparation.output_indices_["letters"].stop
-    common = len(preparation.named_transformers_["common"].terms())
-    assert block.n_columns - last == 60
-    assert preparation.output_indices_["common"].stop == last + common
+    assert names[:5] == ["history", "numbers", "letters", "common", "common_words"]
+    block = estimator.build({**estimator.suggest(Lowest()), "trees": 0.4}, 7).members[1]  # type: ignore[arg-type]
+    last, common, words = (preparation.output_indices_[name] for name in ("letters", "common", "common_words"))
+    assert block.n_columns - last.stop == 60 + 200
+    assert (common.start, words.start) == (last.stop, common.stop)
+    assert words.stop - words.start == 200
+
+
+def test_a_search_may_leave_the_trees_out() -> None:
+    estimator = load_estimator(MODELS / "estimator.py", "vulnerability")
+    assert estimator.suggest(Lowest())["trees"] == 0  # type: ignore[arg-type]

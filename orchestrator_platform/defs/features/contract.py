@@ -31,6 +31,7 @@ class Vulnerability(pa.DataFrameModel):  # type: ignore[misc]  # pandera comes w
     cvss_c: str = pa.Field(nullable=True, description="Impact on confidentiality.")
     cvss_i: str = pa.Field(nullable=True, description="Impact on integrity.")
     cvss_a: str = pa.Field(nullable=True, description="Impact on availability.")
+    cvss_e: str = pa.Field(nullable=True, description="How far exploits have got; few publishers say so.")
     n_references: pd.Int64Dtype = pa.Field(ge=0, description="How many references are listed.")
     reference_hosts: str = pa.Field(nullable=True, description="The hosts of the references.")
     reference_sites: str = pa.Field(nullable=True, description="The hosts, each with the first part of its path.")

@@ -74,6 +74,7 @@ SELECT
     nullif(regexp_extract(vector, '(?:^|/)V?C:([A-Z])', 1), '') AS cvss_c,
     nullif(regexp_extract(vector, '(?:^|/)V?I:([A-Z])', 1), '') AS cvss_i,
     nullif(regexp_extract(vector, '(?:^|/)V?A:([A-Z])', 1), '') AS cvss_a,
+    nullif(regexp_extract(vector, '(?:^|/)E:([A-WYZ])', 1), '') AS cvss_e,
     coalesce(len(urls), 0) AS n_references,
     nullif(list_aggregate(list_sort(hosts), 'string_agg', ' '), '') AS reference_hosts,
     nullif(list_aggregate(list_sort(sites), 'string_agg', ' '), '') AS reference_sites,
