@@ -7,6 +7,8 @@ import duckdb
 import pytest
 import yaml
 
+from orchestrator_platform.sql import literal
+
 FOLDER = Path(__file__).resolve().parents[2] / "orchestrator_platform" / "defs" / "features"
 
 
@@ -16,10 +18,8 @@ def cvss_of(vector: str) -> dict[str, object]:
     columns = ", ".join(f"NULL::VARCHAR AS {name}" for name in paths if name != "metrics")
     metrics = json.dumps([{"cvssV3_1": {"vectorString": vector, "baseScore": 7.8}}])
     with duckdb.connect() as connection:
-        connection.execute(
-            f"CREATE VIEW records AS SELECT 'CVE-2024-1' AS cve_id, 1 AS _landed_seq, '2024-06-01'::TIMESTAMP AS seen_at,"
-            f" {columns}, '{metrics}' AS metrics"
-        )
+        seen = "'CVE-2024-1' AS cve_id, 1 AS _landed_seq, '2024-06-01'::TIMESTAMP AS seen_at"
+        connection.sql(f"SELECT {seen}, {columns}, {literal(metrics)} AS metrics").create_view("records")
         found = connection.execute((FOLDER / "features.sql").read_text(encoding="utf-8"))
         names = [str(one[0]) for one in found.description]
         row = found.fetchone()
