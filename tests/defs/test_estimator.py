@@ -77,13 +77,24 @@ def test_trees_are_given_numbers_history_common_tokens_and_common_words() -> Non
     preparation = estimator.prepare().fit(made_up(options).assign(description=many))
     names = list(preparation.output_indices_)
     assert names[:5] == ["history", "numbers", "letters", "common", "common_words"]
-    block = estimator.build({**estimator.suggest(Lowest()), "trees": 0.4}, 7).members[1]  # type: ignore[arg-type]
+    block = estimator.build(estimator.suggest(Lowest()), 7).members[1]  # type: ignore[arg-type]
     last, common, words = (preparation.output_indices_[name] for name in ("letters", "common", "common_words"))
     assert block.n_columns - last.stop == 60 + 200
     assert (common.start, words.start) == (last.stop, common.stop)
     assert words.stop - words.start == 200
 
 
-def test_a_search_may_leave_the_trees_out() -> None:
+class Highest(Lowest):
+    """A trial that answers with the highest."""
+
+    def suggest_float(self, name: str, low: float, high: float, **_: Any) -> float:
+        assert low < high
+        return high
+
+    suggest_int = suggest_float
+
+
+@pytest.mark.parametrize("trial", [Lowest(), Highest()])
+def test_no_search_can_leave_out_a_member(trial: Lowest) -> None:
     estimator = load_estimator(MODELS / "estimator.py", "vulnerability")
-    assert estimator.suggest(Lowest())["trees"] == 0  # type: ignore[arg-type]
+    assert 0.4 <= estimator.suggest(trial)["trees"] <= 0.6  # type: ignore[arg-type]
