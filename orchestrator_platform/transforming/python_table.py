@@ -96,8 +96,8 @@ def load_python_tables(file: Path) -> tuple[PythonTable, ...]:
     """
     module = run_python_file(file, anew=True)
     found = {id(value): value for value in vars(module).values() if isinstance(value, PythonTable)}
-    same = {other for other in {table.file for table in found.values()} if other.resolve() == file.resolve()}
-    tables = tuple(sorted((table for table in found.values() if table.file in same), key=lambda table: table.line))
+    here = file.resolve()
+    tables = tuple(sorted((t for t in found.values() if t.file.resolve() == here), key=lambda t: t.line))
     if not tables:
         fix = "Decorate a function with @python_table(key=…, parents=…, contract=…)."
         raise DefinitionError(file=file, problem="declares no Python table", fix=fix)

@@ -31,7 +31,7 @@ def prepare_connection(connection: duckdb.DuckDBPyConnection, setup: Sequence[st
     Names in SQL never resolve to variables of the running program, and every clock is in UTC.
     """
     connection.execute("SET GLOBAL python_enable_replacements = false")
-    # Nobody opens a scratch file again once it is closed: it need not be whole then.
+    # A scratch file is gone soon after it is closed. Whoever opens it once more finds what it holds in its log.
     connection.execute("PRAGMA disable_checkpoint_on_shutdown")
     connection.execute("SET GLOBAL TimeZone = 'UTC'")
     for statement in setup:
