@@ -2,12 +2,12 @@
 
 import click
 
-from .place import Place, takes_place
+from .place import Place, takes_home
 
 
 @click.command
 @click.option("--port", default=3000, show_default=True, type=click.IntRange(1, 65535))
-@takes_place
+@takes_home
 def dev(place: Place, port: int) -> int:
     """Open Dagster's UI on this home, and carry through what arrives, until interrupted."""
     from ..operations.dev import run_dev

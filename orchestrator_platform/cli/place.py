@@ -66,14 +66,27 @@ def home_options(function: Command) -> Command:
     return home(project(function))
 
 
+def takes_home(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Gives a command --home and --project, and passes them on as its first argument."""
+
+    @wraps(function)
+    def command(home: Path | None, project: Path | None, **arguments: Any) -> Any:
+        return function(_place(home, project, as_json=False), **arguments)
+
+    return home_options(command)
+
+
 def takes_place(function: Callable[..., Any]) -> Callable[..., Any]:
     """Gives a command --home, --project and --json, and passes them on as its first argument."""
 
     @wraps(function)
     def command(home: Path | None, project: Path | None, as_json: bool, **arguments: Any) -> Any:
-        opened = click.get_current_context().ensure_object(Opened)
-        place = Place(home or opened.home, project or opened.project, as_json or opened.as_json, opened)
-        return function(place, **arguments)
+        return function(_place(home, project, as_json=as_json), **arguments)
 
     json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
     return home_options(json(command))
+
+
+def _place(home: Path | None, project: Path | None, *, as_json: bool) -> Place:
+    opened = click.get_current_context().ensure_object(Opened)
+    return Place(home or opened.home, project or opened.project, as_json or opened.as_json, opened)

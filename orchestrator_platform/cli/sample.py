@@ -1,6 +1,7 @@
 """`orchestrator sample`: a small home out of a large one, for branches and machines that have no other."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -9,6 +10,9 @@ from .json_text import json_text
 from .place import FOLDER, Place, takes_place
 from .progress import Progress
 from .text import table, visible
+
+if TYPE_CHECKING:
+    from ..operations.sample import SampledAsset
 
 
 @click.command
@@ -32,10 +36,14 @@ def sample(place: Place, rows: int, to: Path, root: str, dry_run: bool, by: str)
     if place.as_json:
         click.echo(json_text({**vars(made), "assets": [vars(item) for item in made.assets], "done": not dry_run}))
         return
-    headers = ("asset", "rows", "of", "by", "made")
-    cells = [(a.asset, a.n_rows, a.of, a.by or "–", "anew" if a.built else "as it was") for a in made.assets]
+    headers = ("asset", "rows", "of", "by", *([] if dry_run else ["made"]))
+    cells = [_cells(asset)[: len(headers)] for asset in made.assets]
     click.echo(table(headers, cells, right=(1, 2)))
     for asset, why in made.kept:
         click.echo(visible(f"{asset} could not be made anew of the sample: {why}"))
     said = "would be made" if dry_run else "is made"
     click.echo(f"{made.home} {said}, by {made.root}. Use it: `orchestrator ci --lake {made.home}`.")
+
+
+def _cells(asset: "SampledAsset") -> tuple[object, ...]:
+    return asset.asset, asset.n_rows, asset.of, asset.by or "–", "anew" if asset.built else "as it was"

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .place import Place, takes_place
+from .place import Place, takes_home
 from .text import visible_lines
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ KEY_VARIABLE = "ORCHESTRATOR_SERVING_KEY"
 @click.argument("model")
 @click.option("--port", type=click.IntRange(1, 65535), default=8900, show_default=True)
 @click.option("--host", default="127.0.0.1", show_default=True, help=f"Other than loopback only with {KEY_VARIABLE}.")
-@takes_place
+@takes_home
 def serve(place: Place, model: str, port: int, host: str) -> int:
     """Answer over HTTP by the published MODEL, and follow it without a restart: POST /score, GET /health, /version.
 

@@ -17,14 +17,13 @@ from ..authority.selections import Selectable
 from ..contracts.dbt_contract import dbt_contract
 from ..errors import DefinitionError
 from ..records.keys import AssetKey
+from .yaml_documents import read_documents
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _REF = re.compile(r"""\bref\(\s*(?:['"][\w-]+['"]\s*,\s*)?['"](\w+)['"]""")
 _SOURCE = re.compile(r"""\bsource\(\s*['"](\w+)['"]\s*,\s*['"](\w+)['"]""")
 _ALIAS = re.compile(r"""\balias\s*=\s*['"](\w+)['"]""")
 _EPHEMERAL = re.compile(r"""\bmaterialized\s*=\s*['"]ephemeral['"]""")
 _KINDS = ("table", "dbt", "ducklake")
-_FIX = "Mend it."
 
 
 @dataclass
@@ -105,7 +104,7 @@ def _lint_model(found: DbtLinted, schemas: "_Schemas", name: str, file: Path, en
         )
     except (DefinitionError, ValueError) as error:
         problem = error.problem if isinstance(error, DefinitionError) else str(error)
-        fix = error.fix if isinstance(error, DefinitionError) else _FIX
+        fix = error.fix if isinstance(error, DefinitionError) else "Mend it."
         where, line = (entry.file, entry.line) if entry is not None else (file, 1)
         found.problems.append(DefinitionError(file=where, line=line, problem=f"{name} {problem}", fix=fix))
 
@@ -200,20 +199,15 @@ def _entries(root: Path, found: DbtLinted) -> dict[str, _Entry]:
 
 
 def _read_yaml(file: Path) -> tuple[Any, yaml.Node | None]:
-    try:
-        text = file.read_text(encoding="utf-8")
-        return yaml.load(text, Loader=_LOADER), yaml.compose(text, Loader=_LOADER)  # noqa: S506  # a safe one
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        mark = getattr(error, "problem_mark", None)
-        problem = f"not valid YAML: {getattr(error, 'problem', None) or error}"
-        line = mark.line + 1 if mark is not None else None
-        raise DefinitionError(file=file, line=line, problem=problem, fix=_FIX) from error
+    node, document = next(iter(read_documents(file)), (None, None))
+    return document, node
 
 
 def _lines(node: yaml.Node | None) -> Iterator[tuple[str, int]]:
     for key, listed in node.value if isinstance(node, yaml.MappingNode) else ():
         for entry in listed.value if key.value == "models" and isinstance(listed, yaml.SequenceNode) else ():
-            named = [value for name, value in entry.value if name.value == "name"]
+            said = entry.value if isinstance(entry, yaml.MappingNode) else ()
+            named = [value for name, value in said if name.value == "name"]
             if named:
                 yield named[0].value, named[0].start_mark.line + 1
 

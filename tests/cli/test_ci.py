@@ -140,6 +140,7 @@ def test_a_dbt_test_may_have_a_name_that_no_file_can_have(orchestrator: Call, tm
 def test_a_sample_is_made_and_told_of(orchestrator: Call, folder: Path) -> None:
     planned = orchestrator(folder, "sample", "--rows", "2", "--to", "small", "--dry-run")
     assert planned.code == 0, planned.err
+    assert "as it was" not in planned.out
     assert not (folder / "small").exists()
     made = orchestrator(folder, "sample", "--rows", "2", "--to", "small", "--json")
     assert made.code == 0, made.err

@@ -345,6 +345,14 @@ def test_outside_of_a_project_a_command_says_so_and_does_nothing(
     assert [path.name for path in tmp_path.iterdir()] == ["y.csv"]
 
 
+@pytest.mark.parametrize("command", ["dev", "serve models.spam"])
+def test_what_prints_no_result_has_no_option_for_its_form(orchestrator: Call, tmp_path: Path, command: str) -> None:
+    said = orchestrator(make_project(tmp_path), *shlex.split(command), "--json")
+    assert (said.code, said.out) == (2, "")
+    assert "No such option" in said.err
+    assert "--json" in said.err
+
+
 def test_a_folder_that_is_named_must_be_a_project_itself(orchestrator: Call, tmp_path: Path) -> None:
     project = make_project(tmp_path / "project")
     said = orchestrator(project, "status", "--project", project / "defs")

@@ -73,12 +73,18 @@ def test_what_lint_knows_of_the_shipped_assets_is_what_loading_finds(folder: Pat
             "models/models.yml:31: describes the model 'by_byer'",
         ),
         ("dbt/models/models.yml", "name: by_buyer", "name: [by_buyer", "dbt/models/models.yml:32: not valid YAML"),
+        ("dbt/models/models.yml", "name: by_buyer", "name: by_buyer\n    name: again", "models.yml:32: `name` is said twice"),
     ],
 )
 def test_what_is_wrong_is_said_with_file_and_line(folder: Path, file: str, before: str, after: str, said: str) -> None:
     edit(folder, file, before, after)
     found = problems(folder)
     assert any(said in problem for problem in found), found
+
+
+def test_an_entry_that_is_no_mapping_is_left_to_dbt(folder: Path) -> None:
+    edit(folder, "dbt/models/models.yml", "- name: by_buyer", "- by_buyer\n  - name: by_buyer")
+    assert problems(folder) == []
 
 
 def test_a_contract_that_is_computed_or_inherited_is_not_accused(folder: Path) -> None:
