@@ -17,6 +17,7 @@ from publishing import NOW, approve, approved, close_on, event
 from orchestrator_platform.gate.release import name_release
 from orchestrator_platform.gate.rollback import Rollback, RolledBack, roll_back
 from orchestrator_platform.gate.rollback_plan import RollbackPlan, plan_rollback
+from orchestrator_platform.lake.commit import Commit
 from orchestrator_platform.lake.content import measure_content
 from orchestrator_platform.lake.history import (
     read_heads,
@@ -31,7 +32,7 @@ from orchestrator_platform.lake.layout import LakeLayout
 from orchestrator_platform.lake.published import PublishedCut, cut_published
 from orchestrator_platform.lake.readers import attach_statement, latest_snapshot
 from orchestrator_platform.lake.session import connect
-from orchestrator_platform.lake.writer import Commit, open_writer
+from orchestrator_platform.lake.writer import open_writer
 from orchestrator_platform.operations.rollback import Goal, read_known, read_wish
 from orchestrator_platform.records.candidates import AssetKind, ParentRead
 from orchestrator_platform.records.keys import AgentName, AssetKey, Version

@@ -17,10 +17,11 @@ from benchmarks.children.write_rows import AGENTS, FILES, write_files
 from orchestrator_platform.gate.candidate import Draft, close_candidate
 from orchestrator_platform.gate.compact import compact_if_many
 from orchestrator_platform.gate.context import Gate, new_id, utc_now
+from orchestrator_platform.lake.commit import Approved, Commit
 from orchestrator_platform.lake.content import hash_file
 from orchestrator_platform.lake.history import read_receipt
 from orchestrator_platform.lake.published import cut_published
-from orchestrator_platform.lake.writer import Approved, Commit, open_writer
+from orchestrator_platform.lake.writer import open_writer
 from orchestrator_platform.operations.backup import back_up
 from orchestrator_platform.operations.build import build
 from orchestrator_platform.operations.doctor import Doctor

@@ -8,12 +8,13 @@ import duckdb
 
 from ..errors import BaseMoved, LockTimeout, OrchestratorError
 from ..lake.catalog import measure_files, open_catalog
+from ..lake.commit import Commit
 from ..lake.compacting import write_compacted
 from ..lake.history import read_heads, read_receipt
 from ..lake.layout import LakeLayout
 from ..lake.migrations import PLATFORM
 from ..lake.readers import connect_reader
-from ..lake.writer import Commit, open_writer
+from ..lake.writer import open_writer
 from ..records.events import Event
 from ..records.keys import AgentName, AssetKey
 from .context import Gate

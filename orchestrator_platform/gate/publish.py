@@ -13,8 +13,9 @@ from typing import assert_never
 
 from ..authority.acts import Act
 from ..errors import AlreadyLanded, AlreadySettled, CandidateDamaged, ParentRetracted
+from ..lake.commit import Approved, Commit, Quarantined, RowsReplayed
 from ..lake.layout import LakeLayout
-from ..lake.writer import Approved, Commit, LakeWriter, Quarantined, RowsReplayed, open_writer
+from ..lake.writer import LakeWriter, open_writer
 from ..records.candidates import CandidateFile, FileRole, Form, Manifest
 from ..records.declarations import (
     DbtBuild,

@@ -3,8 +3,9 @@
 from datetime import datetime
 
 from ..errors import Misuse
+from ..lake.commit import Commit
 from ..lake.layout import LakeLayout
-from ..lake.writer import Commit, open_writer
+from ..lake.writer import open_writer
 from ..records.events import Event
 from ..records.keys import AgentName
 from ..records.retractions import Release, release_name

@@ -14,11 +14,12 @@ from pathlib import Path
 import duckdb
 
 from ..errors import LineageMoved
+from ..lake.commit import Commit, Quarantined
 from ..lake.earlier import Between, EarlierContent, withdrawn_version, write_earlier_content
 from ..lake.layout import LakeLayout
 from ..lake.published import PublishedCut
 from ..lake.restoring import Restored
-from ..lake.writer import Commit, LakeWriter, Quarantined, open_writer
+from ..lake.writer import LakeWriter, open_writer
 from ..records.candidates import AssetKind, Form
 from ..records.events import Event
 from ..records.keys import AgentName, AssetKey, CandidateId, Snapshot, Version

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from ..authority.acts import Act
-from ..lake.writer import Quarantined
+from ..lake.commit import Quarantined
 from ..records.events import Event
 from ..records.keys import AgentName
 from ..records.ledger import QuarantineKind

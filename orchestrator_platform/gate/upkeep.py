@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ..lake.catalog import CatalogFile, is_at_home, open_catalog, read_files, read_scheduled, read_snapshot_times
+from ..lake.commit import Commit
 from ..lake.history import (
     kept_snapshots,
     read_escalated,
@@ -24,7 +25,7 @@ from ..lake.maintenance import REHASHED_ROWS, require_unharmed
 from ..lake.platform_tables import SCHEMA
 from ..lake.readers import attach_statement, connect_reader
 from ..lake.retention import Node, Policy, any_between, expirable, keep_versions, unreadable
-from ..lake.writer import Commit, open_writer
+from ..lake.writer import open_writer
 from ..records.events import Event
 from ..records.keys import AgentName, AssetKey, Snapshot
 from ..records.ledger import QuarantineEntry, QuarantineState

@@ -8,25 +8,22 @@ each commit before any reader can see it.
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import duckdb
 
-from ..errors import BaseMoved, CommitMismatch, ForeignSnapshot, SealBroken
+from ..errors import BaseMoved, CommitMismatch, ForeignSnapshot
 from ..records.candidates import FileRole, Form, Manifest
-from ..records.events import Event
-from ..records.keys import AgentName, AssetKey, CandidateId, Snapshot, Version
-from ..records.ledger import LedgerEntry, QuarantineEntry, RowAddress
+from ..records.keys import AssetKey, CandidateId, Snapshot, Version
+from ..records.ledger import QuarantineEntry
 from ..records.receipts import Head, Receipt, head_of
-from ..records.replays import Replay
 from ..records.retractions import Release, Retraction
-from ..records.verdicts import Approval, Decision, Verdict
 from ..sql import identifier, literal
 from ..storage import writing
 from .catalog import bring_home, delete_scheduled, guarding_catalog
-from .compacting import Compacted, apply_compacted, require_served
+from .commit import Approved, Commit, require_verdict
+from .compacting import apply_compacted, require_served
 from .history import (
     read_compacted_after,
     read_heads,
@@ -64,71 +61,9 @@ from .platform_tables import (
 )
 from .readers import latest_snapshot, replace_readers_copy
 from .rereading import reread, reread_unseen
-from .restoring import Restored, add_file, apply_restored, require_restorable
+from .restoring import add_file, apply_restored, require_restorable
 from .schema_change import Change, change_table
 from .session import connect, suit_threads
-
-
-@dataclass(frozen=True)
-class Approved:
-    """A candidate with the verdict that lets it in, its files put in place, and the receipt to be.
-
-    A verdict that escalates lets it in only together with a person's answer to it.
-    """
-
-    manifest: Manifest
-    verdict: Verdict
-    placed: tuple[tuple[Path, FileRole], ...]
-    receipt: Receipt
-    approval: Approval | None = None
-
-    def files(self, role: FileRole) -> tuple[Path, ...]:
-        return tuple(path for path, placed_role in self.placed if placed_role is role)
-
-
-@dataclass(frozen=True)
-class Quarantined:
-    """An entry with its rows' addresses; `by` is the agent that puts a candidate aside."""
-
-    entry: QuarantineEntry
-    rows: tuple[RowAddress, ...] = ()
-    by: AgentName | None = None
-
-
-@dataclass(frozen=True)
-class RowsReplayed:
-    """Rows that come out of an entry of the quarantine, by file, and the addresses that those files keep there."""
-
-    entry: int
-    replays: tuple[Replay, ...]
-    left: tuple[RowAddress, ...] = ()
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        return tuple(sorted({item.file_sha256 for item in self.replays}))
-
-
-@dataclass(frozen=True)
-class Commit:
-    """Everything that becomes true in one snapshot. The first event names the snapshot.
-
-    `retractions`, where given, are all that is taken back afterwards; `settled` are entries as they stand then.
-    """
-
-    events: tuple[Event, ...]
-    approved: tuple[Approved, ...] = ()
-    restored: tuple[Restored, ...] = ()
-    ledger: tuple[LedgerEntry, ...] = ()
-    quarantined: tuple[Quarantined, ...] = ()
-    settled: tuple[QuarantineEntry, ...] = ()
-    replayed: tuple[RowsReplayed, ...] = ()
-    retractions: tuple[Retraction, ...] | None = None
-    releases: tuple[Release, ...] = ()
-    compacted: tuple[Compacted, ...] = ()
-
-    @property
-    def receipts(self) -> tuple[Receipt, ...]:
-        return (*(item.receipt for item in self.approved), *(item.receipt for item in self.restored))
 
 
 class LakeWriter:
@@ -194,7 +129,7 @@ class LakeWriter:
         """
         heads = self.heads()
         for approved in commit.approved:
-            _require_verdict(approved)
+            require_verdict(approved)
             _require_base(approved.manifest, heads)
         require_restorable(self.connection, commit.restored, heads)
         for compacted in commit.compacted:
@@ -341,23 +276,6 @@ def open_writer(layout: LakeLayout, timeout_seconds: float) -> Iterator[LakeWrit
             reread_unseen(connection, seen)
             replace_readers_copy(layout)
         yield LakeWriter(connection, layout)
-
-
-def _require_verdict(approved: Approved) -> None:
-    verdict, manifest = approved.verdict, approved.manifest
-    asked = verdict.decision is Decision.ESCALATE and approved.approval is not None
-    if verdict.decision is not Decision.APPROVE and not asked:
-        raise SealBroken(asset=manifest.asset, what="the decision", sealed="approve", found=verdict.decision)
-    if verdict.candidate != manifest.id:
-        raise SealBroken(asset=manifest.asset, what="the candidate", sealed=verdict.candidate, found=manifest.id)
-    if verdict.seal.manifest != manifest.digest():
-        raise SealBroken(
-            asset=manifest.asset, what="the manifest", sealed=verdict.seal.manifest, found=manifest.digest()
-        )
-    if approved.approval is not None and not approved.approval.answers(verdict):
-        raise SealBroken(
-            asset=manifest.asset, what="the verdict", sealed=approved.approval.verdict, found=verdict.digest()
-        )
 
 
 def _require_base(manifest: Manifest, heads: dict[AssetKey, Head]) -> None:

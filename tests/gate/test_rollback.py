@@ -14,10 +14,11 @@ from publishing import NOW
 from orchestrator_platform.errors import BaseMoved, CommitMismatch, LineageMoved, LockTimeout, SealBroken
 from orchestrator_platform.gate.compact import compact
 from orchestrator_platform.lake import earlier
+from orchestrator_platform.lake.commit import Commit
 from orchestrator_platform.lake.history import read_outbox
 from orchestrator_platform.lake.lock import writer_lock
 from orchestrator_platform.lake.restoring import Restored
-from orchestrator_platform.lake.writer import Commit, open_writer
+from orchestrator_platform.lake.writer import open_writer
 from orchestrator_platform.records.candidates import Form
 from orchestrator_platform.records.keys import AgentName, AssetKey
 from orchestrator_platform.records.ledger import FileState, QuarantineKind, QuarantineState

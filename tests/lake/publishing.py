@@ -9,10 +9,11 @@ import duckdb
 
 from orchestrator_platform.gate.candidate import Draft, close_candidate
 from orchestrator_platform.gate.workbench import Workbench
+from orchestrator_platform.lake.commit import Approved, Commit
 from orchestrator_platform.lake.layout import LakeLayout
 from orchestrator_platform.lake.published import cut_published
 from orchestrator_platform.lake.readers import connect_reader
-from orchestrator_platform.lake.writer import Approved, Commit, LakeWriter, open_writer
+from orchestrator_platform.lake.writer import LakeWriter, open_writer
 from orchestrator_platform.records.candidates import AssetKind, FileRole, Manifest
 from orchestrator_platform.records.events import Event
 from orchestrator_platform.records.findings import Finding

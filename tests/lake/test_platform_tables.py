@@ -7,11 +7,12 @@ import pytest
 from publishing import close, event, publish
 
 from orchestrator_platform.lake import platform_tables
+from orchestrator_platform.lake.commit import Commit
 from orchestrator_platform.lake.history import read_releases
 from orchestrator_platform.lake.layout import LakeLayout
 from orchestrator_platform.lake.platform_tables import SCHEMA, TABLES, is_there, may_have_rows
 from orchestrator_platform.lake.readers import connect_reader, latest_snapshot
-from orchestrator_platform.lake.writer import Commit, open_writer
+from orchestrator_platform.lake.writer import open_writer
 from orchestrator_platform.records.keys import AgentName
 from orchestrator_platform.records.retractions import Release
 

@@ -6,13 +6,14 @@ import pytest
 from publishing import approve, approved, close, event, publish, rows
 
 from orchestrator_platform.errors import BaseMoved, CommitMismatch, ForeignSnapshot, SealBroken
+from orchestrator_platform.lake.commit import Commit
 from orchestrator_platform.lake.content import Content, measure_content
 from orchestrator_platform.lake.layout import LakeLayout
 from orchestrator_platform.lake.lock import writer_lock
 from orchestrator_platform.lake.published import cut_for_readers, cut_published
 from orchestrator_platform.lake.readers import connect_reader, latest_snapshot
 from orchestrator_platform.lake.session import connect
-from orchestrator_platform.lake.writer import Commit, open_writer
+from orchestrator_platform.lake.writer import open_writer
 from orchestrator_platform.records.candidates import Form
 from orchestrator_platform.records.verdicts import Decision
 

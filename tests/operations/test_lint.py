@@ -73,7 +73,12 @@ def test_what_lint_knows_of_the_shipped_assets_is_what_loading_finds(folder: Pat
             "models/models.yml:31: describes the model 'by_byer'",
         ),
         ("dbt/models/models.yml", "name: by_buyer", "name: [by_buyer", "dbt/models/models.yml:32: not valid YAML"),
-        ("dbt/models/models.yml", "name: by_buyer", "name: by_buyer\n    name: again", "models.yml:32: `name` is said twice"),
+        (
+            "dbt/models/models.yml",
+            "name: by_buyer",
+            "name: by_buyer\n    name: again",
+            "models.yml:32: `name` is said twice",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_with_file_and_line(folder: Path, file: str, before: str, after: str, said: str) -> None:

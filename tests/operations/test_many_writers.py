@@ -21,12 +21,13 @@ from lineages import World
 from small_project import gate_of, make_project, open_project, write_orders
 
 from orchestrator_platform.errors import BaseMoved
+from orchestrator_platform.lake.commit import Commit
 from orchestrator_platform.lake.history import read_heads, read_receipts
 from orchestrator_platform.lake.layout import LakeLayout
 from orchestrator_platform.lake.published import cut_for_readers
 from orchestrator_platform.lake.readers import attach_statement
 from orchestrator_platform.lake.session import connect
-from orchestrator_platform.lake.writer import Commit, open_writer
+from orchestrator_platform.lake.writer import open_writer
 from orchestrator_platform.operations.build import build
 from orchestrator_platform.operations.land import land
 from orchestrator_platform.operations.records_of import ledger

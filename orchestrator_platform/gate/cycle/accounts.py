@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 
+from ...lake.commit import Quarantined, RowsReplayed
 from ...lake.history import (
     read_parts,
     read_quarantine,
@@ -19,7 +20,6 @@ from ...lake.history import (
     read_retractions,
     read_stored_ledger,
 )
-from ...lake.writer import Quarantined, RowsReplayed
 from ...reading.landing_files import find_landed_files
 from ...records.candidates import FileRole, Manifest
 from ...records.declarations import AssetDeclaration, SourceBuild

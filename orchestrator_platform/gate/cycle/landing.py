@@ -12,9 +12,9 @@ from filelock import FileLock, Timeout
 from ...authority.acts import Act
 from ...authority.permissions import require, require_start
 from ...errors import CandidateDamaged, LockTimeout
+from ...lake.commit import Quarantined
 from ...lake.history import read_ledger, read_quarantine, read_quarantined_rows
 from ...lake.published import PublishedCut
-from ...lake.writer import Quarantined
 from ...reading.landing_files import FilesFound, LandedFile, find_landed_files
 from ...records.candidates import FileRole, Manifest
 from ...records.declarations import AssetDeclaration, SourceBuild

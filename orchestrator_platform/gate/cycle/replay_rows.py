@@ -10,6 +10,7 @@ import duckdb
 
 from ...audits.raw_checks import archived_path
 from ...errors import NotReplayable
+from ...lake.commit import Quarantined
 from ...lake.history import (
     read_parts,
     read_quarantine,
@@ -19,7 +20,6 @@ from ...lake.history import (
     read_stored_ledger,
 )
 from ...lake.published import PublishedCut
-from ...lake.writer import Quarantined
 from ...reading.read_files import FileToRead
 from ...records.candidates import FileRole, Manifest
 from ...records.declarations import AssetDeclaration, FilesAre, SourceBuild

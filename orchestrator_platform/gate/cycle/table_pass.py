@@ -9,9 +9,9 @@ import duckdb
 from ...audits.audit import AuditPlan
 from ...audits.candidate_view import next_relation
 from ...errors import Misuse, StorageFailed
+from ...lake.commit import Quarantined
 from ...lake.published import PublishedCut
 from ...lake.session import suit_threads
-from ...lake.writer import Quarantined
 from ...records.candidates import ParentRead
 from ...records.declarations import AssetDeclaration, DbtBuild, FrameBuild
 from ...records.keys import AssetKey
