@@ -13,7 +13,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -33,9 +32,8 @@ _ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
 }
-
-
 _LOOK_SECONDS = 0.2
+_WITH_CHILDREN = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,8 @@ class ProcessLimits:
 def run_fresh(
     module: str, folder: Path, task: Mapping[str, Any], limits: ProcessLimits, say: Callable[[str], None]
 ) -> dict[str, Any]:
-    """Returns what `python -m module folder` answered, with `peak_mb` and `cpu_seconds`, what it took.
+    """Returns what `python -m module folder` answered, with `peak_mb` and `cpu_seconds`: what the largest of it
+    and its children took, and what all did.
 
     Raises:
         ProcessFailed: It broke, was ended, or took longer than it may.
@@ -176,7 +175,7 @@ def answer_task(work: Work) -> NoReturn:
             tell(problem=f"{type(error).__name__}: {error}"[:2_000])
             raise
         partial = folder / f"{ANSWER}.partial"
-        cost = {"peak_mb": _peak_mb(), "cpu_seconds": round(time.process_time(), 2)}
+        cost = {"peak_mb": _peak_mb(), "cpu_seconds": round(_cpu_seconds(), 2)}
         partial.write_text(json.dumps({**answer, **cost}), encoding="utf-8")
         partial.replace(folder / ANSWER)
     raise SystemExit(0)
@@ -202,5 +201,11 @@ def _limit_memory(memory_mb: int) -> None:
 
 
 def _peak_mb() -> float:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    """Of the largest process: what children share with this one is counted once."""
+    peak = max(resource.getrusage(who).ru_maxrss for who in _WITH_CHILDREN)
     return round(peak / (_MB if sys.platform == "darwin" else 1024), 1)
+
+
+def _cpu_seconds() -> float:
+    used = [resource.getrusage(who) for who in _WITH_CHILDREN]
+    return sum(each.ru_utime + each.ru_stime for each in used)

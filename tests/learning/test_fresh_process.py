@@ -58,6 +58,22 @@ def work(folder, task, say):
 answer_task(work)
 """
 
+# A child that counts for a second of the processor, while its parent waits for it.
+LETS_A_CHILD_COUNT = """
+import os, time
+from orchestrator_platform.learning.fresh_process import answer_task
+
+def work(folder, task, say):
+    if not (child := os.fork()):
+        while time.process_time() < 1:
+            pass
+        os._exit(0)
+    os.waitpid(child, 0)
+    return {"own_seconds": time.process_time()}
+
+answer_task(work)
+"""
+
 
 @pytest.fixture
 def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
@@ -115,3 +131,10 @@ def test_a_process_that_is_ended_leaves_nothing_in_shared_memory(tmp_path: Path,
         run_fresh("shares_an_array", folder, {}, ProcessLimits(timeout_seconds=8), lambda said: None)
     assert list(folder.glob("joblib*")), "it came as far as sharing"
     assert set(SHARED_MEMORY.glob("joblib*")) == before
+
+
+def test_what_children_cost_is_told_with_what_it_cost_itself(module: str, tmp_path: Path) -> None:
+    (tmp_path / "site" / "lets_a_child_count.py").write_text(LETS_A_CHILD_COUNT)
+    answer = run_fresh("lets_a_child_count", tmp_path, {}, ProcessLimits(timeout_seconds=60), lambda _: None)
+    assert answer["cpu_seconds"] >= answer["own_seconds"] + 0.9
+    assert answer["peak_mb"] > 1

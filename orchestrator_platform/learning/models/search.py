@@ -1,22 +1,32 @@
 """Searches parameters within a budget. A search that was killed goes on where it stood, and ends as if it had not been.
 
-What a trial suggests depends on the seed and on the trials before it, never on the process that asks.
+Two trials go on at once. What a trial suggests depends on the seed and on those trials before it that did not go on
+beside it, never on the process that asks, nor on how many cores there are.
 """
 
 import math
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from ...errors import ExamplesUnusable
+from ...records.base import sha256_of
 from ...records.models import LOSSES, ModelOptions
 from ..estimators import Estimator, Parameters
+from ..side_by_side import Begun, SideBySide
 
 if TYPE_CHECKING:
     import optuna
 
 _BEFORE_PRUNING = 4
+# The same on every machine: it decides what a trial knows.
+_AT_ONCE = 2
+# Raised where equal declarations are searched in another way; trials kept by the way before are then not gone on with.
+_WAY = 2
 
 
 @dataclass(frozen=True)
@@ -64,18 +74,35 @@ def search_parameters(
         identity: What the search is of; trials of another identity in the same file are not its own.
         say: Progress.
         clock: Seconds.
+
+    Raises:
+        ExamplesUnusable: No trial has a value.
     """
-    made = _open_study(study, identity, options)
+    kept = _open_study(study, sha256_of([_WAY, identity]), options)
     began = clock()
-    finished = _finished(made)
-    while len(finished) < options.budget.trials:
-        spent = clock() - began
-        if spent > options.budget.minutes * 60 and any(trial.value is not None for trial in finished):
-            say(f"the minutes of the budget are over after {len(finished)} trials")
-            break
-        _try_once(made, measuring, options, estimator, len(finished))
-        finished = _finished(made)
-        say(_progress(finished, options))
+    finished = _finished(kept)
+    begun: deque[tuple[_Suggested, Begun[_Measured]]] = deque()
+    with SideBySide() as beside:
+        while True:
+            while len(begun) < _AT_ONCE and (number := len(finished) + len(begun)) < options.budget.trials:
+                if clock() - began > options.budget.minutes * 60 and any(trial.value is not None for trial in finished):
+                    break
+                suggested = _suggest(_known(kept, number), options, estimator, number)
+                begun.append((suggested, beside.begin(partial(_measure, suggested, measuring))))
+            if not begun:
+                break
+            suggested, measuring_it = begun.popleft()
+            kept.add_trial(_made(suggested, measuring_it.result()))
+            finished = _finished(kept)
+            say(_progress(finished, options))
+    if len(finished) < options.budget.trials:
+        say(f"the minutes of the budget are over after {len(finished)} trials")
+    if all(trial.value is None for trial in finished):
+        raise ExamplesUnusable(
+            model=options.name,
+            problem=f"no parameters gave a number as {options.metric} on every fold",
+            fix="Look at what the estimator answers.",
+        )
     return finished
 
 
@@ -101,15 +128,9 @@ def _open_study(file: Path | None, identity: str, options: ModelOptions) -> "opt
         file.parent.mkdir(parents=True, exist_ok=True)
         _drop_half_a_line(file)
         storage = JournalStorage(JournalFileBackend(str(file)))
-    study = optuna.create_study(
-        storage=storage,
-        study_name=identity,
-        direction="minimize" if options.metric in LOSSES else "maximize",
-        load_if_exists=True,
-    )
-    for trial in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
-        study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
-    return study
+    return optuna.create_study(
+        storage=storage, study_name=identity, direction=_direction(options), load_if_exists=True
+    )  # fmt: skip
 
 
 def _drop_half_a_line(file: Path) -> None:
@@ -118,26 +139,67 @@ def _drop_half_a_line(file: Path) -> None:
         file.write_bytes(content[: content.rfind(b"\n") + 1])
 
 
-def _try_once(
-    study: "optuna.Study", measuring: Measuring, options: ModelOptions, estimator: Estimator, number: int
-) -> None:
+def _direction(options: ModelOptions) -> "Literal['minimize', 'maximize']":
+    return "minimize" if options.metric in LOSSES else "maximize"
+
+
+@dataclass(frozen=True, eq=False)
+class _Suggested:
+    trial: "optuna.Trial"
+    parameters: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """Values on those folds that were looked at, and whether the trial was given up after the last of them."""
+
+    folds: list[float]
+    given_up: bool
+
+
+def _known(kept: "optuna.Study", number: int) -> "list[optuna.trial.FrozenTrial]":
+    """The trials that the one of this number may know: of those that go on beside it, none."""
+    return kept.get_trials(deepcopy=False)[: max(number - _AT_ONCE + 1, 0)]
+
+
+def _suggest(
+    known: "Sequence[optuna.trial.FrozenTrial]", options: ModelOptions, estimator: Estimator, number: int
+) -> _Suggested:
     import optuna
 
-    # The sampler starts anew for each trial, so that a process that goes on suggests what the first would have.
-    study.sampler = optuna.samplers.TPESampler(seed=(options.seed * 1_000_003 + number) % 2**32, n_startup_trials=6)
-    study.pruner = optuna.pruners.MedianPruner(n_startup_trials=_BEFORE_PRUNING)
+    # Sampler and study are made anew for each trial, so that a process that goes on suggests what the first would have.
+    study = optuna.create_study(
+        sampler=optuna.samplers.TPESampler(seed=(options.seed * 1_000_003 + number) % 2**32, n_startup_trials=6),
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=_BEFORE_PRUNING),
+        direction=_direction(options),
+    )
+    study.add_trials(known)
     trial = study.ask()
-    parameters = dict(estimator.suggest(trial))
-    trial.set_user_attr("parameters", parameters)
+    return _Suggested(trial, dict(estimator.suggest(trial)))
+
+
+def _measure(suggested: _Suggested, measuring: Measuring) -> _Measured:
     values: list[float] = []
     for place in range(measuring.n_folds):
-        values.append(measuring.measure(parameters, place))
-        trial.report(fmean(values), place)
-        trial.set_user_attr("folds", values)
-        if place + 1 < measuring.n_folds and trial.should_prune():
-            study.tell(trial, state=optuna.trial.TrialState.PRUNED)
-            return
-    study.tell(trial, fmean(values) if all(map(math.isfinite, values)) else None, skip_if_finished=True)
+        values.append(measuring.measure(suggested.parameters, place))
+        suggested.trial.report(fmean(values), place)
+        if place + 1 < measuring.n_folds and suggested.trial.should_prune():
+            return _Measured(values, given_up=True)
+    return _Measured(values, given_up=not all(map(math.isfinite, values)))
+
+
+def _made(suggested: _Suggested, measured: _Measured) -> "optuna.trial.FrozenTrial":
+    from optuna.trial import TrialState, create_trial
+
+    means = [fmean(measured.folds[: place + 1]) for place in range(len(measured.folds))]
+    return create_trial(
+        state=TrialState.PRUNED if measured.given_up else TrialState.COMPLETE,
+        value=None if measured.given_up else means[-1],
+        params=suggested.trial.params,
+        distributions=suggested.trial.distributions,
+        user_attrs={"parameters": suggested.parameters, "folds": measured.folds},
+        intermediate_values=dict(enumerate(means)),
+    )
 
 
 def _finished(study: "optuna.Study") -> tuple[Trial, ...]:

@@ -8,6 +8,7 @@ import datetime as dt
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from ...records.base import sha256_of
 from ...records.models import ModelOptions
 from ..estimators import Estimator, Parameters
 from ..resampling import Scored, metric_value
+from ..side_by_side import SideBySide
 from .artefact import pack_model, predict
 from .calibrating import CalibratedModel, correct, fit_slope
 from .fitting import (
@@ -84,7 +86,8 @@ def train(
     from threadpoolctl import threadpool_limits
 
     split = split_by_time(examples, options)
-    # One thread: sums of floats depend on how they are shared out, and two that wait for each other are slow.
+    # One thread in each process: sums of floats depend on how they are shared out, and two that wait for each other
+    # are slow.
     with threadpool_limits(limits=1):
         folds = _prepare_folds(split.train, options, estimator, say)
         trials: tuple[Trial, ...] = ()
@@ -92,11 +95,13 @@ def train(
             trials = _search(folds, split.train, options, estimator, study, say, clock)
             parameters = best_of(trials, options.metric).parameters
         say("fits the best parameters to all examples before the holdout")
-        raw, truth = later_probabilities(folds, parameters, options, estimator)
+        with SideBySide() as beside:
+            begun = beside.begin(partial(later_probabilities, folds, parameters, options, estimator))
+            prepared = prepare_examples(split.train, options, estimator)
+            fitted = fit(prepared, parameters, options, estimator)
+            raw, truth = begun.result()
         slope = fit_slope(raw, truth)
         later = Scored(truth, correct(raw, slope), positives_of(options))
-        prepared = prepare_examples(split.train, options, estimator)
-        fitted = fit(prepared, parameters, options, estimator)
         model = CalibratedModel(
             prepared.preparation, fitted.classifier, list(options.classes), list(fitted.known), slope
         )

@@ -1,3 +1,4 @@
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -34,9 +35,11 @@ def test_features_that_tell_nothing_give_a_model_that_knows_nothing() -> None:
     assert 0.35 < trained.metrics["roc_auc"] < 0.65
 
 
-def test_the_same_examples_and_seed_give_the_same_bytes_in_another_process() -> None:
+def test_the_same_examples_and_seed_give_the_same_bytes_in_another_process_on_any_number_of_cores() -> None:
     code = (
-        "import hashlib, sys; sys.path.insert(0, sys.argv[1])\n"
+        "import hashlib, os, sys; sys.path.insert(0, sys.argv[1])\n"
+        "cores = sorted(os.sched_getaffinity(0))[: int(sys.argv[2])] if hasattr(os, 'sched_getaffinity') else ()\n"
+        "cores and os.sched_setaffinity(0, cores)\n"
         "from made_examples import SMALL, declare_model, make_examples\n"
         "from orchestrator_platform.learning.models.train import train\n"
         "trained = train(make_examples(), declare_model(), SMALL, say=lambda _: None, clock=lambda: 0.0)\n"
@@ -44,13 +47,13 @@ def test_the_same_examples_and_seed_give_the_same_bytes_in_another_process() -> 
     )
     seen = {
         subprocess.run(
-            [sys.executable, "-c", code, str(TESTS)],
+            [sys.executable, "-c", code, str(TESTS), n_cores],
             env={**os.environ, "PYTHONHASHSEED": seed},
             capture_output=True,
             text=True,
             check=True,
         ).stdout
-        for seed in ("1", "2")
+        for seed, n_cores in (("1", "1"), ("2", "2"))
     }
     assert len(seen) == 1
 
@@ -93,12 +96,13 @@ class _Killed(Exception):
     pass
 
 
-def test_a_search_that_was_killed_goes_on_and_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
+@pytest.mark.parametrize("n_asked", [2, 3, 4, 6])
+def test_a_search_that_was_killed_goes_on_and_ends_as_if_it_had_not_been(tmp_path: Path, n_asked: int) -> None:
     asked: list[int] = []
 
     def die(trial):  # type: ignore[no-untyped-def]
         asked.append(trial.number)
-        if len(asked) == 4:
+        if len(asked) == n_asked:
             raise _Killed
         return SMALL.suggest(trial)
 
@@ -116,8 +120,33 @@ def test_a_search_that_was_killed_goes_on_and_ends_as_if_it_had_not_been(tmp_pat
 
     counting = Estimator(build=SMALL.build, suggest=count, prepare=SMALL.prepare)
     resumed = learn(make_examples(), estimator=counting, study=file)
-    assert len(counted) == 3
+    assert len(counted) == 6 - max(n_asked - 2, 0), "of the two trials that went on, none was kept"
     assert resumed == learn(make_examples())
+
+
+def test_an_error_of_an_estimator_is_its_own_and_leaves_no_process_behind() -> None:
+    class Broken(Exception):
+        def __init__(self, *, c: float) -> None:
+            super().__init__(f"not with {c > 0}")
+
+    def build(parameters, seed):  # type: ignore[no-untyped-def]
+        raise Broken(c=parameters["c"])
+
+    with pytest.raises(Broken, match="not with True"):
+        learn(make_examples(), estimator=Estimator(build=build, suggest=SMALL.suggest, prepare=SMALL.prepare))
+    assert multiprocessing.active_children() == []
+
+
+def test_a_search_in_which_nothing_can_be_measured_ends_and_says_so() -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    class NoNumber(LogisticRegression):  # type: ignore[misc]
+        def predict_proba(self, matrix):  # type: ignore[no-untyped-def]
+            return super().predict_proba(matrix) * np.nan
+
+    estimator = Estimator(build=lambda given, _: NoNumber(C=given["c"]), suggest=SMALL.suggest, prepare=SMALL.prepare)
+    with pytest.raises(ExamplesUnusable, match="no parameters gave a number as log_loss"):
+        learn(make_examples(), declare_model(metric="log_loss"), estimator)
 
 
 def test_a_kept_search_of_other_examples_is_not_gone_on_with(tmp_path: Path) -> None:
