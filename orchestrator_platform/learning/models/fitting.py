@@ -1,7 +1,7 @@
 """Fits an estimator to prepared examples, fold by fold. Preparation is done once for each fold, whatever is tried."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -70,7 +70,8 @@ def prepare_fold(examples: "pd.DataFrame", fold: Fold, options: ModelOptions, es
     matrix = frame if train.preparation is None else train.preparation.transform(frame)
     valid = Prepared(matrix, truth_of(later, options), days_of(later, options.time))
     absent = tuple(name for place, name in enumerate(options.classes) if place not in train.truth)
-    return PreparedFold(train, valid, absent, _problem(train.truth, valid.truth, options))
+    # What prepared it is done with: a process that prepares for another hands over matrices, and no code of a project.
+    return PreparedFold(replace(train, preparation=None), valid, absent, _problem(train.truth, valid.truth, options))
 
 
 def _problem(train: "Classes", valid: "Classes", options: ModelOptions) -> str:

@@ -123,7 +123,12 @@ def _prepare_folds(
     train_part: "pd.DataFrame", options: ModelOptions, estimator: Estimator, say: Callable[[str], None]
 ) -> tuple[PreparedFold, ...]:
     say(f"prepares {len(train_part):,} examples in {options.validation.folds} folds")
-    folds = [prepare_fold(train_part, fold, options, estimator) for fold in folds_of(train_part, options)]
+    *earlier, last = folds_of(train_part, options)
+    with SideBySide() as beside:
+        # The last has the most examples: about as many as those before it together.
+        begun = beside.begin(partial(prepare_fold, train_part, last, options, estimator))
+        folds = [prepare_fold(train_part, fold, options, estimator) for fold in earlier]
+        folds.append(begun.result())
     for number, fold in enumerate(folds, start=1):
         if fold.problem:
             say(f"fold {number} is left out: {fold.problem}")

@@ -163,16 +163,17 @@ def test_a_search_ends_when_its_minutes_are_over() -> None:
     assert len(trained.search) == 2
 
 
-def test_texts_are_prepared_once_for_each_fold_and_once_for_the_model() -> None:
-    prepared: list[int] = []
+def test_texts_are_prepared_once_for_each_fold_and_once_for_the_model(tmp_path: Path) -> None:
+    prepared = tmp_path / "prepared"
 
     def prepare():  # type: ignore[no-untyped-def]
-        prepared.append(1)
+        with prepared.open("a") as lines:
+            lines.write(f"{os.getpid()}\n")
         assert SMALL.prepare is not None
         return SMALL.prepare()
 
     learn(make_examples(), estimator=Estimator(build=SMALL.build, suggest=SMALL.suggest, prepare=prepare))
-    assert len(prepared) == 3 + 1
+    assert len(prepared.read_text().splitlines()) == 3 + 1
 
 
 def test_a_class_that_a_fold_has_not_seen_breaks_nothing_and_is_told() -> None:
