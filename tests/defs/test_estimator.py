@@ -61,9 +61,10 @@ def test_it_fits_weighs_and_is_packed_with_allowed_types_only() -> None:
     frame, truth = made_up(options), np.arange(90) % 3
     matrix = estimator.prepare().fit_transform(frame)
     parameters = estimator.suggest(Lowest())  # type: ignore[arg-type]
-    days = np.asarray(["2024-05-01"] * 60 + ["2024-05-02"] * 30, dtype="datetime64[D]")
-    weights = estimator.weigh({**parameters, "evenness": 0.5}, days)
-    assert weights[0] < weights[-1]
+    days = np.asarray(["2024-05-01"] * 60 + ["2024-05-02"] * 10 + ["2024-05-03"] * 20, dtype="datetime64[D]")
+    weights = estimator.weigh(parameters, days)
+    assert weights[:60].sum() == pytest.approx(2 * 20)
+    assert set(weights[60:]) == {1.0}
     classifier = estimator.build(parameters, 7).fit(matrix, truth, sample_weight=weights)
     again = unpack_model(pack_model(classifier))
     assert np.array_equal(again.predict_proba(matrix), classifier.predict_proba(matrix))

@@ -89,16 +89,17 @@ def suggest(trial: "optuna.Trial") -> dict[str, Any]:
         "trees": trial.suggest_float("trees", 0.4, 0.6, step=0.1),
         "rate": trial.suggest_float("rate", 0.06, 0.15, log=True),
         "leaves": trial.suggest_int("leaves", 6, 14, step=4),
-        "evenness": trial.suggest_float("evenness", 0.0, 0.6, step=0.2),
     }
 
 
-def weigh(parameters: Mapping[str, Any], days: "npt.NDArray[np.datetime64]") -> "npt.NDArray[np.float64]":
-    """Returns what each example counts: less on a day of many, when old ones were caught up with in bulk."""
+def weigh(_: Mapping[str, Any], days: "npt.NDArray[np.datetime64]") -> "npt.NDArray[np.float64]":
+    """Returns what each example counts: a whole day as two usual ones at the most, since on some, old examples were
+    caught up with in bulk.
+    """
     import numpy as np
 
     _, place, n_of_day = np.unique(days, return_inverse=True, return_counts=True)
-    return np.asarray(n_of_day[place] ** -float(parameters["evenness"]), dtype=np.float64)
+    return np.asarray(np.minimum(1.0, 2 * np.median(n_of_day) / n_of_day[place]), dtype=np.float64)
 
 
 vulnerability = Estimator(build=build, suggest=suggest, prepare=prepare, weigh=weigh)
