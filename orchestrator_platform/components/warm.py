@@ -8,12 +8,27 @@ import gc
 import logging
 import multiprocessing
 import sys
+from dataclasses import dataclass
 from multiprocessing import forkserver
 from typing import Any
+
+import dagster as dg
+
+from ..operations.definition_state import definition_state
+from ..settings import Settings
 
 _SERVER, _CONTEXT = "dagster._grpc.server", "_mp_ctx"
 _PRELOADED = "orchestrator_platform.components.warmed"
 _SLOW = "Runs start from a new interpreter, which takes seconds: %s."
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Definitions, and what they were loaded from."""
+
+    settings: Settings
+    state: object
+    definitions: dg.Definitions
 
 
 def warm_code_server() -> bool:
@@ -26,6 +41,14 @@ def warm_code_server() -> bool:
         return False  # a run, or no part of Dagster's services
     servers = [each for each in gc.get_objects() if type(each) is module.DagsterApiServer]
     return bool(servers) and _warm(servers, logging.getLogger("orchestrator"))
+
+
+def warm_definitions(settings: Settings) -> dg.Definitions | None:
+    """Returns what was loaded before this run was started, where no file that declares something was written since."""
+    loaded: Loaded | None = getattr(sys.modules.get(_PRELOADED), "loaded", None)
+    if loaded is None or loaded.settings != settings or loaded.state != definition_state(settings):
+        return None
+    return loaded.definitions
 
 
 def _warm(servers: list[Any], log: logging.Logger) -> bool:

@@ -3,11 +3,9 @@
 It asks for what Dagster's sensors ask for, by the same rules, and needs neither daemon nor server.
 """
 
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from ..authority.agent_files import Invocation
 from ..errors import OrchestratorError
@@ -19,6 +17,7 @@ from ..settings import Settings
 from .alerts import raise_alerts
 from .backoff import Tried, try_again
 from .build import build, rehearse_dbt
+from .definition_state import definition_state
 from .file_events import FileEvents
 from .land import LandResult, land
 from .landable import Asked, answer, automatic_sources, find_landable
@@ -71,7 +70,7 @@ class Watch:
             DefinitionError: The project cannot be loaded at all.
             OrchestratorError: With `once`, the home cannot be worked in; else that is told, and waited out.
         """
-        self._gate, self._loaded_from = self.load(self.settings), _definitions(self.settings)
+        self._gate, self._loaded_from = self.load(self.settings), definition_state(self.settings)
         with FileEvents(self.settings.home.landing) as events:
             self._events = events
             while not self._stopping:
@@ -171,7 +170,7 @@ class Watch:
     def _current_gate(self) -> Gate:
         """Returns the gate, loaded anew where a definition changed; a project that is wrong now is left as it was."""
         assert self._gate is not None
-        found = _definitions(self.settings)
+        found = definition_state(self.settings)
         if found != self._loaded_from:
             self._loaded_from = found
             try:
@@ -179,21 +178,3 @@ class Watch:
             except OrchestratorError as error:
                 self.tell(self._gate, Problem("the project", error))
         return self._gate
-
-
-def _definitions(settings: Settings) -> object:
-    """What changes whenever a file that declares something is written."""
-    project = settings.project
-    folders = (project.defs, project.agents, project.dbt_project)
-    return frozenset(entry for folder in folders for entry in _files(folder))
-
-
-def _files(folder: Path) -> Iterator[tuple[str, int, int]]:
-    for place, below, names in os.walk(folder):
-        below[:] = [name for name in below if name not in {"target", "logs", "dbt_packages", "__pycache__"}]
-        for name in names:
-            try:
-                status = os.stat(os.path.join(place, name))  # noqa: PTH116, PTH118 - called for every file, again and again
-            except OSError:
-                continue
-            yield os.path.join(place, name), status.st_mtime_ns, status.st_size  # noqa: PTH118

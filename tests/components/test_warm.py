@@ -3,6 +3,7 @@
 import logging
 import multiprocessing
 import sys
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -10,7 +11,9 @@ import pytest
 from dagster._grpc.server import DagsterApiServer
 
 from orchestrator_platform.components import warm
-from orchestrator_platform.components.warm import warm_code_server
+from orchestrator_platform.components.load import load_definitions
+from orchestrator_platform.components.warm import Loaded, warm_code_server, warm_definitions
+from orchestrator_platform.operations.definition_state import definition_state
 
 
 class ApiServer:
@@ -66,3 +69,18 @@ def test_a_system_that_cannot_fork_says_so(
         assert not warm_code_server()
     assert "this system cannot fork" in caplog.text
     assert server._mp_ctx.get_start_method() == "spawn"
+
+
+def test_a_run_takes_what_was_loaded_before_it_until_a_file_that_declares_something_is_written(
+    shop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = shop.settings
+    module = ModuleType("orchestrator_platform.components.warmed")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    assert warm_definitions(settings) is None
+    loaded = Loaded(settings, definition_state(settings), load_definitions(settings))
+    module.loaded = loaded  # type: ignore[attr-defined]
+    assert warm_definitions(settings) is loaded.definitions
+    assert warm_definitions(replace(settings, docs_address="elsewhere")) is None
+    shop.write({"shop/defs/orders/no_refunds.sql": "SELECT * FROM raw.orders WHERE amount < -1"})
+    assert warm_definitions(settings) is None
