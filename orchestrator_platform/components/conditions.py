@@ -4,7 +4,7 @@ Dagster only asks. The gate's plan knows the data versions that serve, what was 
 that nothing is asked for that it would answer with "unchanged" or "held".
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import dagster as dg
@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from ..gate.context import Gate
 from ..operations.backoff import Tried, try_again
-from ..operations.lineage import assets_above
+from ..operations.lineage import assets_above, slow_assets
 from ..operations.stale import StaleAssets
 from ..projections.dagster_values import dagster_key, platform_key
 from ..records.candidates import AssetKind
@@ -96,9 +96,30 @@ class NothingAboveMoves(dg.AutomationCondition[dg.AssetKey]):
         if context.candidate_subset.is_empty:
             return dg.AutomationResult(context, nothing)
         asked: set[object] = {key for key, subset in context.request_subsets_by_key.items() if not subset.is_empty}
-        for run in unfinished_runs(context.asset_graph_view.instance):
-            asked |= run.asset_selection or set()
+        asked |= assets_of_runs(context.asset_graph_view.instance)
         return dg.AutomationResult(context, nothing if self._above & asked else context.candidate_subset)
+
+
+class NothingAboveIsBuilt(dg.AutomationCondition[dg.AssetKey]):
+    """True where no run is making any of these assets that is to be built."""
+
+    def __init__(self, stale: StaleAssets, above: Collection[AssetKey]) -> None:
+        self._stale, self._above = stale, frozenset(above)
+
+    @property
+    def name(self) -> str:
+        return "nothing that it is made of is being built"
+
+    @property
+    def description(self) -> str:
+        return "What takes long is built once, when all that it is made of is there"
+
+    def evaluate(self, context: "dg.AutomationContext[dg.AssetKey]") -> "dg.AutomationResult[dg.AssetKey]":
+        nothing = context.get_empty_subset()
+        if context.candidate_subset.is_empty:
+            return dg.AutomationResult(context, nothing)
+        built = being_built(self._stale, assets_of_runs(context.asset_graph_view.instance))
+        return dg.AutomationResult(context, nothing if self._above & built else context.candidate_subset)
 
 
 def _read_tried(cursor: str | None) -> Tried | None:
@@ -124,6 +145,8 @@ def build_condition(
     above = _made_in_other_runs(gate, declaration)
     if above:
         condition &= NothingAboveMoves(above)
+    elif declaration.key in slow_assets(gate, gate.assets):
+        condition &= NothingAboveIsBuilt(stale, assets_above(gate, {declaration.key}))
     return condition & NotJustTried(stale)
 
 
@@ -153,7 +176,8 @@ class BuildSensor(dg.AutomationConditionSensorDefinition):
             use_user_code_server=True,
         )
         self._given = (gate, stale, patience)
-        self._looks = _Looks(stale)
+        slow = slow_assets(gate, gate.assets)
+        self._looks = _Looks(stale, {asset: frozenset(assets_above(gate, {asset})) for asset in slow})
 
     def with_attributes(self, **changes: object) -> "BuildSensor":  # noqa: ARG002 - it has no jobs and is not renamed
         return BuildSensor(*self._given)
@@ -168,22 +192,40 @@ class BuildSensor(dg.AutomationConditionSensorDefinition):
 
 @dataclass
 class _Looks:
-    """What the last evaluation looked at: the home, and the runs that were going on."""
+    """What the last evaluation looked at: the home, and the runs that were going on. `above` says of what is slow what
+    it is made of.
+    """
 
     stale: StaleAssets
+    above: Mapping[AssetKey, frozenset[AssetKey]]
     seen: object = None
     at: float = 0.0
 
     def due(self, instance: dg.DagsterInstance, patience: Patience) -> bool:
         """Whether there is something to ask for that the last evaluation did not see as it is now."""
-        if not self.stale.read():
+        stale = self.stale.read()
+        if not stale:
             return False
-        state = (self.stale.state(), frozenset(run.run_id for run in unfinished_runs(instance)))
+        runs = unfinished_runs(instance)
+        built = being_built(self.stale, {key for run in runs for key in run.asset_selection or ()})
+        if all(asset in built or self.above.get(asset, frozenset()) & built for asset in stale):
+            return False
+        state = (self.stale.state(), frozenset(run.run_id for run in runs))
         now = patience.clock()
         if state == self.seen and now < self.at + _LOOK_AGAIN_SECONDS:
             return False
         self.seen, self.at = state, now
         return True
+
+
+def being_built(stale: StaleAssets, made: Collection[object]) -> frozenset[AssetKey]:
+    """Returns what is to be built and is among what runs are making."""
+    return frozenset(asset for asset in stale.read() if dagster_key(asset) in made)
+
+
+def assets_of_runs(instance: dg.DagsterInstance) -> frozenset[object]:
+    """Returns what the runs that have not ended were launched for."""
+    return frozenset(key for run in unfinished_runs(instance) for key in run.asset_selection or ())
 
 
 def unfinished_runs(instance: dg.DagsterInstance) -> Sequence[dg.DagsterRun]:

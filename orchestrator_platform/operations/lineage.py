@@ -29,12 +29,17 @@ def assets_above(gate: Gate, assets: Collection[AssetKey]) -> set[AssetKey]:
     return found
 
 
-def slow_last(gate: Gate, assets: Sequence[AssetKey]) -> list[list[AssetKey]]:
-    """Returns the assets in the groups in which they are best built: embeddings and monitors, which take long, come
-    after all that is not made of one. What is published whole or not at all waits for none.
+def slow_assets(gate: Gate, assets: Collection[AssetKey]) -> set[AssetKey]:
+    """Returns those of the assets that take long, embeddings and monitors, and those that are made of one. What is
+    published whole or not at all is none.
     """
     slow = {asset for asset in assets if isinstance(gate.assets[asset].build, EmbeddingBuild | MonitorBuild)}
     slow = {asset for asset in slow if gate.assets[asset].atomic is None}
-    last = (slow | assets_below(gate, slow)) & set(assets)
+    return (slow | assets_below(gate, slow)) & set(assets)
+
+
+def slow_last(gate: Gate, assets: Sequence[AssetKey]) -> list[list[AssetKey]]:
+    """Returns the assets in the groups in which they are best built: what is slow comes after all that is not."""
+    last = slow_assets(gate, assets)
     groups = [asset for asset in assets if asset not in last], [asset for asset in assets if asset in last]
     return [group for group in groups if group]

@@ -2,18 +2,23 @@
 
 import itertools
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pytest
+from embedded_notes import NOTES, gate_of_notes, make_notes, note, write_notes
 
 from orchestrator_platform.components.conditions import BUILD
-from orchestrator_platform.components.load import load_definitions
+from orchestrator_platform.components.load import component_assets, load_definitions
 from orchestrator_platform.components.waiting import Patience
 from orchestrator_platform.gate.context import utc_now
 from orchestrator_platform.operations.backoff import FIRST_SECONDS
 from orchestrator_platform.operations.build import build
 from orchestrator_platform.operations.land import land
 from orchestrator_platform.operations.replay import replay
+from orchestrator_platform.projections.dagster_values import dagster_key
+from orchestrator_platform.records.keys import AssetKey
 
 GOOD = ("1,ann,4.5", "2,bob,20", "3,ann,8")
 
@@ -128,3 +133,24 @@ def test_the_sensor_asks_for_one_run_and_evaluates_nothing_while_nothing_changes
     land(kept_shop.gate, "orders")
     (request,) = tick(idle.cursor).run_requests
     assert {".".join(key.path) for key in request.asset_selection} == {"marts.best", "marts.names", "marts.totals"}
+
+
+@pytest.mark.filterwarnings("ignore::dagster.PreviewWarning", "ignore::dagster.BetaWarning")
+def test_an_embedding_waits_for_a_run_that_makes_the_table_which_it_is_made_of_and_for_no_other(tmp_path: Path) -> None:
+    folder = make_notes(tmp_path)
+    write_notes(folder, [note(number) for number in range(5)])
+    defs = dg.Definitions(assets=list(component_assets(gate_of_notes(folder))))
+    table, vectors = dagster_key(AssetKey("marts.notes")), dagster_key(AssetKey(NOTES))
+    with dg.DagsterInstance.ephemeral() as instance:
+
+        def asked() -> set[dg.AssetKey]:
+            every = dg.evaluate_automation_conditions(defs, instance, asset_selection=dg.AssetSelection.all())
+            return {result.key for result in every.results if not result.true_subset.is_empty}
+
+        assert asked() == {table, vectors}, "one run makes both"
+        job = defs.resolve_implicit_global_asset_job_def().get_subset(asset_selection={table})
+        run = instance.create_run_for_job(job, asset_selection=frozenset({table}))
+        instance.report_dagster_event(dg.DagsterEvent(dg.DagsterEventType.RUN_STARTING.value, job.name), run.run_id)
+        assert asked() == set()
+        build(gate_of_notes(folder), ["marts.notes"])
+        assert asked() == {vectors}, "its table is built, and the run has yet to tell of it"
