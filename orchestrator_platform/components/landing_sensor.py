@@ -1,4 +1,6 @@
-"""Asks for a landing as soon as files have arrived whole: one run for each source that has some, and no other."""
+"""Asks for a landing as soon as files have arrived whole: one run for each source that has some, and one beside them
+that builds what they lead to.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -13,6 +15,7 @@ from ..operations.landable import Answer, Asked, Landable, answer, automatic_sou
 from ..projections.dagster_values import dagster_key
 from ..records.declarations import AssetDeclaration
 from ..records.keys import AssetKey
+from .carrying import carried_by, carry_request
 from .conditions import unfinished_runs
 from .waiting import Patience
 
@@ -29,11 +32,12 @@ def landing_sensor(gate: Gate, patience: Patience) -> dg.SensorDefinition | None
     sources = list(automatic_sources(gate))
     if not sources:
         return None
+    keys = [source.key for source in sources]
 
     @dg.sensor(
         name=LANDING,
-        description="Lands what arrives in the landing folders, as soon as it is whole.",
-        target=dg.AssetSelection.assets(*(dagster_key(source.key) for source in sources)),
+        description="Lands what arrives in the landing folders, as soon as it is whole, and builds what it leads to.",
+        target=dg.AssetSelection.assets(*(dagster_key(asset) for asset in (*keys, *carried_by(gate, keys)))),
         minimum_interval_seconds=1,
         default_status=dg.DefaultSensorStatus.RUNNING,
     )
@@ -47,7 +51,9 @@ def landing_sensor(gate: Gate, patience: Patience) -> dg.SensorDefinition | None
         if not wanted:
             return dg.SensorResult(skip_reason=says[:2000], cursor=cursor)
         context.log.info(says)
-        return dg.SensorResult(run_requests=[_request(source) for source in wanted], cursor=cursor)
+        carrying = carry_request(gate, [source.key for source in wanted], context.instance)
+        requests = [*(_request(source) for source in wanted), *([carrying] if carrying else [])]
+        return dg.SensorResult(run_requests=requests, cursor=cursor)
 
     return landing
 

@@ -9,7 +9,7 @@ import dagster as dg
 from ..authority.agent_files import Invocation
 from ..errors import Misuse, OrchestratorError
 from ..gate.context import Gate
-from ..gate.outcomes import Outcome
+from ..gate.outcomes import Outcome, Unchanged
 from ..operations.asset_pages import describe_assets
 from ..operations.audit import audit_again
 from ..operations.dagster_sync import on_behalf_of, sync_versions
@@ -21,6 +21,7 @@ from ..operations.stale import StaleAssets
 from ..projections.dagster_values import FRESHNESS, SERVED, dagster_key, platform_key
 from ..records.declarations import AssetDeclaration
 from ..records.keys import AssetKey
+from .carrying import await_landings, landings_of, read_parents_again, tell_of_waiting
 from .conditions import build_condition, is_automatic
 from .explanations import explain_shortfalls, warnings_of
 from .launch_forms import LandForm, MakeForm, filled_in, require_reason
@@ -118,6 +119,7 @@ def take_step(
     assets = [platform_key(key) for key in context.selected_asset_keys]
     try:
         said = filled_in(form, context.op_execution_context.op_config)
+        await_landings(gate, context.instance, landings_of(context.run))
         with in_turn(gate, assets, f"run {context.run.run_id[:8]}"):
             yield from _take(context, gate, make, run_start(context.run, said))
     except OrchestratorError as error:
@@ -127,12 +129,20 @@ def take_step(
 
 
 def _take(context: dg.AssetExecutionContext, gate: Gate, make: Make, start: RunStart) -> Iterator[StepEvent]:
-    sync_versions(gate, context.instance)
+    landings = landings_of(context.run)
+    if not landings:
+        # Those that it was launched beside have yet to record what they published.
+        sync_versions(gate, context.instance)
     selected = {platform_key(key) for key in context.selected_asset_keys}
     asked = [asset for asset in gate.assets if asset in selected]
     planned = _planned(context)
     start = replace(start, slices=slices_of_run(context))
-    made = make(gate, asked, start) if asked else Made(())
+    due = [asset for asset in asked if asset in StaleAssets(gate).read()] if landings else asked
+    made = make(gate, due, start) if due else Made(())
+    if landings:
+        read_parents_again(context, landings)
+    stand = tell_of_waiting(gate, context.instance, [asset for asset in asked if asset not in due])
+    outcomes = (*made.outcomes, *(Unchanged(asset, "nothing that it is made of changed") for asset in stand))
     served = read_served(gate, selected | planned.keys())
     ages = read_freshness(gate, selected | planned.keys())
     reporting = Reporting(
@@ -145,7 +155,10 @@ def _take(context: dg.AssetExecutionContext, gate: Gate, make: Make, start: RunS
         made.extra,
         start.slices,
     )
-    yield from reporting.events(made.outcomes)
+    yield from reporting.events(outcomes)
+    for asset in asked:
+        if asset not in due and asset not in stand:
+            yield from reporting.of_served(asset, planned.get(asset, frozenset()))
     for asset in gate.assets:
         if asset in planned and asset not in selected:
             yield from _audit(gate, asset, planned[asset], reporting)

@@ -142,7 +142,13 @@ class Shop:
         file = write(self.settings.home.landing / "orders" / name, text)
         os.utime(file, (1_700_000_000, 1_700_000_000))
 
-    def run(self, *assets: str, job: str | None = None, checks: Sequence[tuple[str, str]] | None = None) -> "Run":
+    def run(
+        self,
+        *assets: str,
+        job: str | None = None,
+        checks: Sequence[tuple[str, str]] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> "Run":
         defs = load_definitions(self.settings)
         graph_job = defs.resolve_job_def(job) if job else defs.resolve_implicit_global_asset_job_def()
         if checks is not None:
@@ -150,7 +156,7 @@ class Shop:
             graph_job = graph_job.get_subset(asset_selection=set(), asset_check_selection=set(keys))
         elif assets:
             graph_job = graph_job.get_subset(asset_selection={_key(asset) for asset in assets})
-        return Run(graph_job.execute_in_process(instance=self.instance, raise_on_error=False))
+        return Run(graph_job.execute_in_process(instance=self.instance, raise_on_error=False, tags=tags))
 
     def materializations(self, asset: str) -> list[Any]:
         records = self.instance.fetch_materializations(_key(asset), limit=100, ascending=True).records

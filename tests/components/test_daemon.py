@@ -13,6 +13,7 @@ import dagster as dg
 import pytest
 from served_home import ServedHome, serve, wait_until
 
+from orchestrator_platform.components.carrying import CARRIES_TAG
 from orchestrator_platform.components.conditions import BUILD
 from orchestrator_platform.components.landing_sensor import LANDING
 from orchestrator_platform.operations.dev import write_dagster_home
@@ -168,6 +169,19 @@ def test_a_rejection_is_not_tried_again_and_what_can_be_built_without_it_is(serv
     assert _n_failed(served) == n_failed + 1
     told = (served.settings.home.journal / "alerts.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["id"] for line in told] == ["rejected:1"]
+
+
+def test_a_landing_that_is_rejected_leaves_what_is_made_of_its_table_as_it_is(served: ServedHome) -> None:
+    wait_until(lambda: all(run.is_finished for run in served.runs()))
+    before, known = total(served), {run.run_id for run in served.runs()}
+    (served.landing("orders") / "refund.csv").write_text(HEADER + "9,ann,-4\n", encoding="utf-8")
+    wait_until(lambda: all(run.is_finished for run in served.runs()) and len(served.runs()) >= len(known) + 2)
+    runs = [run for run in served.runs() if run.run_id not in known]
+    assert {CARRIES_TAG in run.tags: run.status for run in runs} == {
+        False: dg.DagsterRunStatus.FAILURE,
+        True: dg.DagsterRunStatus.SUCCESS,
+    }
+    assert total(served) == before
 
 
 def _n_failed(home: ServedHome) -> int:

@@ -1,4 +1,6 @@
-"""The landing sensor asks for one run for each source with something new, as soon as it is whole."""
+"""The landing sensor asks for one run for each source with something new, as soon as it is whole, and for one beside
+them that builds.
+"""
 
 import threading
 from collections.abc import Iterator
@@ -14,6 +16,7 @@ from orchestrator_platform.components.waiting import Patience
 from orchestrator_platform.operations.file_events import FileEvents
 
 GOOD, BAD = ("1,ann,4.5", "2,bob,20"), ("1,ann,-4",)
+LANDED_AND_CARRIED = [["raw.orders"], ["marts.names", "marts.totals", "marts.best"]]
 
 
 class Sensor:
@@ -39,7 +42,7 @@ def test_a_thousand_files_are_one_run(kept_shop: Any) -> None:
     assert sensor.tick().skip_message == "nothing new in landing"
     for number in range(1000):
         kept_shop.drop(f"{number:04}.csv", f"{number + 1},ann,1")
-    assert sensor.asked() == [["raw.orders"]]
+    assert sensor.asked() == LANDED_AND_CARRIED
     assert sensor.asked() == []
     assert kept_shop.run("raw.orders").ok
     assert sensor.tick().skip_message == "nothing new in landing"
@@ -49,18 +52,18 @@ def test_a_thousand_files_are_one_run(kept_shop: Any) -> None:
 def test_files_of_a_rejected_candidate_are_not_asked_for_again(kept_shop: Any) -> None:
     sensor = Sensor(kept_shop)
     kept_shop.drop("bad.csv", *BAD)
-    assert sensor.asked() == [["raw.orders"]]
+    assert sensor.asked() == LANDED_AND_CARRIED
     assert not kept_shop.run("raw.orders").ok
     waiting = sensor.tick()
     assert (waiting.run_requests, waiting.skip_message) == ([], "orders: 1 files wait for a decision")
     kept_shop.drop("good.csv", *GOOD)
-    assert sensor.asked() == [["raw.orders"]]
+    assert sensor.asked() == LANDED_AND_CARRIED
 
 
 def test_a_run_that_lost_its_files_is_asked_for_again_later_and_the_tick_says_so(kept_shop: Any) -> None:
     sensor = Sensor(kept_shop)
     kept_shop.drop("monday.csv", *GOOD)
-    assert sensor.asked() == [["raw.orders"]]
+    assert sensor.asked() == LANDED_AND_CARRIED
     # No run was made of the request.
     assert "orders: 1 file, tried once with the same inputs; tried again in" in sensor.tick().skip_message
 
@@ -76,7 +79,7 @@ def test_a_source_that_is_being_landed_is_not_asked_for(kept_shop: Any) -> None:
     kept_shop.instance.add_run(run)
     assert sensor.tick().skip_message == f"orders: 1 file, while run {run.run_id[:8]} lands it"
     kept_shop.instance.report_run_failed(run)
-    assert sensor.asked() == [["raw.orders"]]
+    assert sensor.asked() == LANDED_AND_CARRIED
 
 
 def test_a_tick_that_waits_answers_when_a_file_arrives(kept_shop: Any) -> None:
@@ -89,7 +92,7 @@ def test_a_tick_that_waits_answers_when_a_file_arrives(kept_shop: Any) -> None:
     partial.write_text("order_id,customer,amount\n1,ann,4.5\n", encoding="utf-8")
     partial.rename(folder / "monday.csv")
     tick.join(30)
-    assert answers == [["raw.orders"]]
+    assert answers == LANDED_AND_CARRIED
 
 
 @pytest.fixture(params=["events", "polling"])
