@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from ..gate.context import Gate
 from ..operations.backoff import Tried, try_again
-from ..operations.lineage import assets_above, slow_assets
+from ..operations.lineage import assets_above, slow_assets, waits_for_long
 from ..operations.stale import StaleAssets
 from ..projections.dagster_values import dagster_key, platform_key
 from ..records.candidates import AssetKind
@@ -145,7 +145,7 @@ def build_condition(
     above = _made_in_other_runs(gate, declaration)
     if above:
         condition &= NothingAboveMoves(above)
-    elif declaration.key in slow_assets(gate, gate.assets):
+    elif waits_for_long(gate, declaration.key):
         condition &= NothingAboveIsBuilt(stale, assets_above(gate, {declaration.key}))
     return condition & NotJustTried(stale)
 

@@ -33,9 +33,18 @@ def slow_assets(gate: Gate, assets: Collection[AssetKey]) -> set[AssetKey]:
     """Returns those of the assets that take long, embeddings and monitors, and those that are made of one. What is
     published whole or not at all is none.
     """
-    slow = {asset for asset in assets if isinstance(gate.assets[asset].build, EmbeddingBuild | MonitorBuild)}
-    slow = {asset for asset in slow if gate.assets[asset].atomic is None}
+    slow = {asset for asset in assets if _takes_long(gate, asset)}
     return (slow | assets_below(gate, slow)) & set(assets)
+
+
+def waits_for_long(gate: Gate, asset: AssetKey) -> bool:
+    """Whether the asset is among the slow ones of all."""
+    return any(_takes_long(gate, each) for each in (asset, *assets_above(gate, {asset})))
+
+
+def _takes_long(gate: Gate, asset: AssetKey) -> bool:
+    declared = gate.assets[asset]
+    return isinstance(declared.build, EmbeddingBuild | MonitorBuild) and declared.atomic is None
 
 
 def slow_last(gate: Gate, assets: Sequence[AssetKey]) -> list[list[AssetKey]]:
