@@ -98,7 +98,7 @@ def weigh(_: Mapping[str, Any], days: "npt.NDArray[np.datetime64]") -> "npt.NDAr
     """
     import numpy as np
 
-    _, place, n_of_day = np.unique(days, return_inverse=True, return_counts=True)
+    place, n_of_day = np.unique(days, return_inverse=True, return_counts=True)[1:]
     return np.asarray(np.minimum(1.0, 2 * np.median(n_of_day) / n_of_day[place]), dtype=np.float64)
 
 
