@@ -81,7 +81,7 @@ def judge_champion(seen: Evidence) -> Iterator[Judged]:
         return
     served = Scored(seen.truth_of(seen.holdout), answers, seen.positive).taken(fresh)
     gain = compare(options.metric, scored, served, seen.weights[:, fresh])
-    what = f"{options.metric} {metric_value(options.metric, scored):.3f}, of the model that serves"
+    what = f"{options.metric} {metric_value(options.metric, scored):.3f}, of the model it is compared with"
     what += f" {metric_value(options.metric, served):.3f}: better by"
     yield judged_against(CHAMPION, gain, -options.tolerance, what)
 

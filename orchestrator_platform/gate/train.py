@@ -32,8 +32,9 @@ _BESIDE_THE_SEARCH_SECONDS = 1_800
 class TrainingStage:
     """What the training of one model works with.
 
-    `examples` is text that can stand after FROM, `parents` are the versions that it shows. `studies` keeps trials that
-    were done, so that a search which was killed goes on; with `anew` it begins again.
+    `examples` is text that can stand after FROM, `parents` are the versions that it shows; `served` is such a text with
+    the row of the model that serves, where one does. `studies` keeps trials that were done, so that a search which was
+    killed goes on; with `anew` it begins again.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -43,6 +44,7 @@ class TrainingStage:
     scratch: Path
     studies: Path
     anew: bool
+    served: str | None
     say: Callable[[str], None]
 
     @property
@@ -147,10 +149,11 @@ def _study(stage: TrainingStage) -> Path:
 
 def _insert(stage: TrainingStage, artefact: bytes, answer: Mapping[str, Any]) -> None:
     options = stage.options
+    sha256 = hashlib.sha256(artefact).hexdigest()
     values = {
         "model": options.name,
         "artefact": artefact,
-        "artefact_sha256": hashlib.sha256(artefact).hexdigest(),
+        "artefact_sha256": sha256,
         "artefact_format": SKOPS,
         "target": options.target,
         "classes": list(options.classes),
@@ -159,7 +162,8 @@ def _insert(stage: TrainingStage, artefact: bytes, answer: Mapping[str, Any]) ->
         "trained_until": answer["trained_until"],
         "n_examples": answer["n_examples"],
         "seed": options.seed,
-        **{name: canonical_json(answer[name]) for name in ("parameters", "thresholds", "search", "metrics")},
+        **{name: canonical_json(answer[name]) for name in ("parameters", "thresholds", "metrics")},
+        "search": _search_behind(stage, sha256) or canonical_json(answer["search"]),
         "code_version": stage.declaration.code_version,
         "environment": environment_hash(),
         "data_versions": json.dumps(stage.data_versions, sort_keys=True),
@@ -168,3 +172,12 @@ def _insert(stage: TrainingStage, artefact: bytes, answer: Mapping[str, Any]) ->
     stage.connection.execute(
         f"CREATE OR REPLACE TEMP TABLE {_ROW} AS SELECT {listed}", [values[name] for name, _, _ in MODEL_COLUMNS]
     )
+
+
+def _search_behind(stage: TrainingStage, sha256: str) -> str | None:
+    """The search of the model that serves, where this is the same: to search longer is no other model."""
+    if stage.served is None:
+        return None
+    query = f"SELECT search FROM {stage.served} WHERE artefact_sha256 = ?"
+    row = stage.connection.execute(query, [sha256]).fetchone()
+    return str(row[0]) if row is not None else None

@@ -217,12 +217,16 @@ def read_ledger(connection: duckdb.DuckDBPyConnection, source: str | None = None
 
 
 def read_ledger_state(connection: duckdb.DuckDBPyConnection) -> str:
-    """Returns what stands for the ledger as it stands, replays and retractions among it; empty for an empty one."""
+    """Returns what stands for the ledger as it stands, with replays and what was taken back of its tables; empty for an
+    empty one.
+    """
     found = []
-    for table in ("ledger", "replays", "retracted"):
+    landed = f"WHERE t.asset IN (SELECT asset FROM lake.{SCHEMA}.ledger)"
+    for table, of_landed in {"ledger": "", "replays": "", "retracted": landed}.items():
         if may_have_rows(connection, table):
-            row = connection.execute(f"SELECT count(*), sum(hash(t)) FROM lake.{SCHEMA}.{table} AS t").fetchone()
-            found.append([table, *map(str, row or ())])
+            query = f"SELECT count(*), sum(hash(t)) FROM lake.{SCHEMA}.{table} AS t {of_landed}"
+            n_rows, hashed = connection.execute(query).fetchone() or (0, None)
+            found += [[table, str(n_rows), str(hashed)]] if n_rows else []
     return sha256_of(found) if found else ""
 
 

@@ -5,10 +5,10 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from ..errors import EndpointAnswerWrong, EndpointFailed, EndpointRefused
+from ..http_answers import asked_wait
 
 if TYPE_CHECKING:
     import httpx
@@ -113,7 +113,7 @@ def _send(client: "httpx.Client", endpoint: Endpoint, texts: Sequence[str], cloc
     except httpx.TransportError as error:
         raise _PassingFailure(f"the connection broke ({type(error).__name__})") from error
     if response.status_code in _PASSING:
-        raise _PassingFailure(f"status {response.status_code}", _asked_wait(response.headers.get("retry-after")))
+        raise _PassingFailure(f"status {response.status_code}", asked_wait(response.headers.get("retry-after")))
     if response.status_code != 200:
         raise EndpointRefused(
             url=endpoint.url,
@@ -136,19 +136,6 @@ def _read_body(response: "httpx.Response", endpoint: Endpoint, n_texts: int, clo
         if clock.now() > until:
             raise _PassingFailure(f"no whole answer within {endpoint.timeout_seconds:g} s")
     return b"".join(parts)
-
-
-def _asked_wait(header: str | None) -> float | None:
-    if not header:
-        return None
-    try:
-        return max(float(header), 0.0)
-    except ValueError:
-        pass
-    try:
-        return max(parsedate_to_datetime(header).timestamp() - time.time(), 0.0)
-    except ValueError:
-        return None
 
 
 def _said(body: bytes) -> str:

@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from threading import Timer
 from typing import TYPE_CHECKING
 
 from ..errors import PullFailed, PullRefused
+from ..http_answers import asked_wait
 from ..records.pulls import Validators
 from .failures import PassingFailure, told_megabytes
 from .http_addresses import Address, opened
@@ -180,7 +180,7 @@ def _unfit(transfer: Transfer, answer: "httpx.Response", part: Part | None) -> E
         transfer.partial.forget()
         return PassingFailure(f"status {status}, which is no answer to what was asked")
     if status in _PASSING:
-        return PassingFailure(f"status {status}", _asked_wait(answer.headers.get("retry-after")))
+        return PassingFailure(f"status {status}", asked_wait(answer.headers.get("retry-after")))
     fix = {
         401: "Name the variable that holds a token by `key_variable`.",
         403: "Name the variable that holds a token by `key_variable`, or ask whoever serves it.",
@@ -212,19 +212,6 @@ def _is_packed(answer: "httpx.Response") -> bool:
 def _content_length(answer: "httpx.Response") -> int | None:
     said = answer.headers.get("content-length", "")
     return int(said) if said.isascii() and said.isdigit() else None
-
-
-def _asked_wait(header: str | None) -> float | None:
-    if not header:
-        return None
-    try:
-        return max(float(header), 0.0)
-    except ValueError:
-        pass
-    try:
-        return max(parsedate_to_datetime(header).timestamp() - time.time(), 0.0)
-    except (ValueError, TypeError):
-        return None
 
 
 def _wait(state: "RetryCallState", clock: Clock, until: float) -> float:

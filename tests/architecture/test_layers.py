@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[2] / "orchestrator_platform"
 
 LAYERS = (
-    ("records", "errors", "settings", "home_format", "python_file", "sql", "storage"),
+    ("records", "errors", "settings", "home_format", "python_file", "sql", "storage", "http_answers"),
     ("authority", "lake", "contracts", "learning", "pulling", "reading", "transforming"),
     ("audits",),
     ("gate", "projections"),

@@ -156,7 +156,7 @@ def test_a_second_version_is_listed_compared_and_taken_back(folder: Path) -> Non
     assert until == ["2024-06-04 14:00:00", "2024-05-30 14:00:00"]
     compared = compare_models(gate, MODEL, 1, 2)
     assert not compared.same_examples
-    assert "of the model that serves" in compared.verdict
+    assert "of the model it is compared with" in compared.verdict
     assert {check for check, _, _ in compared.measured} >= {"roc_auc", "calibration"}
     rollback(gate, Goal(asset=MODEL, version=1), why="a test", by="ada")
     assert [version.alias for version in list_models(gate_of_models(folder))] == ["champion", "", ""]
@@ -290,6 +290,15 @@ def test_a_component_that_is_wrong_is_refused_with_file_and_line(
     with pytest.raises(DefinitionError, match=said) as raised:
         gate_of_models(folder)
     assert "defs/models/defs.yaml:" in str(raised.value)
+
+
+def test_a_longer_search_that_finds_the_same_model_publishes_nothing(tmp_path: Path) -> None:
+    folder = make_models(tmp_path)
+    file = folder / "defs/models/estimator.py"
+    file.write_text(file.read_text(encoding="utf-8").replace("0.1, 10, log=True", "1.0, 1.0"), encoding="utf-8")
+    build(gate_of_models(folder))
+    assert isinstance(trained(folder, trials=2), Published)
+    assert isinstance(trained(folder, trials=3), Unchanged)
 
 
 def test_another_budget_is_no_other_model(folder: Path) -> None:

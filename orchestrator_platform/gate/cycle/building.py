@@ -70,7 +70,7 @@ class Builder:
                 embedding = EmbeddingBuilder(self.gate, self.cut, rebuild)
                 built = embedding.build(connection, declaration, relations[options.source])
             case ModelBuild(options=options):
-                trainer = ModelTrainer(self.gate, folder / "training", rebuild)
+                trainer = ModelTrainer(self.gate, self.cut, folder / "training", rebuild)
                 built = trainer.train(connection, declaration, relations[options.examples], read)
             case MonitorBuild() as build:
                 built = self._watch(connection, declaration, build, relations)

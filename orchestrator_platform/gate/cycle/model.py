@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 
 from ...errors import OrchestratorError
+from ...lake.published import PublishedCut
 from ...records.candidates import ParentRead
 from ...records.declarations import AssetDeclaration
 from ..build import Built
@@ -19,6 +20,7 @@ class ModelTrainer:
     """Trains models; a `rebuild` searches anew. `scratch` is a folder of the workbench."""
 
     gate: Gate
+    cut: PublishedCut
     scratch: Path
     rebuild: bool = False
 
@@ -38,6 +40,7 @@ class ModelTrainer:
             scratch=self.scratch / declaration.key,
             studies=self.gate.settings.home.cache / "studies",
             anew=self.rebuild,
+            served=self.cut.relations().get(declaration.key),
             say=self.gate.say,
         )
         try:
