@@ -6,8 +6,8 @@ from email.utils import parsedate_to_datetime
 
 
 def asked_wait(retry_after: str | None) -> float | None:
-    """Returns the seconds that a server asks to wait by the header Retry-After, a number or a date; `None` where it asks
-    for nothing that can be done.
+    """Returns the seconds that a server asks to wait by the header Retry-After, a number or a date; `None` where it
+    asks for nothing that can be done.
     """
     if not retry_after:
         return None

@@ -6,10 +6,10 @@ from datetime import datetime
 
 import duckdb
 
-from ..errors import BaseMoved, LockTimeout, OrchestratorError
+from ..errors import BaseMoved, OrchestratorError, VersionDamaged
 from ..lake.catalog import measure_files, open_catalog
 from ..lake.commit import Commit
-from ..lake.compacting import write_compacted
+from ..lake.compacting import require_as_written, write_compacted
 from ..lake.history import read_heads, read_receipt
 from ..lake.layout import LakeLayout
 from ..lake.migrations import PLATFORM
@@ -32,7 +32,8 @@ def compact(
 
     Raises:
         LockTimeout: Another writer held the lock for too long.
-        CommitMismatch: What was written is not the version's content.
+        CommitMismatch: What was written is not the version's content, or was changed since.
+        VersionDamaged: What was committed cannot be read as it should; no reader has seen it.
     """
     with closing(connect_reader(layout)) as connection:
         head = read_heads(connection).get(asset)
@@ -50,18 +51,27 @@ def compact(
         reason="it lay in many files",
         details={"files": {compacted.file.name: compacted.sha256}},
     )
+    tried = False
     try:
         with open_writer(layout, lock_timeout_seconds) as writer:
+            require_as_written(compacted)
+            tried = True
             writer.commit(Commit(events=(event,), compacted=(compacted,)))
-    except (BaseMoved, LockTimeout) as error:
+    except BaseMoved:
         compacted.file.unlink()
-        if isinstance(error, LockTimeout):
-            raise
+    except BaseException:
+        # What a commit that broke left behind is the next writer's to look at.
+        if not tried:
+            compacted.file.unlink(missing_ok=True)
+        raise
 
 
 def compact_if_many(gate: Gate, asset: AssetKey) -> None:
     """Compacts a small table that lies in many files: whoever reads it opens all of them. What fails is said, and
     tried again after the next publication: the one before it stands.
+
+    Raises:
+        VersionDamaged: What was committed cannot be read as it should; no reader has seen it.
     """
     try:
         with open_catalog(gate.layout.readers) as catalog:
@@ -69,5 +79,8 @@ def compact_if_many(gate: Gate, asset: AssetKey) -> None:
         if n_files >= MANY_FILES and size_bytes <= _SMALL_BYTES:
             waits = gate.settings.lock_timeout_seconds
             compact(gate.layout, asset, PLATFORM, now=gate.now(), run_id=gate.new_id(), lock_timeout_seconds=waits)
+    except VersionDamaged:
+        # Nothing may be written any more, and no reader sees it, until that is mended.
+        raise
     except (OrchestratorError, OSError, duckdb.Error, sqlite3.Error) as error:
         gate.say(f"{asset} is published, and still lies in many files: {str(error).splitlines()[0]}")

@@ -44,6 +44,8 @@ def write_compacted(
         f"COPY (SELECT {names} FROM lake.{receipt.asset.quoted} ORDER BY rowid) TO {literal(str(target))}"
         " (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"
     )
+    # Hashed before it is measured: whatever changes it from now on is noticed.
+    sha256 = hash_file(target)
     written = measure_content(connection, f"read_parquet({literal(str(target))})", receipt.columns)
     expected = Content.parse(receipt.data_version)
     if not written.agrees_with(expected):
@@ -52,7 +54,19 @@ def write_compacted(
     with target.open("rb") as file:
         os.fsync(file.fileno())
     target.chmod(0o444)
-    return Compacted(receipt, target, hash_file(target))
+    return Compacted(receipt, target, sha256)
+
+
+def require_as_written(compacted: Compacted) -> None:
+    """Looks at the file once more, under the writer's lock.
+
+    Raises:
+        CommitMismatch: It is gone, or another than was written.
+    """
+    found = hash_file(compacted.file) if compacted.file.exists() else "no file"
+    if found != compacted.sha256:
+        what = "the compacted file"
+        raise CommitMismatch(asset=compacted.receipt.asset, what=what, expected=compacted.sha256, found=found)
 
 
 def apply_compacted(connection: duckdb.DuckDBPyConnection, compacted: Compacted) -> None:

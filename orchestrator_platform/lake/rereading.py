@@ -10,7 +10,8 @@ from ..records.keys import AssetKey, Snapshot
 from ..records.receipts import Receipt
 from ..sql import literal, read_columns
 from .content import Content, measure_content
-from .history import read_heads, read_receipt
+from .history import read_compacted_after, read_heads, read_receipt
+from .maintenance import require_unharmed
 
 # Re-reading a small change is free; a large one was hashed file by file when it was put in place.
 _REREAD_ROWS = 1_000_000
@@ -39,10 +40,17 @@ def reread_unseen(connection: duckdb.DuckDBPyConnection, seen: Snapshot | None) 
 
     Raises:
         CommitMismatch: A served version is not what its receipt says.
+        VersionDamaged: Neither is one that was written anew as one file.
     """
+    since = Snapshot(seen or 0)
+    compacted = read_compacted_after(connection, since)
     for head in read_heads(connection).values():
-        receipt = read_receipt(connection, head.asset, head.version) if head.snapshot > (seen or 0) else None
-        if receipt is not None:
+        if head.snapshot <= since and head.asset not in compacted:
+            continue
+        receipt = read_receipt(connection, head.asset, head.version)
+        if receipt is not None and head.asset in compacted:
+            require_unharmed(connection, "lake", receipt)
+        elif receipt is not None:
             reread(connection, receipt)
 
 

@@ -70,7 +70,9 @@ class Watch:
             DefinitionError: The project cannot be loaded at all.
             OrchestratorError: With `once`, the home cannot be worked in; else that is told, and waited out.
         """
-        self._gate, self._loaded_from = self.load(self.settings), definition_state(self.settings)
+        # Looked at first: what is written while it loads counts as changed.
+        self._loaded_from = definition_state(self.settings)
+        self._gate = self.load(self.settings)
         with FileEvents(self.settings.home.landing) as events:
             self._events = events
             while not self._stopping:

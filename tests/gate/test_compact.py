@@ -4,15 +4,20 @@ import signal
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import pytest
 from killed_run import run_killed
 from made_once import MadeOnce
 from small_project import gate_of, make_project, open_project, write_orders
 
+from orchestrator_platform.errors import VersionDamaged
 from orchestrator_platform.gate import compact
 from orchestrator_platform.gate.compact import compact_if_many
+from orchestrator_platform.lake import writer
 from orchestrator_platform.lake.catalog import measure_files, open_catalog
+from orchestrator_platform.lake.compacting import Compacted
 from orchestrator_platform.lake.history import read_receipts
 from orchestrator_platform.lake.layout import LakeLayout
 from orchestrator_platform.lake.lock import writer_lock
@@ -120,3 +125,58 @@ def test_a_kill_while_compacting_loses_nothing(project: Path, function: str, whe
     land_next(project)
     assert readable(project) == [1, 2, 3, 4]
     assert n_files(project) < MANY
+
+
+def amounts(folder: Path) -> list[int]:
+    return [row[0] for row in open_project(folder).query("SELECT amount FROM raw.orders ORDER BY ALL").fetchall()]
+
+
+def write_others(file: Path) -> None:
+    """As many rows of the same columns, with other amounts."""
+    file.chmod(0o644)
+    with closing(duckdb.connect()) as connection:
+        query = f"SELECT * REPLACE (amount + 989 AS amount) FROM '{file}'"
+        connection.execute(f"CREATE TABLE others AS {query}")
+        connection.execute(f"COPY others TO '{file}' (FORMAT parquet)")
+
+
+def test_a_file_that_is_changed_before_the_commit_is_not_committed(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = compact.write_compacted
+
+    def changed(*given: Any) -> Compacted:
+        compacted = written(*given)
+        write_others(compacted.file)
+        return compacted
+
+    monkeypatch.setattr(compact, "write_compacted", changed)
+    land_next(project)
+    assert amounts(project) == [10, 10, 10]
+    assert n_files(project) == MANY
+    assert Doctor(open_project(project).settings).examine().is_healthy, "nothing is left behind"
+
+
+def test_what_was_committed_and_not_read_again_is_read_before_anybody_sees_it(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    committed: list[Path] = []
+    applied = writer.apply_compacted
+
+    def apply(connection: duckdb.DuckDBPyConnection, compacted: Compacted) -> None:
+        applied(connection, compacted)
+        committed.append(compacted.file)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(writer, "apply_compacted", apply)
+    with monkeypatch.context() as patch:
+        patch.setattr(writer, "require_unharmed", killed)
+        with pytest.raises(KeyboardInterrupt):
+            land_next(project)
+    write_others(committed[0])
+    before = amounts(project)
+    with pytest.raises(VersionDamaged):
+        land_next(project)
+    assert amounts(project) == before == [10, 10, 10]
