@@ -27,6 +27,8 @@ DOCS_VARIABLE = "ORCHESTRATOR_DOCS"
 STOPPING_VARIABLE = "ORCHESTRATOR_STOPPING"
 # In a database of the home; nowhere; any other value is the address of a tracking server.
 REGISTRY_AT_HOME, REGISTRY_OFF = "home", "off"
+# What [tool.orchestrator] may say.
+_TEXTS, _TABLES = ("defs", "dbt_project", "agents", "registry"), ("retention", "search")
 
 
 @dataclass(frozen=True)
@@ -377,5 +379,25 @@ def _project_table(file: Path) -> dict[str, Any] | None:
         document = tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DefinitionError(file=file, problem=f"is not valid TOML: {error}", fix="Mend the file.") from error
-    table = document.get("tool", {}).get("orchestrator")
-    return table if isinstance(table, dict) else None
+    tool = document.get("tool")
+    table = tool.get("orchestrator") if isinstance(tool, dict) else None
+    if table is None:
+        return None
+    _require_known(file, table)
+    return dict(table)
+
+
+def _require_known(file: Path, table: object) -> None:
+    """A misspelt setting would else be as if it had not been written, one of `gc`'s among them."""
+    said = table if isinstance(table, dict) else {"tool.orchestrator": table}
+    wrong = [
+        name
+        for name, value in said.items()
+        if not (isinstance(value, str) if name in _TEXTS else name in _TABLES and isinstance(value, dict))
+    ]
+    if wrong:
+        raise DefinitionError(
+            file=file,
+            problem=f"[tool.orchestrator] cannot have {wrong[0]!r} as it stands",
+            fix=f"Known are the texts {', '.join(_TEXTS)} and the tables {', '.join(_TABLES)}.",
+        )

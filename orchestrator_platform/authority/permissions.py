@@ -4,7 +4,8 @@ Knows nothing of how an act is done, nor of the gate that asks.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
 from enum import StrEnum
 from typing import Annotated
 
@@ -19,6 +20,8 @@ from .seats import Seats
 
 PERSON_PREFIX = "person:"
 _PERSON = re.compile(PERSON_PREFIX + r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,62}")
+# From which ratio of equal letters on a name is taken for a slip.
+_ALIKE = 0.9
 # A person holds no seat: an agent in its seat does these, on behalf of the person who asks.
 _ONLY_FROM_A_SEAT = frozenset(
     {Act.PULL, Act.LAND, Act.BUILD, Act.TRAIN, Act.SCORE, Act.PUBLISH, Act.PROMOTE, Act.AUDIT, Act.QUARANTINE}
@@ -67,9 +70,25 @@ def actor_named(name: str, principals: Mapping[AgentName, Principal]) -> Actor:
     No person bears an agent's name: neither `person:` before it nor capital letters make another.
 
     Raises:
-        Misuse: The name is no agent's, and no person's either.
+        Misuse: The name is no agent's, and no person's either; or it is nearly an agent's.
     """
-    return principals.get(agent_alike(name)) or person(name)
+    return principals.get(agent_alike(name)) or person_beside(name, principals)
+
+
+def person_beside(name: str, agents: Collection[str]) -> Person:
+    """Returns the person of that name, who may do more than agents: a slip in an agent's name makes none of them.
+
+    Raises:
+        Misuse: The name is no person's, or is nearly an agent's and not said to be a person's.
+    """
+    found = person(name)
+    meant = get_close_matches(agent_alike(name), agents, n=1, cutoff=_ALIKE)
+    if meant and not name.startswith(PERSON_PREFIX):
+        raise Misuse(
+            f"No agent is called {name!r}, and {meant[0]} is nearly that. Nothing was done. Name the agent, or the"
+            f" person of that name: {found.name}."
+        )
+    return found
 
 
 def agent_alike(name: str) -> AgentName:

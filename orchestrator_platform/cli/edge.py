@@ -101,6 +101,9 @@ def _invoke(arguments: Sequence[str], opened: Opened) -> int:
             answer = root.invoke(context)
     except click.exceptions.Exit as error:
         return error.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return EXIT_MISUSE
     return answer if isinstance(answer, int) else 0
 
 

@@ -27,7 +27,7 @@ def gc(place: Place, by: str, dry_run: bool) -> None:
 
     platform = place.platform()
     if dry_run:
-        plan = plan_gc(platform)
+        plan = plan_gc(platform, by=by)
         click.echo(json_text({"done": False, "plan": plan}) if place.as_json else _told(plan, "would be freed"))
         return
     collected = collect_garbage(platform, by=by)

@@ -42,7 +42,7 @@ def rollback(
 
     goal = _goal(asset, to, release)
     if dry_run:
-        planned = plan(place.gate(), goal, why)
+        planned = plan(place.gate(), goal, why, by=by)
         click.echo(json_text(_plan_json(planned)) if place.as_json else "\n".join(_plan_lines(planned)))
         return 0
     with Progress() as progress:

@@ -212,7 +212,8 @@ def _show(gate: "Gate", outcomes: "Sequence[Outcome]", seconds: float) -> None:
         print(f"    {line}")
     n_waiting = len(outcomes) - len(told)
     if n_waiting:
-        print(f"    {n_waiting} models wait: only a person starts a training, with `orchestrator train MODEL`")
+        print(f"    {n_waiting} models wait: only a person starts a training, with `orchestrator train MODEL`,")
+        print("    and they learn from a feed of more than 15 days of real labels")
     receipts = [outcome.receipt for outcome in outcomes if isinstance(outcome, Published)]
     for producer, auditor in sorted({(item.producer, item.auditor) for item in receipts}):
         print(f"    made by {producer}, judged by {auditor}")

@@ -4,7 +4,7 @@ those do not load.
 
 from ..authority.acts import Act
 from ..authority.agent_files import load_agent_files
-from ..authority.permissions import agent_alike, person, require
+from ..authority.permissions import agent_alike, person_beside, require
 from ..errors import Misuse, NotPermitted
 from ..records.keys import AgentName
 from ..settings import Project
@@ -15,9 +15,10 @@ def require_caretaker(project: Project, act: Act, by: str) -> AgentName:
 
     Raises:
         NotPermitted: No person was named, and no agent, or not the one named, may; the message says why.
-        Misuse: The person's name is none.
+        Misuse: The person's name is none, or nearly an agent's.
     """
-    named = person(by).name if by else None
+    agents = [file.stem for file in project.agents.glob("*.md")]
+    named = person_beside(by, [name for name in agents if name != agent_alike(by)]).name if by else None
     bare = agent_alike(by)
     # Agent files that do not load must not keep a person from mending them.
     if named is not None and not (project.agents / f"{bare}.md").is_file():

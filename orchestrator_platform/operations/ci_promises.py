@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 
 from ..audits.audit import AuditPlan
 from ..audits.check_names import rule_check_names
+from ..audits.checks_kept import SAMPLED
 from ..audits.dbt_checks import test_check_names
 from ..contracts.comparing import compare_contracts
 from ..gate.context import Gate
 from ..gate.contracts_kept import load_contract
-from ..gate.cycle.sampling import SAMPLED
 from ..records.contract_changes import Direction, PromiseChange
 from ..records.declarations import EmbeddingBuild, ModelBuild
 from ..records.findings import Finding, Severity

@@ -16,8 +16,14 @@ from .projections import catch_up
 from .unneeded_vectors import declared_embedders, unneeded_vectors
 
 
-def plan_gc(platform: Platform, now: Callable[[], datetime] = utc_now) -> GcPlan:
-    """Returns what `collect_garbage` would free; nothing is changed."""
+def plan_gc(platform: Platform, *, by: str | None = None, now: Callable[[], datetime] = utc_now) -> GcPlan:
+    """Returns what `collect_garbage` would free; nothing is changed. Where `by` is given, as there, for the one named.
+
+    Raises:
+        NotPermitted: The agent may not, or no agent may; a person may.
+    """
+    if by is not None:
+        require_caretaker(platform.settings.project, Act.GC, by)
     cut_for_readers(platform.layout, platform.settings.lock_timeout_seconds)
     plan = _collection(platform, AgentName(""), now()).look().plan
     home = platform.settings.home

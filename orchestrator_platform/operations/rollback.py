@@ -49,17 +49,21 @@ class RollbackResult:
     done: RolledBack | None = None
 
 
-def plan(gate: Gate, goal: Goal, why: str = "") -> RollbackPlan:
-    """Returns what a rollback would do, without doing it.
+def plan(gate: Gate, goal: Goal, why: str = "", *, by: str | None = None) -> RollbackPlan:
+    """Returns what a rollback would do, without doing it; where `by` is given, as in `rollback`, for the one named.
 
     Raises:
+        NotPermitted: The agent may not; a person may.
         UnknownAsset: Nothing of that name was ever published.
         Misuse: There is no such version or release, or its content is not kept any more.
         TargetRetracted: The version was made from what stays retracted.
     """
     cut = gate.cut()
     known = read_known(cut)
-    return plan_rollback(known, read_wish(cut, known, goal), why)
+    wish = read_wish(cut, known, goal)
+    if by is not None:
+        _agent(gate, wish, by)
+    return plan_rollback(known, wish, why)
 
 
 @stores

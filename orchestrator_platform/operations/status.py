@@ -114,7 +114,7 @@ def _landing(gate: Gate, declaration: AssetDeclaration) -> str:
         return ""
     folder = gate.settings.home.landing / declaration.build.name
     waiting = sum(1 for file in folder.rglob("*") if file.is_file()) if folder.exists() else 0
-    return f"{waiting} files in landing" if waiting else ""
+    return f"{waiting} {'file' if waiting == 1 else 'files'} in landing" if waiting else ""
 
 
 def _status(cut: PublishedCut, declaration: AssetDeclaration, state: State, why: str, age: Age | None) -> AssetStatus:

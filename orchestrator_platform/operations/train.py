@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from ..authority.agent_files import Invocation
 from ..authority.permissions import started_by
-from ..errors import Misuse, UnknownAsset
+from ..errors import Misuse, NotPermitted, UnknownAsset
 from ..gate.context import Gate
 from ..gate.plan import Planned
 from ..records.declarations import ModelBuild
@@ -38,21 +38,31 @@ def train(
         Misuse: No name was given.
         NotPermitted: It was started by no person.
     """
+    _require_person(assets, on_behalf_of)
     gate = _for_training(gate, assets, trials, minutes)
     anew = rebuild or trials is not None or minutes is not None
 
     def work() -> BuildResult:
         return build(gate, assets, reason=reason or "train", on_behalf_of=on_behalf_of, rebuild=anew)
 
-    if started_by(on_behalf_of) is not Invocation.MANUAL:
-        return work()
     return answered_by_start(gate, [AssetKey(name) for name in assets], on_behalf_of, reason or "trained", work)
 
 
 def plan_training(gate: Gate, assets: Collection[str], *, on_behalf_of: str, rebuild: bool) -> tuple[Planned, ...]:
-    """Returns what `train` would do, without doing it."""
+    """Returns what `train` would do, without doing it, and raises what it raises."""
+    _require_person(assets, on_behalf_of)
     gate = _for_training(gate, assets, None, None)
     return plan(gate, assets, rebuild=rebuild, on_behalf_of=on_behalf_of)
+
+
+def _require_person(assets: Collection[str], on_behalf_of: str) -> None:
+    if started_by(on_behalf_of) is not Invocation.MANUAL:
+        raise NotPermitted(
+            agent=on_behalf_of or "nobody",
+            act="train",
+            subject=", ".join(assets) or "a model",
+            why="only a person starts a training: `orchestrator train MODEL --by PERSON`",
+        )
 
 
 def _for_training(gate: Gate, assets: Collection[str], trials: int | None, minutes: float | None) -> Gate:

@@ -14,6 +14,7 @@ from orchestrator_platform.authority.permissions import (
     Person,
     permission,
     person,
+    person_beside,
     require,
     require_distinct,
     require_start,
@@ -178,3 +179,12 @@ def test_seats_that_are_not_held_by_two_are_refused(producer: str, auditor: str)
 
 def test_two_different_agents_pass() -> None:
     require_distinct("maker", "judge", RAW)
+
+
+def test_a_slip_in_an_agents_name_makes_no_person() -> None:
+    agents = {AgentName("data-engineer"): None}
+    for name in ("data-enginer", "Data-Engineer2"):
+        with pytest.raises(Misuse, match="No agent is called .* data-engineer is nearly that"):
+            person_beside(name, agents)
+    assert person_beside("person:data-enginer", agents).name == "person:data-enginer"
+    assert person_beside("ada", agents).name == "person:ada"

@@ -128,6 +128,7 @@ def judged_events(
 ) -> Iterable[Event]:
     """Yields what the producer and the auditor of one candidate did."""
     made = counts.model_dump(mode="json", exclude_defaults=True) if counts else {}
+    on_behalf_of = order.on_behalf_of or order.agent
     yield Event(
         id=gate.new_id(),
         at=manifest.created_at,
@@ -136,7 +137,7 @@ def judged_events(
         subject=manifest.asset,
         outcome="closed",
         reason=manifest.reason,
-        on_behalf_of=order.agent,
+        on_behalf_of=on_behalf_of,
         inputs={parent.asset: parent.version or f"candidate {parent.candidate}" for parent in manifest.parents},
         details={
             "candidate": manifest.id,
@@ -146,7 +147,7 @@ def judged_events(
             **made,
         },
     )
-    yield audit_event(gate, manifest, verdict, f"candidate {manifest.id} was proposed", order.agent)
+    yield audit_event(gate, manifest, verdict, f"candidate {manifest.id} was proposed", on_behalf_of)
 
 
 def audit_event(gate: Gate, manifest: Manifest, verdict: Verdict, reason: str, on_behalf_of: str) -> Event:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import duckdb
 
+from ...audits.checks_kept import SAMPLED
 from ...records.candidates import FileRole, Manifest, ParentRead
 from ...records.declarations import AssetDeclaration, SourceBuild
 from ...records.findings import Finding
@@ -22,8 +23,6 @@ from ..fingerprint import raw_fingerprint, table_fingerprint
 from ..publish import Publication
 from ..seal import Judged
 from .order import publish_in, remove_candidate
-
-SAMPLED = "sampled"
 
 
 @dataclass(frozen=True)
