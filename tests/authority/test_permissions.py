@@ -184,7 +184,7 @@ def test_two_different_agents_pass() -> None:
 def test_a_slip_in_an_agents_name_makes_no_person() -> None:
     agents = {AgentName("data-engineer"): None}
     for name in ("data-enginer", "Data-Engineer2"):
-        with pytest.raises(Misuse, match="No agent is called .* data-engineer is nearly that"):
+        with pytest.raises(Misuse, match="data-engineer is nearly that"):
             person_beside(name, agents)
     assert person_beside("person:data-enginer", agents).name == "person:data-enginer"
     assert person_beside("ada", agents).name == "person:ada"

@@ -353,6 +353,32 @@ def test_what_prints_no_result_has_no_option_for_its_form(orchestrator: Call, tm
     assert "--json" in said.err
 
 
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("[tool.orchestrator]\nagnts = 'agents'", "'agnts'"),
+        ("[tool.orchestrator]\ndefs = 3", "'defs'"),
+        ("[tool.orchestrator.retetion]\ndays = 3", "'retetion'"),
+        ("[tool]\norchestrator = 3", "'tool.orchestrator'"),
+    ],
+)
+def test_a_setting_that_is_not_known_is_not_passed_over(
+    orchestrator: Call, tmp_path: Path, written: str, said: str
+) -> None:
+    folder = make_project(tmp_path)
+    write(folder / "pyproject.toml", written)
+    for command in ("lint", "gc --dry-run", "status"):
+        told = orchestrator(folder, *shlex.split(command))
+        assert told.code == 2, told
+        assert f"cannot have {said} as it stands" in told.err
+
+
+def test_a_group_by_itself_prints_its_help(orchestrator: Call, tmp_path: Path) -> None:
+    said = orchestrator(make_project(tmp_path), "model")
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith("Usage: orchestrator model")
+
+
 def test_a_folder_that_is_named_must_be_a_project_itself(orchestrator: Call, tmp_path: Path) -> None:
     project = make_project(tmp_path / "project")
     said = orchestrator(project, "status", "--project", project / "defs")
