@@ -16,12 +16,14 @@ from killed_run import PRELOADED, land_and_build
 from orchestrator_platform.errors import OrchestratorError
 
 
-def run_on_full_disk(project: Path, place: str, work: Callable[[Path], None] = land_and_build) -> tuple[str, str]:
-    """Returns code and message of the error; no byte can be written from `module:function` on."""
+def run_on_full_disk(
+    project: Path, place: str, work: Callable[[Path], None] = land_and_build, *, from_its_end: bool = False
+) -> tuple[str, str]:
+    """Returns code and message of the error; no byte can be written from the first call of `module:function` on."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
     receiving, sending = context.Pipe(duplex=False)
-    child = context.Process(target=_run, args=(project, place, work, sending))
+    child = context.Process(target=_run, args=(project, place, work, from_its_end, sending))
     child.start()
     sending.close()
     try:
@@ -32,7 +34,12 @@ def run_on_full_disk(project: Path, place: str, work: Callable[[Path], None] = l
     return told
 
 
-def _run(project: Path, place: str, work: Callable[[Path], None], sending: Connection) -> None:
+def make_room() -> None:
+    """Lets files grow again, in the child."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+
+def _run(project: Path, place: str, work: Callable[[Path], None], from_its_end: bool, sending: Connection) -> None:
     module, _, names = place.partition(":")
     owner: Any = importlib.import_module(f"orchestrator_platform.{module}")
     *inside, name = names.split(".")
@@ -41,8 +48,10 @@ def _run(project: Path, place: str, work: Callable[[Path], None], sending: Conne
     works = getattr(owner, name)
 
     def limited(*args: Any, **kwargs: Any) -> Any:
+        setattr(owner, name, works)
+        done = works(*args, **kwargs) if from_its_end else None
         resource.setrlimit(resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
-        return works(*args, **kwargs)
+        return done if from_its_end else works(*args, **kwargs)
 
     setattr(owner, name, limited)
     try:

@@ -7,7 +7,7 @@ each commit before any reader can see it.
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -257,6 +257,7 @@ def open_writer(layout: LakeLayout, timeout_seconds: float) -> Iterator[LakeWrit
         writer_lock(layout.lock, timeout_seconds),
         guarding_catalog(layout),
         closing(connection),
+        _detaching(connection),
     ):
         if bring_home(layout):
             replace_readers_copy(layout)
@@ -292,6 +293,20 @@ def _attach(connection: duckdb.DuckDBPyConnection, layout: LakeLayout) -> None:
         f"ATTACH {literal(f'ducklake:sqlite:{layout.catalog}')} AS lake (DATA_PATH {literal(str(layout.data))},"
         " META_JOURNAL_MODE 'WAL', META_BUSY_TIMEOUT 10000, DATA_INLINING_ROW_LIMIT 0)"
     )
+
+
+@contextmanager
+def _detaching(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """A commit that the disk refused is kept by the lake, and keeps the catalog open after its connection is closed.
+
+    Whoever opened the catalog next in the same process could not write it, until the process ended.
+    """
+    try:
+        yield
+    finally:
+        _rollback(connection)
+        with suppress(duckdb.Error):
+            connection.execute("DETACH lake")
 
 
 def _initialise(connection: duckdb.DuckDBPyConnection, layout: LakeLayout) -> None:

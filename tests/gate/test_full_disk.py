@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from full_disk import run_on_full_disk
+from full_disk import make_room, run_on_full_disk
 from small_project import gate_of, make_project, open_project, write_orders
 
+from orchestrator_platform.errors import StorageFailed
 from orchestrator_platform.gate.outcomes import Published
 from orchestrator_platform.operations.build import build
 from orchestrator_platform.operations.land import land
@@ -68,6 +69,34 @@ def test_a_full_disk_while_tables_are_built_fails_the_build_and_judges_nothing(t
         assert path in message.partition(" failed: ")[0], message
     assert isinstance(build(gate_of(project)).outcomes[0], Published)
     assert sums(project, "marts.totals") == [(1,)]
+    assert leftovers(project) == []
+
+
+def land_without_room_and_with_it(project: Path) -> None:
+    """In one process, as what watches does; a catalog that is still open could not be written any more."""
+    with pytest.raises(StorageFailed, match=r"catalog\.sqlite failed"):
+        land_all(project)
+    assert [link for link in map(target_of, Path("/proc/self/fd").iterdir()) if "catalog.sqlite" in link] == []
+    make_room()
+    land_all(project)
+
+
+def target_of(link: Path) -> str:
+    try:
+        return str(link.readlink())
+    except FileNotFoundError:
+        return ""  # of the listing itself
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="what is open is asked of Linux")
+def test_a_process_that_met_a_full_disk_in_a_commit_goes_on_when_there_is_room(tmp_path: Path) -> None:
+    project = make_project(tmp_path)
+    write_orders(project, "day0.csv", (0, "ada", 1, "open"))
+    land_all(project)
+    write_orders(project, "day1.csv", (1, "ada", 1, "open"))
+    place = "lake.writer:LakeWriter._record"
+    assert run_on_full_disk(project, place, land_without_room_and_with_it, from_its_end=True) == ("done", "")
+    assert sums(project, "raw.orders") == [(2,)]
     assert leftovers(project) == []
 
 
