@@ -101,10 +101,13 @@ def duplicate_rows(known: Sequence[LedgerEntry], batch: Mapping[str, int], taken
 
 def retire(files: Sequence[TakenFile]) -> None:
     """Removes files from landing whose rows are accounted for; another file of the same name stays."""
+    removed: set[str] = set()
     for taken in files:
         with suppress(FileNotFoundError):
-            if arrival_of(taken.landed.path.lstat()) == taken.landed.arrival:
+            # A hard link has the arrival of those removed before it, and their removal gave it another one.
+            if taken.landed.arrival in removed or arrival_of(taken.landed.path.lstat()) == taken.landed.arrival:
                 _remove(taken.landed)
+                removed.add(taken.landed.arrival)
 
 
 def put_back(folder: Path) -> None:

@@ -86,6 +86,24 @@ def test_a_second_arrival_with_the_same_inode_size_and_time_has_its_own_line_in_
     assert not landed.exists()
 
 
+def test_hard_links_of_one_file_are_counted_once_each_and_leave_landing(tmp_path: Path) -> None:
+    project = make_project(tmp_path)
+    landed = write(tmp_path / "home/landing/orders/a.csv", orders_csv(ADA))
+    os.utime(landed, (1e9, 1e9))
+    for name in ("b.csv", "c.csv"):
+        os.link(landed, landed.with_name(name))
+    for _ in range(2):
+        land(gate_of(project), "orders")
+        states = {entry.file: entry.state for entry in ledger(open_project(project))}
+        assert states == {
+            "a.csv": FileState.LANDED,
+            "b.csv": FileState.DUPLICATE,
+            "c.csv": FileState.DUPLICATE,
+        }
+        assert len(ledger(open_project(project))) == len(states)
+        assert list(landed.parent.iterdir()) == []
+
+
 def test_a_file_that_a_crash_left_in_landing_gets_no_second_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,6 +133,25 @@ def test_another_file_of_the_same_size_and_time_is_not_retired(tmp_path: Path) -
     newer.replace(file)
     intake.retire([accounted])
     assert file.read_text() == "new"
+
+
+def test_a_file_that_takes_the_name_of_a_hard_link_while_another_is_retired_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write(tmp_path / "a.csv", "old")
+    link = tmp_path / "b.csv"
+    os.link(file, link)
+    accounted = [taken(file), taken(link)]
+    rename = Path.rename
+
+    def late(self: Path, target: Path) -> Path:
+        if self == file:
+            write(tmp_path / "c.csv", "new").replace(link)
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", late)
+    intake.retire(accounted)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"b.csv": "new"}
 
 
 def test_a_file_that_comes_in_while_another_is_retired_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

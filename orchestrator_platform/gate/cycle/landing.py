@@ -282,8 +282,7 @@ class _LandingPass:
         return (Quarantined(entry, landing.rejected),)
 
     def _retire(self, *groups: Sequence[TakenFile]) -> None:
-        for group in groups:
-            retire(group)
+        retire([taken for group in groups for taken in group])
 
     def _landed(
         self,
