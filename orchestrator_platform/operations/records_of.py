@@ -19,20 +19,31 @@ from ..lake.history import (
 )
 from ..projections.journal import read_journal
 from ..records.candidates import Manifest
+from ..records.declarations import SourceBuild
 from ..records.events import Event
 from ..records.keys import AssetKey, Version
 from ..records.ledger import FileState, LedgerEntry, QuarantineEntry, QuarantineKind, RowAddress
 from ..records.receipts import Receipt
 from ..records.retractions import Retraction
 from ..records.verdicts import VERDICT, Verdict
+from .land import find_source
 from .platform import Platform
 
 T = TypeVar("T")
 
 
 def ledger(platform: Platform, source: str | None = None) -> tuple[LedgerEntry, ...]:
-    """Returns what became of every landed file, in the order of landing."""
-    return _read(platform, lambda connection: read_ledger(connection, source))
+    """Returns what became of every landed file, in the order of landing; of a source by its name or its raw table's.
+
+    Raises:
+        Misuse: The project has no such source, and none was ever landed.
+    """
+    found = _read(platform, lambda connection: read_ledger(connection, source))
+    if found or source is None:
+        return found
+    build = find_source(platform.gate, source).build
+    assert isinstance(build, SourceBuild)
+    return () if build.name == source else _read(platform, lambda connection: read_ledger(connection, build.name))
 
 
 def history(platform: Platform, asset: str) -> tuple[Receipt, ...]:

@@ -178,7 +178,25 @@ def test_the_ledger_adds_up(orchestrator: Call, told: Path) -> None:
     assert first == {
         "source": "orders", "file": "may.csv", "n_rows": 3, "n_published": 2, "n_quarantined": 1, "version": 1,
     }  # fmt: skip
-    assert orchestrator(told, "ledger", "nothing").out == "Nothing has been landed of nothing yet.\n"
+    assert (
+        orchestrator(told, "ledger", "raw.orders", "--json").out == orchestrator(told, "ledger", "orders", "--json").out
+    )
+
+
+@pytest.mark.parametrize("as_json", [(), ("--json",)])
+def test_a_source_that_is_not_there_is_misuse_for_the_ledger_as_for_a_landing(
+    orchestrator: Call, told: Path, as_json: tuple[str, ...]
+) -> None:
+    said = orchestrator(told, "ledger", "nope", *as_json)
+    assert said.code == 2
+    assert "There is no source 'nope'. Known: orders." in said.out + said.err
+    assert said == orchestrator(told, "land", "nope", *as_json)
+
+
+def test_of_a_source_that_was_never_landed_the_ledger_says_so(orchestrator: Call, tmp_path: Path) -> None:
+    folder = make_project(tmp_path)
+    assert orchestrator(folder, "ledger", "orders").out == "Nothing has been landed of orders yet.\n"
+    assert orchestrator(folder, "ledger", "orders", "--json").out == "[]\n"
 
 
 def test_a_quarantined_row_is_found_by_file_and_line(orchestrator: Call, told: Path) -> None:
