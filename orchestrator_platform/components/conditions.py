@@ -212,7 +212,7 @@ class _Looks:
             return False
         state = (self.stale.state(), frozenset(run.run_id for run in runs))
         now = patience.clock()
-        if state == self.seen and now < self.at + _LOOK_AGAIN_SECONDS:
+        if state == self.seen and 0 <= now - self.at < _LOOK_AGAIN_SECONDS:
             return False
         self.seen, self.at = state, now
         return True

@@ -28,19 +28,20 @@ class Patience:
 
     def until(self, look: Callable[[], bool]) -> Iterator[bool]:
         """Yields what each look gives, until the time is up."""
-        deadline = self.clock() + self.seconds
+        began = self.clock()
         while True:
             yield look()
-            left = deadline - self.clock()
-            if left <= 0 or self.is_stopped():
+            waited = self.clock() - began
+            # A clock that is set back meanwhile ends it too.
+            if not 0 <= waited < self.seconds or self.is_stopped():
                 return
-            self.sleep(min(_LOOK_SECONDS, left))
+            self.sleep(min(_LOOK_SECONDS, self.seconds - waited))
 
     def rest(self, events: FileEvents, seconds: float) -> None:
         """Waits for an event, so many seconds at the most."""
-        deadline = self.clock() + seconds
-        while (left := deadline - self.clock()) > 0 and not self.is_stopped():
-            if events.wait(min(_LOOK_SECONDS, left)):
+        began = self.clock()
+        while 0 <= (waited := self.clock() - began) < seconds and not self.is_stopped():
+            if events.wait(min(_LOOK_SECONDS, seconds - waited)):
                 return
 
     def is_stopped(self) -> bool:

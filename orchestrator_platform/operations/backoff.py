@@ -17,6 +17,12 @@ class Tried(Record):
         """When it may be tried again."""
         return self.at + min(FIRST_SECONDS * 2.0 ** (self.n - 1), LONGEST_SECONDS)
 
+    def is_due(self, now: float) -> bool:
+        """Whether it may be tried again; what would wait for longer than anything does was tried before the clock was
+        set back.
+        """
+        return now >= self.due or self.due > now + LONGEST_SECONDS
+
     def says(self, now: float) -> str:
         """Returns how often it was tried and how long it waits, for a person."""
         times = "once" if self.n == 1 else f"{self.n} times"
@@ -27,4 +33,4 @@ def try_again(before: Tried | None, what: str, now: float) -> Tried | None:
     """Returns the attempt to make now, `None` where the last one of the same was too short a time ago."""
     if before is None or before.what != what:
         return Tried(what=what, at=now)
-    return Tried(what=what, n=before.n + 1, at=now) if now >= before.due else None
+    return Tried(what=what, n=before.n + 1, at=now) if before.is_due(now) else None

@@ -104,7 +104,7 @@ def answer(landable: Landable, before: Asked | None, now: float, busy: Sequence[
     arrivals = landable.arrivals
     if before is None or not before.arrivals <= arrivals:
         return Answer(True, Asked(arrivals=arrivals, tried=Tried(what=name, at=now)), n_files)
-    if now < before.tried.due:
+    if not before.tried.is_due(now):
         return Answer(False, before, f"{n_files}, {before.tried.says(now)}", waits=True)
     tried = Tried(what=name, n=before.tried.n + 1, at=now)
     return Answer(True, Asked(arrivals=arrivals, tried=tried), f"{n_files}, for the {tried.n}. time")

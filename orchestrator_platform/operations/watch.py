@@ -165,8 +165,10 @@ class Watch:
                 yield asset
 
     def _raise_alerts(self, gate: Gate) -> None:
-        if self.clock() >= self._alerted_at + _ALERT_SECONDS:
-            self._alerted_at = self.clock()
+        now = self.clock()
+        # A clock that was set back keeps nothing quiet.
+        if not 0 <= now - self._alerted_at < _ALERT_SECONDS:
+            self._alerted_at = now
             raise_alerts(gate)
 
     def _current_gate(self) -> Gate:

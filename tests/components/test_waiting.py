@@ -43,6 +43,15 @@ def test_a_tick_takes_long_where_it_is_told_and_ends_when_services_are_stopped(c
     assert 3 <= clock.now < 4
 
 
+def test_a_clock_that_is_set_back_while_a_tick_waits_ends_it(clock, monkeypatch, tmp_path):
+    monkeypatch.setenv(STOPPING_VARIABLE, str(tmp_path / "stopping"))
+    looks = Patience(clock=clock, sleep=clock.sleep).until(lambda: False)
+    next(looks)
+    clock.now -= 86_400
+    assert len(list(looks)) <= 1
+    assert clock.now < 0
+
+
 def test_who_waits_for_files_is_woken_by_one_and_by_the_end(monkeypatch, tmp_path):
     file = tmp_path / "stopping"
     monkeypatch.setenv(STOPPING_VARIABLE, str(file))

@@ -75,6 +75,28 @@ def test_other_inputs_are_tried_at_once() -> None:
     assert try_again(tried, "b", NOW + 1) == Tried(what="b", at=NOW + 1)
 
 
+DAY_SECONDS = 86_400
+
+
+def test_a_clock_that_is_set_back_makes_nothing_wait_longer_than_it_ever_does() -> None:
+    tried, set_back = Tried(what="a", at=NOW), NOW - DAY_SECONDS
+    assert try_again(tried, "a", set_back) == Tried(what="a", n=2, at=set_back)
+    first = answer(landable("a.csv"), None, NOW)
+    again = answer(landable("a.csv"), first.asked, set_back)
+    assert (again.ask, again.says) == (True, "orders: 1 file, for the 2. time")
+    soon = answer(landable("a.csv"), again.asked, set_back + 1)
+    assert (soon.ask, soon.says) == (
+        False,
+        "orders: 1 file, tried 2 times with the same inputs; tried again in 19 s",
+    )
+
+
+def test_a_clock_that_is_put_right_by_a_moment_tries_nothing_early() -> None:
+    tried = Tried(what="a", at=NOW)
+    assert try_again(tried, "a", NOW - 1) is None
+    assert try_again(Tried(what="a", n=20, at=NOW + 0.3), "a", NOW + 0.3) is None
+
+
 def drop(gate: Gate, name: str, *rows: tuple[object, ...]) -> Path:
     file = write(gate.settings.home.landing / "orders" / name, orders_csv(*rows))
     os.utime(file, (NOW - 100_000_000, NOW - 100_000_000))
