@@ -19,6 +19,15 @@ from .readers import latest_snapshot, replace_readers_copy
 _FILES = {"ducklake_data_file": "data_file_id", "ducklake_delete_file": "delete_file_id"}
 
 
+def require_published(base: LakeLayout) -> None:
+    """Raises Misuse where nothing is published that another lake could lie over."""
+    if latest_snapshot(base.readers) is None:
+        raise Misuse(
+            f"Nothing is published in {base.root.parent}, so there is nothing to lie over. Nothing was made."
+            " Name a home in which something serves, or a sample of one, with --lake."
+        )
+
+
 def lay_over(base: LakeLayout, over: LakeLayout) -> Snapshot:
     """Makes the lake `over` of what is published in `base` now, and returns that snapshot.
 
@@ -28,12 +37,7 @@ def lay_over(base: LakeLayout, over: LakeLayout) -> Snapshot:
         Misuse: Nothing is published in the base.
         HomeMoved: Files of what serves are not where they would be read.
     """
-    snapshot = latest_snapshot(base.readers)
-    if snapshot is None:
-        raise Misuse(
-            f"Nothing is published in {base.root.parent}, so there is nothing to lie over. Nothing was made."
-            " Name a home in which something serves, or a sample of one, with --lake."
-        )
+    require_published(base)
     fresh = over.catalog.with_name(f"{over.catalog.name}.partial")
     over.data.mkdir(parents=True, exist_ok=True)
     try:

@@ -63,7 +63,8 @@ def run_ci(
         LockTimeout: Another command works in the overlay.
     """
     allowances = Allowances.parse(options.allowed)
-    with overlay_alone(settings.home):
+    assert settings.over is not None
+    with overlay_alone(Home(settings.over), settings.home):
         return _judge(settings, options, allowances, person, embedders, say, now)
 
 

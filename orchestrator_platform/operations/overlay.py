@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from ..errors import LockTimeout, Misuse
 from ..home_format import check_home_format, make_home
 from ..lake.layout import LakeLayout
-from ..lake.overlaying import lay_over
+from ..lake.overlaying import lay_over, require_published
 from ..settings import Home, Settings, read_overlay
 
 # What is kept of work done below, and cannot be made anew from its lake, or costs seconds to.
@@ -80,14 +80,16 @@ def make_overlay(base: Home, home: Home, *, anew: bool = False) -> None:
 
 
 @contextmanager
-def overlay_alone(home: Home) -> Iterator[None]:
-    """Holds an overlay that is made anew, which would take away what another command makes there.
+def overlay_alone(base: Home, home: Home) -> Iterator[None]:
+    """Holds an overlay that is made anew over `base`, which would take away what another command makes there.
 
     Raises:
         LockTimeout: Another command has it.
-        Misuse: The folder holds something else.
+        Misuse: The folder holds something else, or lies in `base`, or nothing is published in `base`.
+        NewerHome: `base` was written by a newer version of the platform.
     """
-    _require_unused(home)
+    check_home_format(base)
+    _require_place(base, home)
     home.root.mkdir(parents=True, exist_ok=True)
     lock = FileLock(home.root / _LOCK, timeout=_LOCK_SECONDS)
     try:
@@ -102,12 +104,14 @@ def overlay_alone(home: Home) -> Iterator[None]:
 
 
 def _require_place(base: Home, home: Home) -> None:
+    """Nothing is made where nothing can be."""
     _require_unused(home)
     if home.root.is_relative_to(base.root):
         raise Misuse(
             f"{home.root} is in {base.root}, which is only read. Nothing was done."
             " Name another folder for what lies over a lake."
         )
+    require_published(LakeLayout(base.lake))
 
 
 def _require_unused(home: Home) -> None:

@@ -19,7 +19,7 @@ from orchestrator_platform.operations.overlay import overlay_alone, prepare_home
 from orchestrator_platform.operations.platform import Platform
 from orchestrator_platform.operations.replay import replay
 from orchestrator_platform.operations.rollback import Goal, rollback
-from orchestrator_platform.settings import Retention, Settings
+from orchestrator_platform.settings import Home, Retention, Settings
 
 NOTHING_KEPT = Retention(days=0, versions=0, rejected=0, rejected_days=0, reader_hours=0)
 
@@ -106,10 +106,21 @@ def test_nothing_is_made_within_the_lake_that_is_only_read(folder: Path) -> None
     with pytest.raises(Misuse, match="only read"):
         opened(over(folder, place=folder / "home/over"))
     assert not (folder / "home/over").exists()
+    before = sorted((folder / "home").rglob("*"))
+    with pytest.raises(Misuse, match="only read"):
+        run_ci(over(folder, place=folder / "home/over"), CiOptions(), ADA)
+    assert sorted((folder / "home").rglob("*")) == before
+
+
+def test_nothing_is_made_where_nothing_is_published_below(folder: Path) -> None:
+    with pytest.raises(Misuse, match="Nothing is published in"):
+        run_ci(over(folder, lake=folder / "nothing", place=folder / "above"), CiOptions(), ADA)
+    assert not (folder / "above").exists()
+    assert not (folder / "nothing").exists()
 
 
 def test_an_overlay_is_not_taken_away_from_who_works_in_it(folder: Path) -> None:
-    with overlay_alone(over(folder).home), pytest.raises(LockTimeout):
+    with overlay_alone(Home(folder / "home"), over(folder).home), pytest.raises(LockTimeout):
         run_ci(over(folder), CiOptions(), ADA)
     assert not run_ci(over(folder), CiOptions(), ADA).is_no
 
