@@ -30,7 +30,8 @@ def model_app(answering: Answering, key: str | None, most_seconds: float = _MOST
         yield
         answering.stop()
 
-    app = FastAPI(title=str(answering.declaration.key), lifespan=running, docs_url=None, redoc_url=None)
+    # The pages that FastAPI makes of the application would ask nobody for the key.
+    app = FastAPI(lifespan=running, openapi_url=None, docs_url=None, redoc_url=None)
 
     @app.get("/health")
     async def health() -> JSONResponse:

@@ -37,6 +37,12 @@ def serve(place: Place, model: str, port: int, host: str) -> int:
             f"{host} can be reached by others, and no key protects the model. Nothing was started. Set {KEY_VARIABLE},"
             " or leave out --host."
         )
+    if key is not None and not (key.isascii() and key.isprintable()):
+        # A header has no other characters that every client and server reads alike.
+        raise Misuse(
+            f"{KEY_VARIABLE} holds characters that cannot be sent in a header, and would match no caller's. Nothing was"
+            " started. Choose a key of letters, digits and signs of ASCII, for example of `openssl rand -hex 32`."
+        )
     gate = place.gate()
     answering = Answering(gate, named_model(gate, model))
     click.echo(visible_lines(begins_with(gate, model, f"http://{host}:{port}/score")), err=True)

@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import uvicorn
 from click.testing import CliRunner
 from damage import cut, served_file
 from served_model import ROW, asking, awaited, where
@@ -21,7 +22,7 @@ from small_models import MODEL, gate_of_models
 from small_scores import build_all, copied, make_scores, publish_model, query
 
 from orchestrator_platform.cli.commands import root
-from orchestrator_platform.cli.serve import begins_with
+from orchestrator_platform.cli.serve import KEY_VARIABLE, begins_with
 from orchestrator_platform.errors import Misuse, ModelNotServed, RowsRefused, TableFileDamaged
 from orchestrator_platform.gate.outcomes import Published
 from orchestrator_platform.learning.input_rows import InputColumn, InputContract
@@ -301,6 +302,25 @@ def test_nobody_serves_to_others_without_a_key(made: Path) -> None:
             catch_exceptions=False,
             standalone_mode=False,
         )
+
+
+@pytest.mark.parametrize("key", ["schlüssel", "clé\u20ac", "two\nlines"])
+def test_a_key_that_no_caller_could_send_is_refused_at_the_start(
+    made: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, key)
+    monkeypatch.setattr(uvicorn, "run", lambda *_, **__: pytest.fail("it was started"))
+    place = ["--home", str(made / "home"), "--project", str(made)]
+    with pytest.raises(Misuse, match="cannot be sent in a header") as refused:
+        CliRunner().invoke(root, [*place, "serve", "late"], catch_exceptions=False, standalone_mode=False)
+    assert key not in str(refused.value)
+
+
+@pytest.mark.parametrize("key", [None, "secret"])
+def test_nothing_but_what_is_documented_is_answered(made: Path, key: str | None) -> None:
+    with asking(made, key=key) as client:
+        for path in ("/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc", "/"):
+            assert client.get(path).status_code == 404
 
 
 @pytest.mark.parametrize(
