@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 from embedded_notes import NOTES, gate_of_notes, make_notes, note, write_notes
 
-from orchestrator_platform.components.conditions import BUILD
+from orchestrator_platform.components.conditions import BUILD, _Looks
 from orchestrator_platform.components.load import component_assets, load_definitions
 from orchestrator_platform.components.waiting import Patience
 from orchestrator_platform.gate.context import utc_now
@@ -17,6 +17,7 @@ from orchestrator_platform.operations.backoff import FIRST_SECONDS
 from orchestrator_platform.operations.build import build
 from orchestrator_platform.operations.land import land
 from orchestrator_platform.operations.replay import replay
+from orchestrator_platform.operations.stale import StaleAssets
 from orchestrator_platform.projections.dagster_values import dagster_key
 from orchestrator_platform.records.keys import AssetKey
 
@@ -98,6 +99,18 @@ def test_a_build_that_breaks_is_tried_again_less_and_less_often(shop: Any) -> No
     asked = [n for n in range(1, 32) if ticks.tick(began + timedelta(seconds=n * FIRST_SECONDS / 2))]
     # The totals that it is made of were published meanwhile; from then on its inputs stay the same.
     assert asked == [1, 3, 7, 15, 31]
+    assert ticks.tick(began - timedelta(days=1)) == ["marts.best"]
+
+
+def test_a_clock_that_is_set_back_keeps_the_sensor_from_no_look(shop: Any) -> None:
+    shop.drop("monday.csv", *GOOD)
+    land(shop.gate, "orders")
+    looks, now = _Looks(StaleAssets(shop.gate), {}), 1_800_000_000.0
+    assert [looks.due(shop.instance, Patience(clock=lambda at=at: at)) for at in (now, now + 1, now - 86_400)] == [
+        True,
+        False,
+        True,
+    ]
 
 
 def _broken(shop: Any) -> str:

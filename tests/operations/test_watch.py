@@ -20,9 +20,12 @@ from orchestrator_platform.errors import OrchestratorError
 from orchestrator_platform.gate.context import Gate
 from orchestrator_platform.gate.cycle import building
 from orchestrator_platform.gate.cycle.building import build_python_stage
+from orchestrator_platform.operations import watch
 from orchestrator_platform.operations.land import LandResult
 from orchestrator_platform.operations.watch import Problem, Told, Watch
 from orchestrator_platform.settings import Settings, load_settings
+
+NOW = 1_800_000_000.0
 
 
 class Heard:
@@ -159,6 +162,15 @@ def test_a_home_that_cannot_be_worked_in_is_told_once_and_waited_out(tmp_path: P
     finally:
         watching.stop()
         working.join(30)
+
+
+def test_a_clock_that_is_set_back_keeps_no_alert_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now, raised = iter([NOW, NOW + 1, NOW - 86_400, NOW - 86_399]), []
+    monkeypatch.setattr(watch, "raise_alerts", raised.append)
+    watching = Watch(settings_of(make_project(tmp_path)), Heard(), clock=lambda: next(now))
+    for n_raised in (1, 1, 2, 2):
+        watching._raise_alerts(gate_of(tmp_path))
+        assert len(raised) == n_raised
 
 
 @pytest.mark.parametrize("plant", [damage.fill_the_readers_copy_with_noise, damage.cut_the_readers_copy])
