@@ -50,7 +50,7 @@ def invoke_dbt(call: DbtCall, command: Sequence[str], manifest: Any = None, *, g
     from dbt.cli.main import dbtRunner
 
     target = call.workbench.parent / "dbt"
-    with _ONE_AT_A_TIME, _profile(call, target), _guard(call, guarded=guarded):
+    with _ONE_AT_A_TIME, _profile(call, target), _flags_only_given(command[0]), _guard(call, guarded=guarded):
         runner = dbtRunner(manifest=manifest, callbacks=[_announce(call.on_event)] if call.on_event else [])
         outcome = runner.invoke([*command, *_flags(call, target)])
     if outcome.exception is not None:
@@ -74,6 +74,24 @@ def _flags(call: DbtCall, target: Path) -> list[str]:
         *("--quiet", "--log-level", "none", "--log-level-file", "none", "--no-use-colors"),
         *("--no-send-anonymous-usage-stats", "--no-version-check", "--no-write-json", "--threads", "1"),
     ]
+
+
+@contextmanager
+def _flags_only_given(command: str) -> Iterator[None]:
+    """dbt takes each flag that is not given from the environment, and can record and replay what a database answered.
+
+    `DBT_EMPTY=1` would empty every table. The environment itself stays: other threads read it, and `env_var()`.
+    """
+    from dbt.cli import requires
+    from dbt.cli.main import cli
+
+    with ExitStack() as stack:
+        for parameter in (*cli.params, *cli.commands[command].params):
+            stack.enter_context(_replaced(parameter, "envvar", None))
+        stack.enter_context(_replaced(requires, "setup_record_replay", lambda: None))
+        # Else `env_var()` would find some of dbt's variables under two names, of which one is no variable.
+        stack.enter_context(_replaced(requires, "_cross_propagate_engine_env_vars", lambda _: None))
+        yield
 
 
 @contextmanager

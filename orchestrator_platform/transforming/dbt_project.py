@@ -22,7 +22,7 @@ from ..errors import DefinitionError
 from ..records.base import canonical_json
 from ..records.keys import AssetKey
 
-FORMAT = 4
+FORMAT = 5
 _NOT_PART = {"target", "logs", ".git", "__pycache__", ".user.yml"}
 
 

@@ -1,6 +1,7 @@
 """One build, one run of tests, step by step."""
 
 import importlib
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -315,3 +316,46 @@ def test_what_the_lake_cannot_hold_is_cast_or_refused():
 def test_a_workbench_has_its_name(tmp_path):
     with pytest.raises(Misuse, match=r"workbench\.duckdb"), connect_workbench(tmp_path / "other.duckdb"):
         pass
+
+
+def every_variable_of_dbt():
+    from dbt.cli.main import cli
+
+    parameters = [
+        p for command in (cli, *(cli.commands[name] for name in ("parse", "build", "test"))) for p in command.params
+    ]
+    return {
+        name: "1" for p in parameters if p.envvar for name in ([p.envvar] if isinstance(p.envvar, str) else p.envvar)
+    }
+
+
+REPLAYED = {"DBT_RECORDER_MODE": "replay", "DBT_RECORDER_FILE_PATH": "nowhere.json"}
+
+
+@pytest.mark.parametrize("poison", [lambda: {"DBT_EMPTY": "1"}, every_variable_of_dbt, lambda: REPLAYED])
+def test_a_variable_that_sets_a_flag_of_dbt_changes_nothing(orders, monkeypatch, poison):
+    orders.write({"models/merged.sql": MERGED, "models/big.sql": BIG, "models/tests.yml": TESTED})
+    first = orders.new_workbench()
+    orders.publish(first, orders.build(first))
+    orders.sql("INSERT INTO raw.orders VALUES (3, 30)")
+    for name, value in poison().items():
+        monkeypatch.setenv(name, value)
+    orders.write({"models/more.sql": "select * from {{ ref('big') }}"})
+    workbench = orders.new_workbench()
+    built = orders.build(workbench)
+    assert {node.status for node in built.values()} == {"success"}, built
+    assert built["merged"].form == "append"
+    assert orders.rows(workbench, "marts.more") == [(2, 20), (3, 30)]
+    results = orders.test(orders.new_workbench())
+    assert {"pass", "fail"} == {result.status for result in results.values()}
+    assert poison().items() <= os.environ.items()
+
+
+def test_a_project_reads_the_variables_that_it_names_whatever_they_are_called(orders, monkeypatch):
+    monkeypatch.setenv("DBT_TARGET_PATH", "mine")
+    monkeypatch.setenv("DBT_ENV_CUSTOM_ENV_TEAM", "shop")
+    names = "env_var('DBT_TARGET_PATH'), env_var('DBT_ENGINE_TARGET_PATH', 'none'), env_var('DBT_ENV_CUSTOM_ENV_TEAM')"
+    orders.write({"models/seen.sql": TABLE + "select '{{ [" + names + "] | join(' ') }}' as names"})
+    workbench = orders.new_workbench()
+    assert orders.build(workbench)["seen"].status == "success"
+    assert orders.rows(workbench, "marts.seen") == [("mine none shop",)]
