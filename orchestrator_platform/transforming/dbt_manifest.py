@@ -20,6 +20,7 @@ _OWN_PACKAGES = ("dbt", "dbt_duckdb")
 _NOT_CODE = {"meta", "docs", "tags", "group", "access", "severity", "persist_docs"}
 _STRICT = "!= 0"
 _USUAL = ("error", _STRICT)
+_NAMES_TABLES = re.compile(r"(^|__)generate_(schema|alias|database)_name$")
 _VAR = re.compile(r"\bvar\(\s*(?:['\"]([^'\"]+)['\"])?")
 
 
@@ -79,11 +80,25 @@ def _limit(config: Any, severity: str) -> str | int:
 
 
 def _test_code(manifest: Any, test: Any) -> str:
-    """A unit test is the rows given and expected, a data test its SQL and macros; both with their configuration."""
+    """A unit test is the rows given and expected, a data test its SQL and macros; both with their configuration.
+
+    What the project puts in the place of dbt's own macros can turn every test off without its naming them.
+    """
     entry = test.to_dict(omit_none=True)
     said = {name: entry.get(name) for name in ("given", "expect", "overrides", "config", "test_metadata")}
-    code = _code(manifest, test.unique_id, set())
+    seen: set[str] = set()
+    code = _code(manifest, test.unique_id, seen)
+    for stand_in in _stand_ins(manifest):
+        if _can_change_a_test(str(manifest.macros[stand_in].name), str(getattr(test.config, "materialized", "test"))):
+            code.update(_code(manifest, stand_in, seen))
     return sha256_of(json.loads(json.dumps({"code": code, "said": said}, default=str, sort_keys=True)))
+
+
+def _can_change_a_test(macro: str, materialized: str) -> bool:
+    """Not those that say where tables stand, nor how other things than tests are built."""
+    kinds = ("test", "unit", materialized)
+    built_so = tuple(f"materialization_{kind}_" for kind in kinds)
+    return macro.startswith(built_so) if macro.startswith("materialization_") else not _NAMES_TABLES.search(macro)
 
 
 def _attached(root: Path, manifest: Any, test: Any, assets: tuple[AssetKey, ...]) -> AssetKey:
@@ -227,7 +242,11 @@ def project_code(manifest: Any, unique_id: str) -> tuple[str, ...]:
 
 
 def _stand_ins(manifest: Any) -> Iterable[str]:
+    """A macro named as one of dbt's own is called in its place; so is one named `ref`, `config`, `return` and so on."""
+    from dbt.context.providers import ModelContext
+
     own = {_plain_name(macro) for macro in manifest.macros.values() if _is_ours_or_dbts(macro)}
+    own |= ModelContext._context_members_.keys()
     for unique_id, macro in manifest.macros.items():
         is_new = str(macro.name).startswith("materialization_")
         if not _is_ours_or_dbts(macro) and (is_new or _plain_name(macro) in own):

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -108,6 +109,21 @@ def kept(outcome: Any) -> str:
     (finding,) = [found for found in outcome.findings if found.check == "checks_kept"]
     assert finding.severity is Severity.WARN
     return "" if finding.passed else finding.message
+
+
+def test_a_macro_that_turns_dbts_tests_off_is_seen_in_the_next_version(make: Make) -> None:
+    statuses = dedent(DBT_FILES["dbt/models/statuses.sql"])
+    project = make({}, dbt=True)
+    assert kept(build(gate_of(project), ["marts.statuses"]).outcomes[0]) == ""
+    off = "{% macro default__get_where_subquery(relation) %}(select * from {{ relation }} where false){% endmacro %}"
+    make_project(
+        project,
+        dbt=True,
+        changes={"dbt/macros/off.sql": off, "dbt/models/statuses.sql": f"{statuses}\nunion all select 'lost', 1"},
+    )
+    told = kept(build(gate_of(project), ["marts.statuses"]).outcomes[0])
+    assert "check rewritten: dbt_unique_statuses_status" in told
+    assert "check rewritten: dbt_not_null_statuses_status" in told
 
 
 def test_a_check_that_is_taken_out_is_seen_in_the_next_version(make: Make) -> None:

@@ -147,3 +147,39 @@ def test_two_nodes_of_one_name_are_refused(shop):
     )
     with pytest.raises((DbtFailed, DefinitionError), match="t"):
         shop.load()
+
+
+NOTHING = "select 1 as x where false"
+TURNS_TESTS_OFF = {
+    "a_test": f"{{% macro default__test_relationships(model, column_name, to, field) %}}{NOTHING}{{% endmacro %}}",
+    "every_test": "{% macro get_test_sql(main_sql, fail_calc, warn_if, error_if, limit) %}"
+    "select 0 as failures, false as should_warn, false as should_error{% endmacro %}",
+    "the_rows": "{% macro default__get_where_subquery(relation) %}"
+    "{% do return('(select * from ' ~ relation ~ ' where false)') %}{% endmacro %}",
+    "the_run": "{% materialization test, adapter='duckdb' %}{{ return({'relations': []}) }}{% endmaterialization %}",
+    "the_table": "{% macro ref(name) %}{% do return(builtins.ref(name)) %}{% endmacro %}",
+}
+
+
+@pytest.mark.parametrize("name", TURNS_TESTS_OFF)
+def test_a_macro_in_the_place_of_one_of_dbts_makes_every_test_another(shop, name):
+    shop.write(FILES)
+    before = {test.unique_id: test.code_version for test in shop.load().tests}
+    shop.write({f"macros/{name}.sql": TURNS_TESTS_OFF[name]})
+    with_macro = {test.unique_id: test.code_version for test in shop.load().tests}
+    assert with_macro.keys() == before.keys()
+    assert all(with_macro[test] != version for test, version in before.items())
+
+
+def test_a_macro_that_no_test_is_run_through_makes_no_test_another(shop):
+    shop.write(FILES)
+    before = {test.unique_id: test.code_version for test in shop.load().tests}
+    shop.write(
+        {
+            "macros/schema.sql": "{% macro generate_schema_name(custom_schema_name, node) %}"
+            "{{ custom_schema_name if custom_schema_name else target.schema }}{% endmacro %}",
+            "macros/own.sql": "{% materialization own, default %}{{ return({}) }}{% endmaterialization %}",
+            "macros/other.sql": "{% macro other() %}1{% endmacro %}",
+        }
+    )
+    assert {test.unique_id: test.code_version for test in shop.load().tests} == before
