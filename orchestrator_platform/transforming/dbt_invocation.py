@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DbtFailed, StatementRefused
+from .changed_relations import RelationOwners
 from .statement_check import StatementCheck
 from .statements_kept import StatementRecorder
 from .workbench import CONFIGURATION, WORKBENCH
@@ -41,8 +42,8 @@ class DbtCall:
     recorder: StatementRecorder | None = None
 
 
-def invoke_dbt(call: DbtCall, command: Sequence[str], manifest: Any = None, *, guarded: bool = True) -> Any:
-    """Returns dbt's own result object for the command.
+def invoke_dbt(call: DbtCall, command: Sequence[str], manifest: Any = None) -> Any:
+    """Returns dbt's own result object for the command; without a `manifest` it parses, and runs no SQL.
 
     Raises:
         DbtFailed: dbt stopped before it had a result, for example because a file cannot be parsed.
@@ -50,7 +51,7 @@ def invoke_dbt(call: DbtCall, command: Sequence[str], manifest: Any = None, *, g
     from dbt.cli.main import dbtRunner
 
     target = call.workbench.parent / "dbt"
-    with _ONE_AT_A_TIME, _profile(call, target), _flags_only_given(command[0]), _guard(call, guarded=guarded):
+    with _ONE_AT_A_TIME, _profile(call, target), _flags_only_given(command[0]), _guard(call, manifest):
         runner = dbtRunner(manifest=manifest, callbacks=[_announce(call.on_event)] if call.on_event else [])
         outcome = runner.invoke([*command, *_flags(call, target)])
     if outcome.exception is not None:
@@ -128,16 +129,18 @@ def _announce(on_event: Callable[[str], None]) -> Callable[[Any], None]:
 
 
 @contextmanager
-def _guard(call: DbtCall, *, guarded: bool) -> Iterator[None]:
+def _guard(call: DbtCall, manifest: Any) -> Iterator[None]:
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
     with ExitStack() as stack:
         stack.callback(_close_scratch, DuckDBConnectionManager)
         stack.enter_context(_macros_known(call.root))
-        if guarded:
+        if manifest is not None:
             check = stack.enter_context(StatementCheck())
+            owners = RelationOwners(dict.fromkeys(call.published, "") | _owners(manifest))
+            stack.enter_context(_nodes_known(owners))
             stack.enter_context(_queries_checked(check, call.recorder))
-            stack.enter_context(_statements_checked(check, call.recorder))
+            stack.enter_context(_statements_checked(check, owners, call.recorder))
             stack.enter_context(_batches_continued(call))
         yield
 
@@ -186,15 +189,38 @@ def _queries_checked(check: StatementCheck, recorder: StatementRecorder | None) 
         yield
 
 
+def _owners(manifest: Any) -> dict[str, str]:
+    """The node that builds each relation the project names; none builds a source."""
+    sources = {f"{source.schema}.{source.identifier}": "" for source in manifest.sources.values()}
+    nodes = [node for node in manifest.nodes.values() if node.resource_type in {"model", "snapshot", "seed"}]
+    return sources | {f"{node.schema}.{node.alias}": str(node.unique_id) for node in nodes}
+
+
 @contextmanager
-def _statements_checked(check: StatementCheck, recorder: StatementRecorder | None) -> Iterator[None]:
+def _nodes_known(owners: RelationOwners) -> Iterator[None]:
+    from dbt.task.base import BaseRunner
+
+    safe_run = BaseRunner.safe_run
+
+    def run_known(self: Any, manifest: Any) -> Any:
+        with owners.at(str(self.node.unique_id), str(self.node.original_file_path)):
+            return safe_run(self, manifest)
+
+    with _replaced(BaseRunner, "safe_run", run_known):
+        yield
+
+
+@contextmanager
+def _statements_checked(
+    check: StatementCheck, owners: RelationOwners, recorder: StatementRecorder | None
+) -> Iterator[None]:
     from dbt.adapters.duckdb.environments.local import DuckDBCursorWrapper
 
     execute = DuckDBCursorWrapper.execute
 
     def execute_checked(self: Any, sql: str, bindings: Any = None) -> Any:
         with _refusal_for_dbt():
-            check.statement(sql, "dbt in the workbench")
+            check.statement(sql, owners.where, owners)
         if recorder is not None:
             recorder.add(sql)
         return execute(self, sql, bindings)

@@ -31,7 +31,7 @@ def parse_manifest(root: Path, scratch: Path, variables: Mapping[str, Any]) -> t
         DbtFailed: dbt cannot parse the project, or the workbench's macros did not take effect.
     """
     call = DbtCall(root=root, workbench=scratch / f"{WORKBENCH}.duckdb", variables=variables)
-    manifest = invoke_dbt(call, ["parse"], guarded=False)
+    manifest = invoke_dbt(call, ["parse"])
     for name in ("is_incremental", "materialization_incremental_duckdb", "materialization_snapshot_duckdb"):
         found = [
             macro

@@ -16,6 +16,7 @@ from duckdb import StatementType
 
 from ..errors import StatementRefused
 from ..sql import literal
+from .changed_relations import BEFORE_NAMED, NAMED, RelationOwners
 from .sql_words import Word, find_queries, split_words
 from .workbench import WORKBENCH
 
@@ -44,8 +45,6 @@ _ALLOWED = {
     _SELECT, StatementType.INSERT, StatementType.UPDATE, StatementType.DELETE, StatementType.MERGE_INTO,
     StatementType.CREATE, StatementType.DROP, StatementType.ALTER, StatementType.TRANSACTION,
 }  # fmt: skip
-_OBJECTS = frozenset({"table", "view", "schema", "sequence", "type"})
-_BEFORE_OBJECT = frozenset({"create", "drop", "alter", "comment", "on", "or", "replace", "temp", "temporary", "local"})
 _LAKE_METADATA = "__ducklake_metadata_"
 _INSTALLATION = re.compile(r"^(duckdb|pragma|sqlite)_|^pg_(settings|prepared_statements)$")
 _FILE_NAME = re.compile(
@@ -112,8 +111,10 @@ class StatementCheck:
             )
         self._select(sql, where, ROW_SOURCES)
 
-    def statement(self, sql: str, where: str) -> None:
+    def statement(self, sql: str, where: str, owners: RelationOwners | None = None) -> None:
         """Accepts the statements by which dbt builds: they read and change relations of the workbench alone.
+
+        With `owners` they change only what the node at work may change.
 
         Raises:
             StatementRefused: A statement is of another type, or calls or reads what it may not.
@@ -125,7 +126,7 @@ class StatementCheck:
             if statement.type == _SELECT:
                 self._select(statement.query, where, ROW_SOURCES | CATALOG_SOURCES)
             elif statement.type != StatementType.TRANSACTION:
-                self._change(statement.query, statement.type, where)
+                self._change(statement.query, statement.type, where, owners)
 
     def tree(self, sql: str) -> Any:
         """Returns the statement's syntax tree, or what has an `error`."""
@@ -146,9 +147,10 @@ class StatementCheck:
         if why:
             raise StatementRefused(where=where, statement=_short(sql), why=why)
 
-    def _change(self, sql: str, kind: StatementType, where: str) -> None:
+    def _change(self, sql: str, kind: StatementType, where: str, owners: RelationOwners | None) -> None:
         words = split_words(sql)
         why = _object_to_kind(words, kind) or next(_object_to_words(words), None)
+        why = why or (owners.object_to(words, kind) if owners else None)
         if why:
             raise StatementRefused(where=where, statement=_short(sql), why=why)
         ends_with_query = kind in {StatementType.CREATE, StatementType.INSERT}
@@ -221,8 +223,8 @@ def _object_to_table(node: dict[str, Any]) -> Iterator[str]:
 def _object_to_kind(words: Sequence[Word], kind: StatementType) -> str | None:
     if kind not in {StatementType.CREATE, StatementType.DROP, StatementType.ALTER}:
         return None
-    what = next((word.text for word in words if word.text not in _BEFORE_OBJECT), "nothing")
-    return None if what in _OBJECTS else f"{kind.name} {what.upper()} is not allowed here"
+    what = next((word.text for word in words if word.text not in BEFORE_NAMED), "nothing")
+    return None if what in NAMED else f"{kind.name} {what.upper()} is not allowed here"
 
 
 def _object_to_words(words: Sequence[Word]) -> Iterator[str]:

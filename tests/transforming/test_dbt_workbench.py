@@ -359,3 +359,61 @@ def test_a_project_reads_the_variables_that_it_names_whatever_they_are_called(or
     workbench = orders.new_workbench()
     assert orders.build(workbench)["seen"].status == "success"
     assert orders.rows(workbench, "marts.seen") == [("mine none shop",)]
+
+
+FORGED = "create or replace view {{ source('raw', 'orders') }} as select 1 as id, 99 as amount"
+BEYOND_ITSELF = {
+    "a_parent": FORGED,
+    "a_parent_dropped": 'drop view RAW."Orders"',
+    "a_schema": "drop schema raw cascade",
+    "another_model": "insert into marts.big values (9, 9)",
+    "another_models_name": "alter table {{ this }} rename to later",
+    "another_base": 'create or replace view _base."marts.big" as select 1 as id',
+    "another_part": 'create table _part."marts.big" as select 1 as id, 99 as amount',
+    "after_with": "with update as (select 9 as id) delete from workbench.marts.big",
+}
+
+
+@pytest.mark.parametrize("name", BEYOND_ITSELF)
+@pytest.mark.parametrize("hook", ["pre_hook", "post_hook"])
+def test_a_model_changes_no_table_but_its_own(orders, name, hook):
+    statement = BEYOND_ITSELF[name].replace('"', '\\"')
+    model = f"{{{{ config(materialized='table', {hook}=\"{statement}\") }}}} select 1 as id -- {{{{ ref('big') }}}}"
+    orders.write({"models/big.sql": BIG, "models/forger.sql": model})
+    orders.write(
+        {"models/later.sql": TABLE + "select sum(amount) as s from {{ source('raw', 'orders') }} -- {{ ref('big') }}"}
+    )
+    built = orders.build(workbench := orders.new_workbench())
+    assert {name: node.status for name, node in built.items()} == {
+        "big": "success",
+        "forger": "error",
+        "later": "success",
+    }
+    assert "models/forger.sql may not run" in built["forger"].message
+    assert "its own table alone" in built["forger"].message
+    assert orders.rows(workbench, "marts.big") == [(2, 20)]
+    assert orders.rows(workbench, "marts.later") == [(30,)]
+
+
+def test_a_hook_of_the_project_changes_no_table_of_it(orders):
+    orders.write({"models/big.sql": BIG})
+    file = orders.root / "dbt_project.yml"
+    file.write_text(file.read_text() + 'on-run-end: "insert into marts.big values (9, 9)"\n')
+    with pytest.raises(DbtFailed, match=r"changes marts\.big"):
+        orders.build(orders.new_workbench())
+
+
+def test_a_model_may_change_its_own_table_and_keep_tables_that_nobody_else_has(orders):
+    hooks = [
+        "create schema if not exists kept",
+        "create table if not exists kept.log as select 1 as n",
+        "insert into kept.log values (2)",
+        "update {{ this }} set amount = amount + 1",
+        "delete from {{ this }} where id = 1",
+        "drop table kept.log",
+    ]
+    model = f"{{{{ config(materialized='table', post_hook={hooks}) }}}} select * from {{{{ source('raw', 'orders') }}}}"
+    orders.write({"models/mine.sql": model})
+    built = orders.build(workbench := orders.new_workbench())
+    assert built["mine"].status == "success", built
+    assert orders.rows(workbench, "marts.mine") == [(2, 21)]
