@@ -50,6 +50,8 @@ _INSTALLATION = re.compile(r"^(duckdb|pragma|sqlite)_|^pg_(settings|prepared_sta
 _FILE_NAME = re.compile(
     r"[/\\*?]|://|\.(csv|tsv|txt|parquet|json|jsonl|ndjson|db|duckdb|sqlite|xlsx|avro|arrow|gz|zst)$", re.IGNORECASE
 )
+# dbt writes who asks before each statement.
+_COMMENT = re.compile(r"^\s*/\*.*?\*/", re.DOTALL)
 _BEFORE_SOURCE = frozenset({"from", "join", "lateral", "using", "into", "update"})
 _CALLED_WITH_FROM = frozenset({"extract", "substring", "trim", "overlay"})
 _READERS = frozenset(
@@ -175,7 +177,7 @@ def check_query(sql: str, where: str) -> None:
 
 
 def _short(sql: str) -> str:
-    text = " ".join(sql.split())
+    text = " ".join(_COMMENT.sub("", sql, count=1).split()) or " ".join(sql.split())
     return f"`{text if len(text) <= 120 else text[:117] + '...'}`"
 
 
