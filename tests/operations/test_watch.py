@@ -22,6 +22,7 @@ from orchestrator_platform.gate.cycle import building
 from orchestrator_platform.gate.cycle.building import build_python_stage
 from orchestrator_platform.operations import watch
 from orchestrator_platform.operations.land import LandResult
+from orchestrator_platform.operations.project_assets import load_gate
 from orchestrator_platform.operations.watch import Problem, Told, Watch
 from orchestrator_platform.settings import Settings, load_settings
 
@@ -120,6 +121,22 @@ def test_a_build_that_breaks_is_told_and_not_tried_at_once_again(tmp_path: Path)
     told = watch_once(folder)
     assert told[0] == ("raw.orders", "Published")
     assert [outcome for asset, outcome in told if asset == "marts.totals"] == ["Failed"]
+
+
+def test_what_is_written_while_the_project_is_loaded_is_loaded_too(tmp_path: Path) -> None:
+    folder, loaded = make_project(tmp_path), 0
+
+    def load(settings: Settings) -> Gate:
+        nonlocal loaded
+        loaded += 1
+        gate = load_gate(settings)
+        if loaded == 1:
+            tables = folder / "defs/marts/tables.py"
+            write(tables, tables.read_text() + "\n")
+        return gate
+
+    Watch(settings_of(folder), Heard(), load=load).run(once=True)
+    assert loaded == 2
 
 
 def test_a_project_that_is_wrong_now_is_told_and_the_next_change_heals_it(tmp_path: Path) -> None:
